@@ -1,0 +1,1 @@
+"""Adapters that let one kind of agent each do a work order."""

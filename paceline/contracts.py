@@ -1,0 +1,357 @@
+"""One input and one result model for every workflow, activity, signal and update.
+
+Everything here crosses Temporal's wire: small, closed, with a default for every field that a later version
+adds.
+"""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from paceline.domain.model import Model
+from paceline.domain.questions import Answer, AnswerReceipt, QuestionKind
+from paceline.domain.states import RunState, StoryState
+from paceline.domain.work import AgentKind, WorkOutcome
+
+CONTROL_TASK_QUEUE = "paceline"
+"""Workflows and the short activities around them."""
+WORK_TASK_QUEUE = "paceline-work"
+"""Agents, checks and merges: everything that needs the repository."""
+
+__all__ = ["Answer", "AnswerReceipt"]
+
+
+# Project and sprint ---
+
+
+class ProjectInput(Model):
+    """Start of a run; `done_sprints` is filled by continue-as-new."""
+
+    project: str
+    done_sprints: list[str] = Field(default_factory=list[str])
+    counts: dict[StoryState, int] = Field(default_factory=dict[StoryState, int])
+
+
+class SprintRef(Model):
+    key: str
+    title: str
+    optional: bool = False
+
+
+class ProjectOutline(Model):
+    """What the project workflow has to know of its plan."""
+
+    title: str
+    goal: str | None = None
+    sprints: list[SprintRef]
+
+
+class ProjectResult(Model):
+    state: RunState
+    counts: dict[StoryState, int]
+    bundle: str | None = None
+    """Id of the bundle artifact."""
+
+
+class SprintInput(Model):
+    project: str
+    sprint: str
+    title: str
+
+
+class EpicRef(Model):
+    key: str
+    title: str
+    stories: int
+
+
+class SprintOutline(Model):
+    goal: str | None = None
+    branch: str | None = None
+    """The branch the stories merge to; None for a run without a repository."""
+    epics: list[EpicRef]
+
+
+class SprintResult(Model):
+    counts: dict[StoryState, int]
+
+
+# Epic ---
+
+
+class StorySettled(Model):
+    """A story reached a final state. From story to epic, from epic to sprint, from sprint to other epics."""
+
+    story: str
+    state: StoryState
+    notify: list[str] = Field(default_factory=list[str])
+    """Epics of the same sprint with stories that depend on it."""
+
+
+class SettledBatch(Model):
+    """Several at once, so that a burst is one signal."""
+
+    stories: list[StorySettled]
+
+
+class StoryRef(Model):
+    """What an epic has to know of one story."""
+
+    key: str
+    title: str
+    agent: str
+    """Names of its agents, for display."""
+    dependencies: list[str] = Field(default_factory=list[str])
+    notify: list[str] = Field(default_factory=list[str])
+    weight: float = 0.0
+    """Longest remaining path in points, the story included."""
+    rank: int = 0
+    """Place in the priority order; smaller is more urgent."""
+
+
+class EpicSlice(Model):
+    """The stories of one epic in one sprint."""
+
+    title: str
+    stories: list[StoryRef]
+    settled: list[StorySettled] = Field(default_factory=list[StorySettled])
+    """Dependencies that had settled before this sprint began."""
+
+
+class EpicInput(Model):
+    """Start of an epic slice; the lists after `title` are filled by continue-as-new."""
+
+    project: str
+    sprint: str
+    epic: str
+    title: str
+    settled: list[StorySettled] = Field(default_factory=list[StorySettled])
+    running: list[str] = Field(default_factory=list[str])
+    continued: int = 0
+
+
+class EpicResult(Model):
+    counts: dict[StoryState, int]
+
+
+# Story ---
+
+
+class FailedAttempt(Model):
+    attempt: int
+    code: str
+    reason: str
+
+
+class StoryInput(Model):
+    """Start of a story; the fields after `weight` are filled by continue-as-new."""
+
+    project: str
+    sprint: str
+    epic: str
+    story: str
+    title: str
+    agent: str
+    parent: str
+    """Workflow id of its epic."""
+    weight: float = 0.0
+    notify: list[str] = Field(default_factory=list[str])
+    attempt: int = 1
+    amendments: list[str] = Field(default_factory=list[str])
+    failures: list[FailedAttempt] = Field(default_factory=list[FailedAttempt])
+    questions_asked: int = 0
+    extra_attempts: int = 0
+    """Attempts that people granted beyond the agent's own limit."""
+    settle_by_signal: bool = False
+
+
+class StoryRoute(Model):
+    """How a story is done: decided from the run's agent declarations."""
+
+    kind: AgentKind
+    task_queue: str
+    timeout: float
+    """The agent's wall-clock limit in seconds."""
+    max_attempts: int
+    approval: bool
+    merges: bool
+    """False for simulated and human stories, which have nothing to merge."""
+
+
+class StoryStep(Model):
+    """Names one step of one attempt; the base of every activity input of a story."""
+
+    project: str
+    sprint: str
+    epic: str
+    story: str
+    attempt: int
+
+
+class ClaimStep(StoryStep):
+    """Ask for the story's claim: its sprint slot, its agents, its files."""
+
+    weight: float = 0.0
+    previous_failures: int = 0
+
+
+class ClaimReply(Model):
+    granted: bool
+    fence: int | None = None
+    position: int | None = None
+    waits_for: list[str] = Field(default_factory=list[str])
+    route: StoryRoute
+    question_text: str | None = None
+    """For a human story: what the person is asked."""
+
+
+class ClaimGranted(Model):
+    """Signal to a waiting claim."""
+
+    claim: str
+    fence: int
+
+
+class WorkStep(StoryStep):
+    fence: int
+    amendments: list[str] = Field(default_factory=list[str])
+    failures: list[FailedAttempt] = Field(default_factory=list[FailedAttempt])
+
+
+class WorkReport(Model):
+    """What came of the work step. Long texts are in the artifact folder."""
+
+    outcome: WorkOutcome
+    code: str = ""
+    """A stable failure code from `paceline.errors`, where the outcome is not `done`."""
+    reason: str = Field(default="", max_length=2000)
+    summary: str = Field(default="", max_length=2000)
+    question: str | None = Field(default=None, max_length=20_000)
+    commit: str | None = None
+    """The commit with the attempt's diff on its own branch."""
+    changed: list[str] = Field(default_factory=list[str], max_length=200)
+    """The first 200 changed paths."""
+    changed_count: int = 0
+
+
+class LandStep(StoryStep):
+    """Verify the candidate merge of `commit`, and merge it unless `verify_only`."""
+
+    fence: int
+    commit: str
+    verify_only: bool = False
+
+
+class LandReport(Model):
+    """What came of verification and merge."""
+
+    verified: bool
+    merged: bool = False
+    merge_commit: str | None = None
+    moved: bool = False
+    """The sprint branch moved in between; ask again."""
+    code: str = ""
+    reason: str = Field(default="", max_length=2000)
+    evidence: str | None = None
+    """Id of the evidence artifact."""
+    diff: str | None = None
+    """Id of the diff artifact."""
+    diff_summary: str = Field(default="", max_length=2000)
+
+
+class AskStep(StoryStep):
+    """Open a question. While it is open the story gives back its slots and keeps its files."""
+
+    number: int
+    kind: QuestionKind
+    text: str = Field(max_length=20_000)
+    context: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class AskReply(Model):
+    question: str
+
+
+class AnsweredStep(StoryStep):
+    """Record an answer. `resume` is how the story goes on."""
+
+    answer: Answer
+    kind: QuestionKind
+
+
+class PreserveStep(StoryStep):
+    """End an attempt without a merge: preserve its work, remove its worktree, record the reason."""
+
+    code: str
+    reason: str
+    release: bool
+    """Also give the claim back."""
+
+
+class SettleStep(StoryStep):
+    """End of a story: release everything and record the final state."""
+
+    state: StoryState
+    code: str = ""
+    reason: str = ""
+    summary: str = ""
+    merge_commit: str | None = None
+    attempts: int
+
+
+class Done(Model):
+    """An activity with nothing to say."""
+
+
+class StoryResult(Model):
+    story: str
+    state: StoryState
+    merge_commit: str | None = None
+    attempts: int = 0
+
+
+# Project reports ---
+
+
+class FinishProject(Model):
+    """End of a run: record it and make the bundle."""
+
+    project: str
+    state: RunState
+    counts: dict[StoryState, int]
+
+
+class SprintStep(Model):
+    project: str
+    sprint: str
+
+
+class EpicStep(Model):
+    project: str
+    sprint: str
+    epic: str
+
+
+class BlockedStories(Model):
+    """Stories of an epic that will never start, because a dependency did not succeed."""
+
+    project: str
+    sprint: str
+    epic: str
+    stories: dict[str, str]
+    """Story key to the key of the dependency that did not succeed."""
+
+
+class ProjectAsk(Model):
+    """A question asked by a project, not by a story."""
+
+    project: str
+    number: int
+    kind: QuestionKind
+    text: str
+
+
+class ProjectAnswered(Model):
+    project: str
+    answer: Answer
+    kind: QuestionKind

@@ -1,0 +1,94 @@
+"""Questions that only people can answer, and their answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from paceline.domain.model import Model
+
+
+class QuestionKind(StrEnum):
+    """Why a person is asked."""
+
+    APPROVE_MERGE = "approve_merge"
+    ANSWER_AGENT = "answer_agent"
+    TAKE_OVER = "take_over"
+    """An agent failed as often as it may."""
+    HUMAN_STORY = "human_story"
+    START_OPTIONAL_SPRINT = "start_optional_sprint"
+
+
+class Decision(StrEnum):
+    """The three answers. What each means depends on the question's kind; `MEANING` says it."""
+
+    APPROVE = "approve"
+    AMEND = "amend"
+    REJECT = "reject"
+
+
+MEANING: dict[QuestionKind, dict[Decision, str]] = {
+    QuestionKind.APPROVE_MERGE: {
+        Decision.APPROVE: "merge it",
+        Decision.AMEND: "try again with this text",
+        Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.ANSWER_AGENT: {
+        Decision.APPROVE: "go on as the agent proposed",
+        Decision.AMEND: "go on with this text",
+        Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.TAKE_OVER: {
+        Decision.APPROVE: "try once more",
+        Decision.AMEND: "try once more with this text",
+        Decision.REJECT: "end the story as failed",
+    },
+    QuestionKind.HUMAN_STORY: {
+        Decision.APPROVE: "the story is done",
+        Decision.AMEND: "the story is done, with this note",
+        Decision.REJECT: "the story will not be done",
+    },
+    QuestionKind.START_OPTIONAL_SPRINT: {
+        Decision.APPROVE: "start the sprint",
+        Decision.AMEND: "start the sprint, with this note",
+        Decision.REJECT: "leave the sprint out",
+    },
+}
+
+
+class Answer(Model):
+    """A person's answer. `text` reaches the next attempt word for word."""
+
+    question: str
+    decision: Decision
+    text: str = Field(default="", max_length=20_000)
+    actor: str = Field(default="unknown", min_length=1, max_length=200)
+
+
+class AnswerReceipt(Model):
+    """What the first answer was, and whether the one just given is it."""
+
+    question: str
+    accepted: bool
+    decision: Decision
+    actor: str
+
+
+class Question(Model):
+    """A question as people see it; open while `answer` is None."""
+
+    id: str
+    kind: QuestionKind
+    project: str
+    workflow_id: str
+    story: str | None = None
+    text: str
+    context: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """Small facts and references: branch, commit, diff statistics, evidence, failure codes."""
+    asked_at: datetime
+    state: Literal["open", "answered", "withdrawn"] = "open"
+    answer: Answer | None = None
+    answered_at: datetime | None = None

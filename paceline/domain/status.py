@@ -1,0 +1,101 @@
+"""Read models of a run: what the API, the page and the terminal show."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field
+
+from paceline.domain.model import Model
+from paceline.domain.states import AgentState, RunState, StoryState
+from paceline.domain.work import AgentDeclaration
+
+
+class RunOptions(Model):
+    """What the person who starts a run may choose."""
+
+    max_parallel: int = Field(default=4, ge=1, le=1000)
+    """The most stories that work at once in one sprint."""
+    approve_merges: bool = False
+    """Ask a person before every merge, also where the plan does not."""
+    allow_dirty: bool = False
+    """Run although the checkout has uncommitted changes, which the run does not see."""
+    agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])
+    """By the plan's agent name; `*` stands for every agent that is not named."""
+
+
+class Run(Model):
+    """One run of one plan. Id and workflow id are the same text."""
+
+    id: str
+    run_number: int = 1
+    title: str
+    plan_digest: str
+    repository: str | None = None
+    """The absolute path of the git repository; None for a run of simulated and human agents only."""
+    base_commit: str | None = None
+    options: RunOptions
+    state: RunState = RunState.RUNNING
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class StoryStatus(Model):
+    """Where a story stands, and why it waits."""
+
+    id: str
+    title: str
+    epic: str | None = None
+    sprint: str
+    agents: list[str] = Field(default_factory=list[str])
+    state: StoryState = StoryState.PENDING
+    attempt: int = 0
+    reason: str | None = None
+    """Why it is not further: what it waits for, or why it failed."""
+    reason_code: str | None = None
+    workflow_id: str | None = None
+    fence: int | None = None
+    merge_commit: str | None = None
+    summary: str | None = None
+    dependencies: list[str] = Field(default_factory=list[str])
+    points: float | None = None
+    updated_at: datetime | None = None
+
+
+class AgentStatus(Model):
+    """What an agent does now; DEAD where its heartbeat stopped while it was working."""
+
+    agent: str
+    project: str
+    state: AgentState = AgentState.IDLE
+    story: str | None = None
+    last_heartbeat: datetime | None = None
+    detail: str | None = None
+    updated_at: datetime | None = None
+
+
+class ProjectStatus(Model):
+    """A run with its stories, agents and open questions."""
+
+    run: Run
+    counts: dict[StoryState, int]
+    percent: float
+    """Stories in a final success state, of all, times 100."""
+    stories: list[StoryStatus]
+    agents: list[AgentStatus]
+    open_questions: int
+    last_event: int
+
+
+class Artifact(Model):
+    """A file in the artifact folder; `path` is relative to it, `sha256` is of its bytes."""
+
+    id: str
+    project: str
+    story: str | None = None
+    kind: str
+    """`log`, `transcript`, `diff`, `evidence`, `work-order`, `report`, `code`, `requirements` or `bundle`."""
+    path: str
+    bytes: int
+    sha256: str
+    created_at: datetime

@@ -1,0 +1,104 @@
+"""The contract with every agent: work order in, work result out; the diff is the deliverable."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from paceline.domain.model import Model
+
+AgentKind = Literal["command", "simulated", "human"]
+SCHEMA_VERSION = 1
+
+
+class AgentDeclaration(Model):
+    """How one agent works, from `paceline.toml` or a run's options.
+
+    Durations are seconds. `command` is an argument list; in it `{order}`, `{result}` and `{worktree}` stand
+    for the paths of the work order, of the work result to write, and of the worktree.
+    """
+
+    kind: AgentKind = "command"
+    command: list[str] = Field(default_factory=list[str])
+    concurrency: int = Field(default=1, ge=1)
+    roles: list[str] = Field(default_factory=list[str])
+    skills: list[str] = Field(default_factory=list[str])
+    task_queue: str | None = None
+    timeout: float = Field(default=3600.0, gt=0)
+    idle_timeout: float | None = Field(default=None, gt=0)
+    """Stop an agent that wrote nothing to its output for this long; None: never."""
+    max_attempts: int = Field(default=3, ge=1)
+    environment: list[str] = Field(default_factory=list[str])
+    """Names of environment variables the agent may see beside the basic ones."""
+    output: Literal["result", "claude", "codex", "opencode", "text"] = "result"
+    """How to read the outcome: a work result file, a known CLI's event stream, or plain text."""
+    simulated_seconds: tuple[float, float] = (0.0, 0.0)
+    """Shortest and longest simulated duration."""
+    seed: int = 0
+    failure_rate: float = Field(default=0.0, ge=0.0, le=1.0)
+    """Share of simulated attempts that fail."""
+
+
+class Delivered(Model):
+    """What a dependency brought."""
+
+    story: str
+    title: str
+    summary: str
+    commit: str | None = None
+
+
+class EarlierAttempt(Model):
+    """Why an earlier attempt of the same story did not end in a merge."""
+
+    attempt: int
+    reason_code: str
+    reason: str
+    preserved_ref: str | None = None
+
+
+class WorkOrder(Model):
+    """Everything an agent needs for one attempt."""
+
+    schema_version: int = SCHEMA_VERSION
+    project: str
+    goal: str | None = None
+    story: str
+    title: str
+    epic: str | None = None
+    agent: str
+    agents: list[str]
+    attempt: int
+    description: str | None = None
+    tasks: list[str] = Field(default_factory=list[str])
+    acceptance_criteria: list[str] = Field(default_factory=list[str])
+    checks: list[str] = Field(default_factory=list[str])
+    claimed: list[str] = Field(default_factory=list[str])
+    """Paths and globs the attempt may change."""
+    delivered: list[Delivered] = Field(default_factory=list[Delivered])
+    earlier_attempts: list[EarlierAttempt] = Field(default_factory=list[EarlierAttempt])
+    amendments: list[str] = Field(default_factory=list[str])
+    """What people said, word for word, oldest first."""
+    worktree: str | None = None
+
+
+class WorkOutcome(StrEnum):
+    """What the agent says of its attempt."""
+
+    DONE = "done"
+    NEEDS_PERSON = "needs_person"
+    BLOCKED = "blocked"
+    FAILED = "failed"
+
+
+class WorkResult(Model):
+    """What an agent returns; the diff in its worktree is the deliverable."""
+
+    outcome: WorkOutcome
+    summary: str = Field(default="", max_length=20_000)
+    question: str | None = Field(default=None, max_length=20_000)
+    """What it asks, where it needs a person or is blocked."""
+    tokens: int | None = Field(default=None, ge=0)
+    cost_usd: float | None = Field(default=None, ge=0)

@@ -1,0 +1,171 @@
+"""One error tree; every class has a stable code that the API, the workers and the command line map from.
+
+PacelineError                       PACELINE
+├── PlanError                       PLAN_INVALID
+│   └── PlanUnreadable              PLAN_UNREADABLE
+├── NotFound                        NOT_FOUND
+├── Conflict                        CONFLICT
+│   ├── AlreadyAnswered             ALREADY_ANSWERED
+│   ├── StaleFence                  STALE_FENCE
+│   └── PlanChanged                 PLAN_CHANGED
+├── Refused                         REFUSED
+│   └── Unauthorized                UNAUTHORIZED
+├── ConfigurationError              CONFIGURATION
+├── RepositoryError                 REPOSITORY
+│   ├── RepositoryMissing           REPOSITORY_MISSING
+│   ├── RepositoryDirty             REPOSITORY_DIRTY
+│   └── MergeConflict               MERGE_CONFLICT
+├── AgentError                      AGENT
+│   ├── AgentExit                   AGENT_EXIT
+│   ├── AgentNonsense               AGENT_NONSENSE
+│   ├── AgentTimeout                AGENT_TIMEOUT
+│   └── UnclaimedChange             UNCLAIMED_CHANGE
+└── ServerUnavailable               SERVER_UNAVAILABLE
+    └── PortBusy                    PORT_BUSY
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class PacelineError(Exception):
+    """Something a user can act on, said in one sentence.
+
+    Args:
+        message: what happened, where, and what to do.
+        details: machine-readable facts beside the sentence; JSON types only.
+    """
+
+    code: ClassVar[str] = "PACELINE"
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details: dict[str, Any] = details
+
+
+class PlanError(PacelineError):
+    """The plan was read and has errors that stop a run; `details["findings"]` lists them."""
+
+    code = "PLAN_INVALID"
+
+
+class PlanUnreadable(PlanError):
+    """The document has no structure that a reader recognises."""
+
+    code = "PLAN_UNREADABLE"
+
+
+class NotFound(PacelineError):
+    """The named thing does not exist."""
+
+    code = "NOT_FOUND"
+
+
+class Conflict(PacelineError):
+    """The request contradicts what is already so."""
+
+    code = "CONFLICT"
+
+
+class AlreadyAnswered(Conflict):
+    """The question has its answer; `details` says who gave it."""
+
+    code = "ALREADY_ANSWERED"
+
+
+class StaleFence(Conflict):
+    """The holder was replaced: its fencing number is no longer the current one."""
+
+    code = "STALE_FENCE"
+
+
+class PlanChanged(Conflict):
+    """A run of this project is under way with another text of the plan."""
+
+    code = "PLAN_CHANGED"
+
+
+class Refused(PacelineError):
+    """The request is understood and not allowed."""
+
+    code = "REFUSED"
+
+
+class Unauthorized(Refused):
+    """A token is needed and was missing or wrong."""
+
+    code = "UNAUTHORIZED"
+
+
+class ConfigurationError(PacelineError):
+    """A setting is missing or contradicts another."""
+
+    code = "CONFIGURATION"
+
+
+class RepositoryError(PacelineError):
+    """Git refused, or the repository is in a state Paceline does not touch."""
+
+    code = "REPOSITORY"
+
+
+class RepositoryMissing(RepositoryError):
+    """The path is not a git repository with at least one commit."""
+
+    code = "REPOSITORY_MISSING"
+
+
+class RepositoryDirty(RepositoryError):
+    """The checkout has uncommitted changes that the run would not see."""
+
+    code = "REPOSITORY_DIRTY"
+
+
+class MergeConflict(RepositoryError):
+    """The story's work does not apply on the sprint branch; `details["paths"]` lists the files."""
+
+    code = "MERGE_CONFLICT"
+
+
+class AgentError(PacelineError):
+    """An agent's attempt failed."""
+
+    code = "AGENT"
+
+
+class AgentExit(AgentError):
+    """The agent's process ended with a non-zero exit status."""
+
+    code = "AGENT_EXIT"
+
+
+class AgentNonsense(AgentError):
+    """The agent's work result is not what the contract says."""
+
+    code = "AGENT_NONSENSE"
+
+
+class AgentTimeout(AgentError):
+    """The agent ran longer than its limit and was stopped."""
+
+    code = "AGENT_TIMEOUT"
+
+
+class UnclaimedChange(AgentError):
+    """The agent changed paths that its story did not claim; `details["paths"]` lists them."""
+
+    code = "UNCLAIMED_CHANGE"
+
+
+class ServerUnavailable(PacelineError):
+    """A server that is needed does not answer or cannot be had."""
+
+    code = "SERVER_UNAVAILABLE"
+
+
+class PortBusy(ServerUnavailable):
+    """Another program listens on the port."""
+
+    code = "PORT_BUSY"

@@ -1,0 +1,60 @@
+"""Settings of a process, from the environment (`PACELINE_...`) and `paceline.toml`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that a process may be told from outside. Durations are seconds.
+
+    `home` holds the database, the artifact folder, worktrees and Temporal's database file. `api_token` is
+    needed by every request when the API listens on anything but loopback.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PACELINE_", extra="ignore")
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("paceline")))
+    cache: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("paceline")))
+    database_url: str | None = None
+    temporal_address: str | None = None
+    temporal_namespace: str = "default"
+    temporal_binary: Path | None = None
+    temporal_port: int = Field(default=7233, ge=0, le=65535)
+    temporal_ui_port: int = Field(default=8233, ge=0, le=65535)
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8420, ge=0, le=65535)
+    api_token: SecretStr | None = None
+    api_url: str | None = None
+    """Where the command line finds the API; None: where this machine's API would listen."""
+
+    heartbeat_timeout: float = Field(default=15.0, gt=0)
+    """An agent whose heartbeat is older is dead, and its work step is tried again."""
+    check_timeout: float = Field(default=600.0, gt=0)
+    """Limit of one check command."""
+    agent_grace: float = Field(default=3.0, ge=0)
+    """Between the polite and the final signal to an agent's process group."""
+    adoption_grace: float = Field(default=120.0, gt=0)
+    """How long an agent whose worker died goes on unwatched before it is stopped."""
+    sweep_interval: float = Field(default=20.0, gt=0)
+    """Between two looks for claims that nobody holds and for waiters that were not told."""
+
+    @cached_property
+    def resolved_database_url(self) -> str:
+        """The database URL, by default a SQLite file in `home`."""
+        return self.database_url or f"sqlite:///{self.home / 'paceline.db'}"
+
+    @property
+    def artifact_root(self) -> Path:
+        """Where large outputs are kept."""
+        return self.home / "artifacts"
+
+    @property
+    def worktree_root(self) -> Path:
+        """Where attempts and verifications are checked out."""
+        return self.home / "worktrees"

@@ -1,0 +1,1 @@
+"""The database: models and the few queries the product asks."""

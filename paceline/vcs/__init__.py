@@ -1,0 +1,1 @@
+"""Git: worktrees, preserved refs, verification checkouts, merge by compare-and-swap."""

@@ -1,0 +1,1 @@
+"""Process entry points: worker, embedded Temporal server, all-in-one."""
