@@ -1,0 +1,1 @@
+"""Tests of the shed: `python3 -m unittest`."""
