@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 import tomllib
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
@@ -38,25 +39,28 @@ class CannotDo(Exception):
 
 
 def covers(pattern: str, path: str) -> bool:
-    """Whether a claimed path or glob covers a path.
+    """Whether a claimed path or glob means a path.
 
-    `*` and `?` stay within a folder, `**` does not; a folder, with or without a slash, covers what is in it.
+    `**` stands for any number of folders, `*`, `?` and `[...]` stay within one; `folder/` is all below it.
     """
-    pattern = pattern.removeprefix("./").rstrip("/")
-    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
-    words = {"**/": r"(?:[^/]+/)*", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
-    expression = "".join(words.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(f"{expression}(?:/.*)?", path) is not None
+    parts = [part for part in pattern.split("/") if part not in ("", ".")]
+    return pattern == path or _match([*parts, "**"] if pattern.endswith("/") else parts, path.split("/"))
+
+
+def _match(pattern: list[str], path: list[str]) -> bool:
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        return any(_match(pattern[1:], path[start:]) for start in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and _match(pattern[1:], path[1:])
 
 
 def concrete(pattern: str, name: str) -> str:
     """A path inside a claim: the path itself, or for a glob or a folder a file called after `name`."""
-    if pattern.endswith("/"):
-        return f"{pattern}{name}.txt"
-    folders = [folder.replace("*", name) for folder in pattern.split("/")[:-1] if folder != "**"]
-    last = pattern.split("/")[-1]
-    last = f"{name}.txt" if last in ("*", "**") else last.replace("*", name)
-    return "/".join([*folders, last]).replace("?", "x")
+    *folders, last = f"{pattern}*".split("/") if pattern.endswith("/") else pattern.split("/")
+    last = f"{name}.txt" if last in ("*", "**", ".") else last
+    kept = [folder for folder in folders if folder not in ("**", ".", "")]
+    return "/".join([*kept, last]).replace("*", name).replace("?", "x")
 
 
 def slug(text: str) -> str:

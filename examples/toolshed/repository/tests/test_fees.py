@@ -4,7 +4,6 @@ import unittest
 from datetime import date
 
 from toolshed.fees import late_fee
-
 from toolshed.models import Loan, Tool
 
 DRILL = Tool("DRL-1", "Cordless drill", late_cents=120)

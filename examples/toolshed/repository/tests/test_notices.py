@@ -3,10 +3,9 @@ from __future__ import annotations
 import unittest
 from datetime import date
 
-from toolshed.notices import reminders
-
 from tests.shelf import filled_catalog
 from toolshed.loans import Desk
+from toolshed.notices import reminders
 
 
 class Reminders(unittest.TestCase):

@@ -3,10 +3,9 @@ from __future__ import annotations
 import unittest
 from datetime import date
 
-from toolshed.report import month_report
-
 from tests.shelf import filled_catalog
 from toolshed.loans import Desk
+from toolshed.report import month_report
 
 
 class MonthlyReport(unittest.TestCase):

@@ -5,10 +5,9 @@ import unittest
 from datetime import date
 from pathlib import Path
 
-from toolshed.storage import load, save
-
 from tests.shelf import filled_catalog
 from toolshed.models import Loan, ShedError
+from toolshed.storage import load, save
 
 
 class Keeping(unittest.TestCase):
