@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from types import FrameType
 
 EXAMPLES = Path(__file__).resolve().parent
 ROOT = EXAMPLES.parent
@@ -170,11 +171,15 @@ def run_sprint(place: Place, agent: str | None) -> None:
 def wait_for(command: list[str], variables: dict[str, str]) -> int:
     """Run a command to its end, also after Ctrl-C: the command gets it too and stops what it started."""
     with subprocess.Popen(command, env=variables) as process:
-        before = signal.signal(signal.SIGINT, lambda *_: None)
+        before = signal.signal(signal.SIGINT, left_to_the_command)
         try:
             return process.wait()
         finally:
             signal.signal(signal.SIGINT, before)
+
+
+def left_to_the_command(_signal: int, _frame: FrameType | None) -> None:
+    """Do nothing: a handler, and not an ignored signal, as that would be inherited by the command."""
 
 
 @contextmanager

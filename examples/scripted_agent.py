@@ -57,6 +57,8 @@ def _match(pattern: list[str], path: list[str]) -> bool:
 
 def concrete(pattern: str, name: str) -> str:
     """A path inside a claim: the path itself, or for a glob or a folder a file called after `name`."""
+    if not pattern.endswith("/") and not set("*?") & set(pattern):
+        return pattern.removeprefix("./")
     *folders, last = f"{pattern}*".split("/") if pattern.endswith("/") else pattern.split("/")
     last = f"{name}.txt" if last in ("*", "**", ".") else last
     kept = [folder for folder in folders if folder not in ("**", ".", "")]
