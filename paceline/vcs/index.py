@@ -1,0 +1,128 @@
+"""A temporary index over a worktree, staged from its content alone."""
+
+# ruff: noqa: ASYNC240 - single stats of local files; walks of trees run in threads
+
+from __future__ import annotations
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from paceline.errors import RepositoryError
+from paceline.vcs.git import GitOutput, git
+from paceline.vcs.repository import Repository
+
+_FROM_STDIN = ("--pathspec-from-file=-", "--pathspec-file-nul")
+
+
+@dataclass(frozen=True)
+class PrivateIndex:
+    """The index file `index` over `worktree`. Names are bytes relative to the worktree."""
+
+    repository: Repository
+    worktree: Path
+    index: Path
+
+    async def git(self, *args: str, stdin: bytes | None = None, accept: tuple[int, ...] = (0,)) -> GitOutput:
+        """Run git with this index, the repository's own folder and this worktree."""
+        env = {
+            "GIT_DIR": str(self.repository.common_dir),
+            "GIT_WORK_TREE": str(self.worktree),
+            "GIT_INDEX_FILE": str(self.index),
+        }
+        return await git(self.worktree, *args, stdin=stdin, env=env, accept=accept)
+
+    async def submodules(self) -> set[bytes]:
+        """Folders that are a submodule, by the start commit or by the agent's `.gitmodules`."""
+        staged = await self.git("ls-files", "-z", "--stage")
+        links = [entry for entry in staged.out.split(b"\0") if entry.startswith(b"160000 ")]
+        found = {entry.split(b"\t", 1)[1] for entry in links}
+        modules = self.worktree / ".gitmodules"
+        if modules.is_file() and not modules.is_symlink():
+            named = ("--get-regexp", r"^submodule\..*\.path$")
+            listed = await self.git("config", "-z", "-f", ".gitmodules", *named, accept=(0, 1, 3, 128))
+            entries = [entry.split(b"\n", 1) for entry in listed.out.split(b"\0") if b"\n" in entry]
+            found |= {value.rstrip(b"/") for _, value in entries}
+        return found
+
+    async def populated(self, submodules: set[bytes]) -> list[bytes]:
+        """Submodules that were checked out here."""
+        top = os.fsencode(self.worktree)
+        return sorted(name for name in submodules if os.path.lexists(os.path.join(top, name, b".git")))
+
+    async def nested_repositories(self, submodules: set[bytes]) -> list[bytes]:
+        """Outermost folders with a `.git` of their own that are neither submodules nor ignored."""
+        found = await asyncio.to_thread(_folders_with_git, os.fsencode(self.worktree))
+        own = [name for name in found if name not in submodules]
+        ignored = await self._ignored(own)
+        return sorted(name for name in own if name not in ignored)
+
+    async def add_everything(self, nested: list[bytes]) -> None:
+        """Stage every change, deletion and new file outside the nested repositories."""
+        specs = [b".", *(b":(top,exclude,literal)" + name for name in nested)]
+        await self.git("add", "--all", *_FROM_STDIN, stdin=b"\0".join(specs))
+
+    async def add_forced(self, admin: Path) -> None:
+        """Stage ignored files that the agent added on purpose (`git add -f`)."""
+        if not (admin / "index").is_file():
+            return
+        env = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(self.worktree)}
+        ask = ("ls-files", "-z", "-c", "-i", "--exclude-standard")
+        listed = await git(self.worktree, *ask, env=env, accept=(0, 128))
+        top = os.fsencode(self.worktree)
+        names = [name for name in listed.out.split(b"\0") if os.path.lexists(os.path.join(top, name))]
+        specs = [b":(top,literal)" + name for name in names if name]
+        if specs:
+            await self.git("add", "--force", *_FROM_STDIN, stdin=b"\0".join(specs))
+
+    async def add_files_of(self, nested: bytes) -> None:
+        """Stage the files of a nested repository as ordinary files; git itself would record only a link."""
+        names = await asyncio.to_thread(_files_under, os.fsencode(self.worktree), nested)
+        ignored = await self._ignored(names)
+        drop = ("rm", "-r", "--cached", "--quiet", "--ignore-unmatch")
+        await self.git(*drop, *_FROM_STDIN, stdin=b":(top,literal)" + nested)
+        lines = [await self._entry(name) for name in names if name not in ignored]
+        await self.git("update-index", "-z", "--index-info", stdin=b"".join(lines))
+
+    async def _entry(self, name: bytes) -> bytes:
+        full = os.path.join(os.fsencode(self.worktree), name)
+        if os.path.islink(full):
+            blob = await self.git("hash-object", "-w", "--stdin", stdin=os.readlink(full))
+            mode = b"120000"
+        elif os.path.isfile(full):
+            blob = await self.git("hash-object", "-w", "--", os.fsdecode(name))
+            mode = b"100755" if os.access(full, os.X_OK) else b"100644"
+        else:
+            return b""
+        return mode + b" " + blob.out.strip() + b"\t" + name + b"\0"
+
+    async def _ignored(self, names: list[bytes]) -> set[bytes]:
+        if not names:
+            return set()
+        ask = ("check-ignore", "--no-index", "-z", "--stdin")
+        said = await self.git(*ask, stdin=b"\0".join(names) + b"\0", accept=(0, 1, 128))
+        if said.code == 128:
+            raise RepositoryError(f"git could not read the ignore rules of {self.worktree}: {said.complaint}")
+        return set(said.out.split(b"\0")) - {b""}
+
+
+def _folders_with_git(top: bytes) -> list[bytes]:
+    found: list[bytes] = []
+    for folder, folders, files in os.walk(top):
+        if folder == top:
+            folders[:] = [name for name in folders if name != b".git"]
+        elif b".git" in folders or b".git" in files:
+            folders.clear()
+            found.append(os.path.relpath(folder, top))
+    return found
+
+
+def _files_under(top: bytes, nested: bytes) -> list[bytes]:
+    names: list[bytes] = []
+    for folder, folders, files in os.walk(os.path.join(top, nested)):
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        folders[:] = [name for name in folders if name != b".git" and name not in links]
+        here = [name for name in (*files, *links) if name != b".git"]
+        names += [os.path.relpath(os.path.join(folder, name), top) for name in here]
+    return sorted(names)

@@ -1,0 +1,142 @@
+"""Merges without a worktree: a candidate is built in the object store, checked, and then a ref is moved."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from paceline.errors import MergeConflict, RepositoryError
+from paceline.vcs.git import git
+from paceline.vcs.messages import STORY_TRAILER, commit_message, trailer_values
+from paceline.vcs.repository import Repository
+
+_SHOWN_FILES = 5
+_SHOWN_CHARACTERS = 2000
+_HUNK = re.compile(r"^<{7} .*?^>{7} [^\n]*$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A merge commit that no ref points at yet; `base` is the branch's head that it merges to."""
+
+    base: str
+    commit: str
+
+
+@dataclass(frozen=True)
+class MergedTree:
+    """Result of merging two commits: the tree, and the paths that conflict in it."""
+
+    tree: str
+    conflicts: list[str]
+
+
+async def merge_trees(repository: Repository, ours: str, theirs: str) -> MergedTree:
+    """Merge two commits in the object store only."""
+    command = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages")
+    merged = await git(
+        repository.common_dir, *command, "--allow-unrelated-histories", ours, theirs, accept=(0, 1)
+    )
+    fields = [field for field in merged.out.split(b"\0") if field]
+    if not fields:
+        raise RepositoryError(f"git could not merge {theirs} onto {ours}: {merged.complaint}")
+    names = [field.decode("utf-8", "backslashreplace") for field in fields[1:]]
+    return MergedTree(fields[0].decode().strip(), list(dict.fromkeys(names)) if merged.code else [])
+
+
+async def candidate(
+    repository: Repository, branch: str, commit: str, message: str, trailers: Mapping[str, str]
+) -> Candidate:
+    """Build the commit that merging `commit` to `branch` would make.
+
+    Its dates are those of `commit`, so the same head, commit, message and trailers give the same object.
+
+    Raises:
+        MergeConflict: the work does not apply; `details` has `paths` and `hunks`, both bounded.
+        RepositoryError: no such branch.
+    """
+    base = await repository.resolve(f"refs/heads/{branch}")
+    if base is None:
+        raise RepositoryError(f"{repository.path} has no branch {branch} to merge to.", branch=branch)
+    merged = await merge_trees(repository, base, commit)
+    if merged.conflicts:
+        raise await _conflict(repository, branch, base, commit, merged)
+    dates = await commit_dates(repository, commit)
+    text = commit_message(message, trailers)
+    return Candidate(base, await write_commit(repository, merged.tree, (base, commit), text, dates))
+
+
+async def write_commit(
+    repository: Repository, tree: str, parents: tuple[str, ...], message: str, env: Mapping[str, str]
+) -> str:
+    """Write a commit object; `env` may carry author and dates."""
+    options = [option for parent in parents for option in ("-p", parent)]
+    written = await git(
+        repository.common_dir,
+        "commit-tree",
+        tree,
+        *options,
+        "-F",
+        "-",
+        stdin=message.encode("utf-8", "replace"),
+        env=env,
+    )
+    return written.text
+
+
+async def commit_dates(repository: Repository, commit: str) -> dict[str, str]:
+    """Variables that give another commit this one's committer date."""
+    date = (
+        await git(repository.common_dir, "show", "-s", "--no-show-signature", "--format=%ct", commit)
+    ).text
+    return {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
+
+
+async def find_merge(
+    repository: Repository, branch: str, base_commit: str, story_workflow_id: str
+) -> str | None:
+    """The merge commit of a story on the branch since `base_commit`, by its exact trailer."""
+    head = await repository.resolve(f"refs/heads/{branch}")
+    if head is None:
+        return None
+    log = await git(
+        repository.common_dir,
+        "log",
+        "--merges",
+        "-z",
+        "--no-show-signature",
+        "--format=%H%n%B",
+        "--fixed-strings",
+        f"--grep={STORY_TRAILER}: {story_workflow_id}",
+        f"{base_commit}..{head}",
+    )
+    for entry in log.out.decode("utf-8", "replace").split("\0"):
+        found, _, message = entry.partition("\n")
+        if story_workflow_id in trailer_values(message, STORY_TRAILER):
+            return found
+    return None
+
+
+async def _conflict(
+    repository: Repository, branch: str, base: str, commit: str, merged: MergedTree
+) -> MergeConflict:
+    shown = merged.conflicts[:_SHOWN_FILES]
+    hunks = {path: text for path in shown if (text := await _hunks(repository, merged.tree, path))}
+    names = ", ".join(shown) + (" and others" if len(merged.conflicts) > len(shown) else "")
+    return MergeConflict(
+        f"The work {commit[:12]} does not apply on {branch}: conflicts in {names}; redo it on the new head.",
+        branch=branch,
+        base=base,
+        commit=commit,
+        paths=merged.conflicts[:100],
+        hunks=hunks,
+    )
+
+
+async def _hunks(repository: Repository, tree: str, path: str) -> str:
+    blob = await git(repository.common_dir, "cat-file", "blob", f"{tree}:{path}", accept=(0, 128))
+    if blob.code or b"\0" in blob.out:
+        return ""
+    found = _HUNK.findall(blob.out.decode("utf-8", "replace"))
+    return "\n".join(found)[:_SHOWN_CHARACTERS]

@@ -1,0 +1,55 @@
+"""Takes a worktree's content as a tree, whatever state the agent left git in.
+
+An own index and the repository's own folder are used, never the worktree's HEAD, index or `.git` file: an
+agent may have switched branch, hidden files with index flags, or deleted `.git`; the content is still taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from paceline.vcs.attempts import Attempt, record_folder
+from paceline.vcs.index import PrivateIndex
+from paceline.vcs.repository import Repository
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A worktree's content.
+
+    `nested` are folders with a repository of their own whose files were taken but not their history, and
+    submodules: git cannot preserve what is only in them.
+    """
+
+    tree: str
+    nested: list[str]
+
+
+async def take_snapshot(repository: Repository, attempt: Attempt) -> Snapshot:
+    """Write everything in the worktree that is not ignored to the object store.
+
+    Raises:
+        RepositoryError: a file cannot be read or git does not accept its name.
+    """
+    folder = record_folder(attempt.worktree)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="snapshot-") as scratch:
+        index = Path(scratch) / "index"
+        work = PrivateIndex(repository, attempt.worktree, index)
+        if (folder / "index").is_file():
+            # Its stat data spare reading every unchanged file. The agent cannot set flags in this copy.
+            await asyncio.to_thread(shutil.copy2, folder / "index", index)
+        else:
+            await work.git("read-tree", attempt.start)
+        submodules = await work.submodules()
+        nested = await work.nested_repositories(submodules)
+        await work.add_everything(nested)
+        await work.add_forced(Path(attempt.admin))
+        for name in nested:
+            await work.add_files_of(name)
+        tree = (await work.git("write-tree")).text
+        return Snapshot(tree, [os.fsdecode(name) for name in (*nested, *await work.populated(submodules))])

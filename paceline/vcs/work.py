@@ -1,0 +1,155 @@
+"""An attempt's work as commits: collected for the merge, or preserved for the next attempt."""
+
+# ruff: noqa: ASYNC240 - single stats of local files; walks and removals of trees run in threads
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from paceline.domain.ids import preserved_ref
+from paceline.errors import RepositoryError
+from paceline.vcs.attempts import Attempt, branch_of, read_attempt
+from paceline.vcs.diff import ChangedPath, changed_paths
+from paceline.vcs.git import git
+from paceline.vcs.merge import write_commit
+from paceline.vcs.messages import commit_message
+from paceline.vcs.repository import Repository
+from paceline.vcs.snapshot import Snapshot, take_snapshot
+
+
+@dataclass(frozen=True)
+class WorkCommit:
+    """An attempt's whole diff as one commit on its base; `commit` is None where nothing changed."""
+
+    commit: str | None
+    base: str
+    changed: list[ChangedPath] = field(default_factory=list[ChangedPath])
+
+
+async def collect_work(
+    worktree: Path, base_commit: str | None, message: str, trailers: Mapping[str, str]
+) -> WorkCommit:
+    """Commit everything in the worktree that is not ignored to the attempt's branch.
+
+    It does not matter what the agent did with git: committed or not, on which branch, with which index. The
+    result is one commit whose parent is the attempt's base, so that no message, trailer or foreign history
+    of an agent reaches the sprint's branch; the agent's own commits stay under `refs/paceline/history/`.
+    A repeat over the same content returns the same commit.
+
+    Args:
+        worktree: from `prepare_worktree`.
+        base_commit: checked against the attempt's own base; None takes that.
+
+    Raises:
+        RepositoryError: not a worktree of Paceline, another base, or a file that git cannot take.
+    """
+    attempt = read_attempt(worktree)
+    if attempt is None or not worktree.is_dir():
+        raise RepositoryError(
+            f"{worktree} is not a worktree of an attempt; prepare it first.", path=str(worktree)
+        )
+    repository = Repository(Path(attempt.repository), Path(attempt.repository))
+    if base_commit is not None and base_commit != attempt.base:
+        raise RepositoryError(
+            f"The work in {worktree} began at {attempt.base[:12]}, not at {base_commit[:12]}; "
+            "measure it from there.",
+            base=attempt.base,
+        )
+    snapshot = await take_snapshot(repository, attempt)
+    if snapshot.tree == await repository.tree_of(attempt.base):
+        await keep_agent_commits(repository, attempt)
+        return WorkCommit(None, attempt.base)
+    commit = await _work_commit(repository, attempt, snapshot.tree, commit_message(message, trailers))
+    return WorkCommit(commit, attempt.base, await changed_paths(repository, attempt.base, commit))
+
+
+async def preserve(
+    repository: Repository, worktree: Path, project: str, story: str, attempt: int
+) -> str | None:
+    """Keep whatever is in the worktree under the attempt's preserved ref.
+
+    Without a worktree the attempt's branch is kept, if it has work. A repeat changes nothing.
+
+    Returns:
+        The ref; None where there is nothing to keep.
+    """
+    found = read_attempt(worktree)
+    if found is not None and found.state == "ready" and worktree.is_dir():
+        await preserve_attempt(repository, found)
+        await keep_agent_commits(repository, found)
+    ref = preserved_ref(project, story, attempt)
+    if await repository.resolve(ref) is None:
+        tip = await repository.resolve(f"refs/heads/{branch_of(project, story, attempt)}")
+        started = found.start if found is not None else None
+        if tip is None or started is None or tip == started:
+            return None
+        await repository.set_ref(ref, tip)
+    return ref
+
+
+async def preserve_attempt(repository: Repository, attempt: Attempt) -> Snapshot:
+    """Point the attempt's preserved ref at the worktree's content; earlier content stays in its history."""
+    snapshot = await take_snapshot(repository, attempt)
+    ref = preserved_ref(attempt.project, attempt.story, attempt.attempt)
+    before = await repository.resolve(ref)
+    if snapshot.tree == await repository.tree_of(before or attempt.base):
+        return snapshot
+    text = commit_message(f"Preserve attempt {attempt.attempt} of story {attempt.story}", {})
+    parents = (attempt.base, before) if before else (attempt.base,)
+    commit = await write_commit(repository, snapshot.tree, parents, text, {})
+    if not await repository.set_ref(ref, commit, before):
+        raise RepositoryError(
+            f"{ref} moved while the work of {attempt.path} was preserved; try again.", ref=ref
+        )
+    return snapshot
+
+
+async def keep_agent_commits(repository: Repository, attempt: Attempt) -> None:
+    """Keep what the agent committed itself, on whatever branch or none."""
+    head = await git(
+        repository.common_dir,
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "HEAD^{commit}",
+        env={"GIT_DIR": attempt.admin or str(repository.common_dir / "absent")},
+        accept=(0, 1, 128),
+    )
+    tips = {head.text if head.code == 0 else None, await repository.resolve(f"refs/heads/{attempt.branch}")}
+    for tip in sorted(tip for tip in tips if tip):
+        await keep_tip(repository, attempt, tip)
+
+
+async def keep_tip(repository: Repository, attempt: Attempt, tip: str) -> None:
+    """Give a commit a ref under `refs/paceline/history/`, unless another lasting ref holds it already."""
+    lasting = ("refs/heads", "refs/tags", "refs/remotes", "refs/paceline")
+    holding = await git(
+        repository.common_dir, "for-each-ref", f"--contains={tip}", "--format=%(refname)", *lasting
+    )
+    own = f"refs/heads/{attempt.branch}"
+    if tip == attempt.start or any(ref != own for ref in holding.text.split("\n") if ref):
+        return
+    kept = preserved_ref(attempt.project, attempt.story, attempt.attempt)
+    ref = f"{kept.replace('/preserved/', '/history/', 1)}/{tip[:12]}"
+    await repository.set_ref(ref, tip)
+
+
+async def _work_commit(repository: Repository, attempt: Attempt, tree: str, message: str) -> str:
+    ref = f"refs/heads/{attempt.branch}"
+    before = await repository.resolve(ref)
+    if before is not None and await _is_same(repository, before, tree, attempt.base, message):
+        return before
+    await keep_agent_commits(repository, attempt)
+    commit = await write_commit(repository, tree, (attempt.base,), message, {})
+    if not await repository.set_ref(ref, commit, before):
+        raise RepositoryError(f"The branch {attempt.branch} moved while its work was collected; try again.")
+    return commit
+
+
+async def _is_same(repository: Repository, commit: str, tree: str, parent: str, message: str) -> bool:
+    raw = (await git(repository.common_dir, "cat-file", "commit", commit)).out
+    head, _, body = raw.partition(b"\n\n")
+    lines = head.decode("utf-8", "replace").split("\n")
+    parents = [line.removeprefix("parent ") for line in lines if line.startswith("parent ")]
+    return lines[0] == f"tree {tree}" and parents == [parent] and body == message.encode("utf-8", "replace")
