@@ -141,7 +141,7 @@ def test_two_at_once_build_once(
             go_on.touch()
 
     with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: find_server(settings, say), range(2))
+        first, second = pool.map(find_server, (settings, settings), (say, say))
     assert isinstance(first, Binary)
     assert isinstance(second, Binary)
     assert first.path == second.path
