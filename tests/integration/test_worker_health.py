@@ -46,8 +46,8 @@ async def test_healthy_only_while_a_worker_of_this_host_polls(temporal_server: E
     client = await connect(temporal_server.address, "default")
     async with Worker(client, task_queue=CONTROL_TASK_QUEUE, workflows=[NeverStarted]):
         async with asyncio.timeout(30):
-            while not await is_polling(client, socket.gethostname()):
-                await asyncio.sleep(0.05)  # the server notes a poller with its first poll
+            while not await is_polling(client, socket.gethostname()):  # noqa: ASYNC110 - the server knows
+                await asyncio.sleep(0.05)
         assert await check(temporal_server) == 0
         assert not await is_polling(client, "another-host")
 
