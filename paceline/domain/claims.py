@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 from pydantic import Field
@@ -58,3 +59,26 @@ class Grant(Frozen):
     claim: str
     holder: str
     fence: int
+
+
+class ClaimRecord(Model):
+    """A claim as stored: what it asked for, what of that it holds, and what it waits for."""
+
+    claim: str
+    scope: str
+    holder: str
+    project: str
+    story: str | None = None
+    state: Literal["granted", "waiting", "released"]
+    fence: int | None = None
+    needs: list[Need]
+    held: list[Need]
+    wanted: list[Need]
+    weight: float
+    sequence: int
+    """Place in the order of asking within the scope; lower is older."""
+    passed: int
+    """How often younger claims passed it over while it waited."""
+    requested_at: datetime
+    granted_at: datetime | None = None
+    released_at: datetime | None = None

@@ -1,0 +1,259 @@
+"""Claims: granted whole or put into a durable waiting line; the rules are `paceline.domain.resources`.
+
+Every change of a scope's claims begins with its counter row, which is locked until the transaction ends: two
+changes of one scope never overlap, changes of different scopes do not meet. A holder is alive while its
+workflow runs; nothing expires by a clock, and `release_holder` frees what a terminated workflow left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Executable, select, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.claims import ClaimDecision, ClaimRecord, ClaimRequest, Grant
+from paceline.domain.resources import Verdict, Waiting, decide
+from paceline.errors import Conflict, NotFound, StaleFence
+from paceline.store.claim_rows import (
+    CLAIMS,
+    LIVE_STATES,
+    NOTHING,
+    RELEASE_CLAIM,
+    RELEASE_HOLDER,
+    SCOPES,
+    LiveClaim,
+    Locked,
+    count_passed,
+    dump_needs,
+    grant_row,
+    holdings,
+    insert_claim,
+    live_claims,
+    lock_claim,
+    lock_scope,
+    parse_needs,
+    record_of,
+    to_record,
+    waiters,
+)
+
+REASONS_SHOWN = 20
+"""The most lines in `ClaimDecision.waits_for`."""
+
+
+def request_claim(session: Session, request: ClaimRequest) -> ClaimDecision:
+    """Grant everything that a holder needs at once, or put it into the waiting line.
+
+    Args:
+        session: in a write transaction.
+        request: `request.claim` is the idempotency key: a known claim keeps what it first asked for, a
+            granted one its fence; a waiting one is tried again.
+
+    Raises:
+        Conflict: the key is used in another scope.
+    """
+    locked = lock_scope(session, request.scope)
+    live = live_claims(session, request.scope)
+    known = next((row for row in live if row.claim == request.claim), None)
+    if known is not None:
+        return _ask_again(session, locked, live, known)
+    needs = tuple(request.needs)
+    asks = Waiting(request.claim, request.holder, needs, request.weight, locked.number)
+    verdict = decide(holdings(live), [*waiters(live), asks], {request.claim})
+    granted = request.claim in verdict.grants
+    if not insert_claim(session, request, locked, granted):
+        return _ended(session, request)
+    count_passed(session, verdict)
+    if granted:
+        return ClaimDecision(claim=request.claim, state="granted", fence=locked.number)
+    return _waits(request.claim, verdict, None)
+
+
+def release_claim(session: Session, claim: str) -> list[Grant]:
+    """Give everything of a claim back, or leave the waiting line; nothing happens the second time.
+
+    Returns:
+        The waiting claims that this granted; their holders have to be told.
+    """
+    locked = lock_claim(session, claim)
+    return _release(session, locked, RELEASE_CLAIM, claim) if locked else []
+
+
+def release_holder(session: Session, holder: str) -> list[Grant]:
+    """Give back everything of one holder, in every scope; the sweep after a workflow's end.
+
+    Returns:
+        The waiting claims that this granted; their holders have to be told.
+    """
+    query = select(CLAIMS.c.scope).where(CLAIMS.c.state.in_(LIVE_STATES), CLAIMS.c.holder == holder)
+    grants: list[Grant] = []
+    for scope in session.connection().execute(query.distinct().order_by(CLAIMS.c.scope)).scalars().all():
+        grants += _release(session, lock_scope(session, scope), RELEASE_HOLDER, holder)
+    return grants
+
+
+def reduce_claim(session: Session, claim: str, keep_prefixes: Sequence[str]) -> list[Grant]:
+    """Give back a part of a claim; the fence stays the same.
+
+    Args:
+        session: in a write transaction.
+        claim: a granted claim; one that waits for its first grant or was released is left alone.
+        keep_prefixes: resources that begin with one of these are kept, such as `file:`.
+
+    Returns:
+        The waiting claims that this granted; their holders have to be told.
+    """
+    locked = lock_claim(session, claim)
+    if locked is None:
+        return []
+    live = live_claims(session, locked.scope)
+    row = next((row for row in live if row.claim == claim), None)
+    if row is None or row.fence is None:
+        return []
+    kept = tuple(need for need in parse_needs(row.held) if need.resource.startswith(tuple(keep_prefixes)))
+    values = {"state": "granted", "held": dump_needs(kept), "wanted": NOTHING}
+    session.connection().execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
+    return _serve(session, locked)
+
+
+def restore_claim(session: Session, claim: str) -> ClaimDecision:
+    """Ask again for what `reduce_claim` gave back.
+
+    Returns:
+        Granted with the same fence; or waiting in line, while the kept part stays held.
+
+    Raises:
+        NotFound: nobody ever asked for this claim.
+    """
+    locked = lock_claim(session, claim)
+    if locked is None:
+        raise NotFound(f"There is no claim {claim} to restore; request it first.", claim=claim)
+    record = record_of(session, claim)
+    if record.state == "released":
+        return ClaimDecision(claim=claim, state="released")
+    if record.state == "granted" and len(record.held) < len(record.needs):
+        wanted = tuple(need for need in record.needs if need not in record.held)
+        values = {"state": "waiting", "wanted": dump_needs(wanted), "passed": 0}
+        session.connection().execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
+    live = live_claims(session, locked.scope)
+    return _ask_again(session, locked, live, next(row for row in live if row.claim == claim))
+
+
+def check_fence(session: Session, claim: str, fence: int) -> None:
+    """Make sure that the holder was not replaced, and that it is not until this transaction ends.
+
+    Args:
+        session: in a write transaction; the claim's row stays locked, so a release waits for its end.
+        claim: the claim under which the effect is done.
+        fence: the number the holder was granted.
+
+    Raises:
+        StaleFence: the claim is not granted, or was granted again under another number.
+    """
+    query = select(CLAIMS.c.state, CLAIMS.c.fence).where(CLAIMS.c.claim == claim).with_for_update()
+    row = session.connection().execute(query).one_or_none()
+    if row is not None and row.state != "released" and row.fence == fence:
+        return
+    current = None if row is None or row.state == "released" else row.fence
+    raise StaleFence(
+        f"Claim {claim} is no longer held under fence {fence}; stop, and ask for a claim again.",
+        claim=claim,
+        fence=fence,
+        current=current,
+    )
+
+
+def list_claims(
+    session: Session, scope: str | None = None, states: Sequence[str] = LIVE_STATES
+) -> list[ClaimRecord]:
+    """The claims in these states, of one scope or of all, oldest first."""
+    query = select(CLAIMS).where(CLAIMS.c.state.in_(states)).order_by(CLAIMS.c.scope, CLAIMS.c.sequence)
+    if scope is not None:
+        query = query.where(CLAIMS.c.scope == scope)
+    return [to_record(row) for row in session.connection().execute(query).mappings()]
+
+
+def live_holders(session: Session) -> list[str]:
+    """Everybody who holds something or waits for it, in alphabetical order."""
+    query = select(CLAIMS.c.holder).where(CLAIMS.c.state.in_(LIVE_STATES))
+    return list(session.connection().execute(query.distinct().order_by(CLAIMS.c.holder)).scalars())
+
+
+def unsignalled_grants(session: Session) -> list[Grant]:
+    """Grants whose holders are not known to have been told, oldest first."""
+    query = select(CLAIMS).where(CLAIMS.c.state == "granted", CLAIMS.c.told.is_(False))
+    rows = session.connection().execute(query.order_by(CLAIMS.c.granted_at))
+    return [Grant(claim=row.claim, holder=row.holder, fence=row.fence) for row in rows]
+
+
+def acknowledge_grant(session: Session, claim: str) -> None:
+    """Note that the holder knows of its grant."""
+    knows = update(CLAIMS).where(CLAIMS.c.claim == claim, CLAIMS.c.state == "granted").values(told=True)
+    session.connection().execute(knows)
+
+
+# Steps ---
+
+
+def _release(session: Session, locked: Locked, statement: Executable, key: str) -> list[Grant]:
+    values = {"key": key, "of": locked.scope, "released_at": locked.at}
+    released = session.connection().execute(statement, values).all()
+    return _serve(session, locked) if released else []
+
+
+def _serve(session: Session, locked: Locked) -> list[Grant]:
+    """Grant what waiting claims can have now."""
+    live = live_claims(session, locked.scope)
+    waiting = waiters(live)
+    if not waiting:
+        return []
+    verdict = decide(holdings(live), waiting)
+    holders = {row.claim: row for row in live}
+    grants: list[Grant] = []
+    number = locked.number
+    for claim in verdict.grants:
+        row = holders[claim]
+        fence = row.fence
+        if fence is None:
+            fence, number = number, number + 1
+        grant_row(session, claim, fence, locked.at, told=False)
+        grants.append(Grant(claim=claim, holder=row.holder, fence=fence))
+    count_passed(session, verdict)
+    if number - 1 > locked.number:
+        taken = update(SCOPES).where(SCOPES.c.scope == locked.scope).values(counter=number - 1)
+        session.connection().execute(taken)
+    return grants
+
+
+def _ask_again(session: Session, locked: Locked, live: Sequence[LiveClaim], row: LiveClaim) -> ClaimDecision:
+    if row.state == "granted":
+        acknowledge_grant(session, row.claim)
+        return ClaimDecision(claim=row.claim, state="granted", fence=row.fence)
+    verdict = decide(holdings(live), waiters(live), {row.claim})
+    if row.claim not in verdict.grants:
+        return _waits(row.claim, verdict, row.fence)
+    fence = locked.number if row.fence is None else row.fence
+    grant_row(session, row.claim, fence, locked.at, told=True)
+    count_passed(session, verdict)
+    return ClaimDecision(claim=row.claim, state="granted", fence=fence)
+
+
+def _waits(claim: str, verdict: Verdict, fence: int | None) -> ClaimDecision:
+    return ClaimDecision(
+        claim=claim,
+        state="waiting",
+        fence=fence,
+        position=verdict.line.index(claim) + 1,
+        waits_for=verdict.reasons.get(claim, [])[:REASONS_SHOWN],
+    )
+
+
+def _ended(session: Session, request: ClaimRequest) -> ClaimDecision:
+    record = record_of(session, request.claim)
+    if record.scope != request.scope:
+        raise Conflict(
+            f"Claim {request.claim} is used in scope {record.scope}; choose another key in {request.scope}.",
+            claim=request.claim,
+        )
+    return ClaimDecision(claim=request.claim, state="released")

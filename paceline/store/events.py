@@ -1,0 +1,140 @@
+"""Numbered events: appended with the change they tell of, read in commit order, without gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, bindparam, delete, select, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.events import Event, EventDraft
+from paceline.store.models import EventCounterRow, EventRow, table
+from paceline.store.statements import dialect_of, insert_into, now
+
+APPENDED_TO = "paceline.appended_to"
+"""Key in `session.info`: the projects that got events in this transaction."""
+
+_EVENTS = table(EventRow)
+_COUNTERS = table(EventCounterRow)
+_AFTER = (
+    select(_EVENTS)
+    .where(_EVENTS.c.project == bindparam("of"), _EVENTS.c.number > bindparam("after"))
+    .order_by(_EVENTS.c.number)
+    .limit(bindparam("limit"))
+)
+
+
+def append_events(session: Session, project: str, drafts: Sequence[EventDraft]) -> list[Event]:
+    """Give drafts their numbers and store them.
+
+    The project's counter row stays locked until the transaction ends, so numbers appear in commit order.
+    Claim before you append: transactions that lock in the same order do not wait for each other in a circle.
+
+    Args:
+        session: in a write transaction.
+        project: the run's id.
+        drafts: what happened, in order; a known key stands for the event that has it.
+
+    Returns:
+        The stored event of every draft, in the order of the drafts.
+    """
+    fresh = {draft.key: draft for draft in drafts}
+    if not fresh:
+        return []
+    last, at = _advance(session, project, len(fresh))
+    rows = _numbered(project, list(fresh.values()), last - len(fresh), at)
+    if len(_insert(session, rows)) == len(rows):
+        stored = {row["key"]: _event(row) for row in rows}
+    else:
+        stored = _append_unknown(session, project, fresh, last - len(fresh), at)
+    session.info.setdefault(APPENDED_TO, set[str]()).add(project)
+    return [stored[draft.key] for draft in drafts]
+
+
+def events_after(session: Session, project: str, after: int = 0, limit: int = 1000) -> list[Event]:
+    """The events with a number above `after`, in order, at most `limit`."""
+    found = session.connection().execute(_AFTER, {"of": project, "after": after, "limit": limit})
+    return [_event(row) for row in found.mappings()]
+
+
+def last_number(session: Session, project: str) -> int:
+    """The number of the newest event; 0 before the first."""
+    query = select(_COUNTERS.c.last).where(_COUNTERS.c.project == project)
+    return session.connection().execute(query).scalar_one_or_none() or 0
+
+
+def last_numbers(session: Session, projects: Sequence[str] | None = None) -> dict[str, int]:
+    """The number of the newest event by project, of the given ones or of all; silent ones are left out."""
+    query = select(_COUNTERS.c.project, _COUNTERS.c.last)
+    if projects is not None:
+        query = query.where(_COUNTERS.c.project.in_(projects))
+    return {row.project: row.last for row in session.connection().execute(query)}
+
+
+def _advance(session: Session, project: str, count: int) -> tuple[int, datetime]:
+    counted = {"project": project, "last": count}
+    row = session.connection().execute(_advancing(dialect_of(session)), counted).one()
+    return row[0], row[1]
+
+
+@cache
+def _advancing(dialect: str) -> Executable:
+    insert = insert_into(dialect, EventCounterRow)
+    upsert = insert.on_conflict_do_update(
+        index_elements=["project"], set_={"last": _COUNTERS.c.last + insert.excluded.last}
+    )
+    return upsert.returning(_COUNTERS.c.last, now(dialect))
+
+
+@cache
+def _inserting(dialect: str) -> Executable:
+    insert = insert_into(dialect, EventRow).on_conflict_do_nothing(index_elements=["project", "key"])
+    return insert.returning(_EVENTS.c.number)
+
+
+def _append_unknown(
+    session: Session, project: str, fresh: Mapping[str, EventDraft], before: int, at: datetime
+) -> dict[str, Event]:
+    """The rare second try, after some keys were known: take back what went in, and number only the new ones.
+
+    Nobody sees the first numbering, because the counter is locked.
+    """
+    connection = session.connection()
+    connection.execute(delete(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.number > before))
+    known = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.key.in_(list(fresh)))
+    stored = {row["key"]: _event(row) for row in connection.execute(known).mappings()}
+    rows = _numbered(project, [draft for key, draft in fresh.items() if key not in stored], before, at)
+    if rows:
+        _insert(session, rows)
+    connection.execute(
+        update(_COUNTERS).where(_COUNTERS.c.project == project).values(last=before + len(rows))
+    )
+    return stored | {row["key"]: _event(row) for row in rows}
+
+
+def _numbered(project: str, drafts: Sequence[EventDraft], before: int, at: datetime) -> list[dict[str, Any]]:
+    return [
+        {
+            "project": project,
+            "number": before + place,
+            "key": draft.key,
+            "type": draft.type.value,
+            "name": draft.name,
+            "actor": draft.actor,
+            "story": draft.story,
+            "data": draft.data,
+            "at": at,
+        }
+        for place, draft in enumerate(drafts, 1)
+    ]
+
+
+def _insert(session: Session, rows: list[dict[str, Any]]) -> Sequence[Any]:
+    return session.connection().execute(_inserting(dialect_of(session)), rows).all()
+
+
+def _event(row: Mapping[str, Any] | Any) -> Event:
+    return Event.model_validate(dict(row))

@@ -1,0 +1,258 @@
+"""The tables. Projections reference each other by id without foreign keys: they are written by activities
+that may arrive in any order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    Dialect,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment; aware and in UTC on both sides. SQLite has no zones and keeps it as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuses a naive moment, which could be any zone's."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"The moment {value.isoformat()} has no time zone; give it one.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Gives the moment its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """The tables' registry; constraints are named, so that migrations can name them too."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class, and annotating it would map it
+        datetime: UtcDateTime(),
+        str: Text(),
+        list[str]: JSON(),
+        dict[str, Any]: JSON(),
+    }
+
+
+class PlanRow(Base):
+    """A plan's normal form and text, named by its digest; never changed."""
+
+    __tablename__ = "plans"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    normal_form: Mapped[str]
+    text: Mapped[str]
+    saved_at: Mapped[datetime]
+
+
+class RunRow(Base):
+    """One run of a plan."""
+
+    __tablename__ = "runs"
+    __table_args__ = (Index(None, "base_id", "run_number"), Index(None, "started_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    base_id: Mapped[str]
+    run_number: Mapped[int]
+    title: Mapped[str]
+    plan_digest: Mapped[str] = mapped_column(String(64))
+    repository: Mapped[str | None]
+    base_commit: Mapped[str | None]
+    options: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    started_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ClaimScopeRow(Base):
+    """The counter of one scope. Whoever changes a claim of the scope locks this row first."""
+
+    __tablename__ = "claim_scopes"
+
+    scope: Mapped[str] = mapped_column(primary_key=True)
+    counter: Mapped[int] = mapped_column(BigInteger)
+    """The last number given, as a fence or as a place in the order of asking."""
+
+
+class ClaimRow(Base):
+    """A claim. `held` and `wanted` are parts of `needs`, each a JSON array; all three of them in one form.
+
+    A released claim stays, so that its fence is known to be stale and its key is not granted again.
+    """
+
+    __tablename__ = "claims"
+    __table_args__ = (Index(None, "scope", "state"), Index(None, "state", "holder"))
+
+    claim: Mapped[str] = mapped_column(primary_key=True)
+    scope: Mapped[str]
+    holder: Mapped[str]
+    project: Mapped[str]
+    story: Mapped[str | None]
+    state: Mapped[str]
+    needs: Mapped[str]
+    held: Mapped[str]
+    wanted: Mapped[str]
+    weight: Mapped[float] = mapped_column(Float)
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    passed: Mapped[int] = mapped_column(Integer)
+    fence: Mapped[int | None] = mapped_column(BigInteger)
+    told: Mapped[bool] = mapped_column(Boolean)
+    """Whether the holder knows of its grant."""
+    requested_at: Mapped[datetime]
+    granted_at: Mapped[datetime | None]
+    released_at: Mapped[datetime | None]
+
+
+class EventCounterRow(Base):
+    """The last event number of a project; locked while events are appended."""
+
+    __tablename__ = "event_counters"
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    last: Mapped[int] = mapped_column(BigInteger)
+
+
+class EventRow(Base):
+    """A numbered event."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("project", "key"),)
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    type: Mapped[str]
+    name: Mapped[str]
+    actor: Mapped[str]
+    story: Mapped[str | None]
+    data: Mapped[dict[str, Any]]
+    at: Mapped[datetime]
+
+
+class QuestionRow(Base):
+    """A question and, once given, its answer."""
+
+    __tablename__ = "questions"
+    __table_args__ = (Index(None, "project", "state"), Index(None, "workflow_id"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    project: Mapped[str]
+    workflow_id: Mapped[str]
+    story: Mapped[str | None]
+    text: Mapped[str]
+    context: Mapped[dict[str, Any]]
+    asked_at: Mapped[datetime]
+    state: Mapped[str]
+    decision: Mapped[str | None]
+    answer_text: Mapped[str | None]
+    actor: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+
+
+class StoryRow(Base):
+    """Where a story stands."""
+
+    __tablename__ = "story_statuses"
+    __table_args__ = (Index(None, "project", "position"),)
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    position: Mapped[int]
+    title: Mapped[str]
+    epic: Mapped[str | None]
+    sprint: Mapped[str]
+    agents: Mapped[list[str]]
+    state: Mapped[str]
+    attempt: Mapped[int]
+    reason: Mapped[str | None]
+    reason_code: Mapped[str | None]
+    workflow_id: Mapped[str | None]
+    fence: Mapped[int | None] = mapped_column(BigInteger)
+    merge_commit: Mapped[str | None]
+    summary: Mapped[str | None]
+    dependencies: Mapped[list[str]]
+    points: Mapped[float | None] = mapped_column(Float)
+    updated_at: Mapped[datetime | None]
+
+
+class AgentRow(Base):
+    """What an agent does now."""
+
+    __tablename__ = "agent_statuses"
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    agent: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    story: Mapped[str | None]
+    detail: Mapped[str | None]
+    last_heartbeat: Mapped[datetime | None]
+    updated_at: Mapped[datetime | None]
+
+
+class AgentHistoryRow(Base):
+    """What an agent did, one row a change."""
+
+    __tablename__ = "agent_history"
+    __table_args__ = (Index(None, "agent", "id"),)
+
+    id: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    project: Mapped[str]
+    agent: Mapped[str]
+    state: Mapped[str]
+    story: Mapped[str | None]
+    detail: Mapped[str | None]
+    at: Mapped[datetime]
+
+
+class ArtifactRow(Base):
+    """A file in the artifact folder."""
+
+    __tablename__ = "artifacts"
+    __table_args__ = (Index(None, "project", "story"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str]
+    story: Mapped[str | None]
+    kind: Mapped[str]
+    path: Mapped[str]
+    bytes: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+def table(model: type[Base]) -> Table:
+    """The table of a model, for statements that do not need objects."""
+    return cast(Table, model.__table__)

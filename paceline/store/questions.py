@@ -1,0 +1,130 @@
+"""Questions to people, and the first answer to each."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.questions import Answer, AnswerReceipt, Decision, Question, QuestionKind
+from paceline.errors import Conflict, NotFound
+from paceline.store.models import QuestionRow
+from paceline.store.statements import dialect_of, insert_into, now
+
+
+def open_question(session: Session, question: Question) -> Question:
+    """Ask; a known id is the question that was asked first.
+
+    Returns:
+        The stored question, which may be answered already.
+    """
+    row = {
+        **question.model_dump(exclude={"answer", "kind"}),
+        "kind": question.kind.value,
+        "decision": question.answer.decision.value if question.answer else None,
+        "answer_text": question.answer.text if question.answer else None,
+        "actor": question.answer.actor if question.answer else None,
+    }
+    statement = insert_into(dialect_of(session), QuestionRow).values(row).on_conflict_do_nothing()
+    session.execute(statement)
+    return get_question(session, question.id)
+
+
+def record_answer(session: Session, question_id: str, answer: Answer) -> AnswerReceipt:
+    """Record an answer, unless there is one.
+
+    Returns:
+        Accepted for the first answer, also when it is given again; otherwise who answered first, and how.
+
+    Raises:
+        NotFound: there is no such question.
+        Conflict: the question was withdrawn.
+    """
+    first = (
+        update(QuestionRow)
+        .where(QuestionRow.id == question_id, QuestionRow.state == "open")
+        .values(
+            state="answered",
+            decision=answer.decision.value,
+            answer_text=answer.text,
+            actor=answer.actor,
+            answered_at=now(dialect_of(session)),
+        )
+        .returning(QuestionRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    accepted = session.execute(first).first() is not None
+    stored = answer
+    if not accepted:
+        stored = get_question(session, question_id).answer
+        if stored is None:
+            raise Conflict(
+                f"Question {question_id} was withdrawn and needs no answer; see the story's status.",
+                question=question_id,
+            )
+        given = (answer.decision, answer.text, answer.actor)
+        accepted = given == (stored.decision, stored.text, stored.actor)
+    return AnswerReceipt(
+        question=question_id, accepted=accepted, decision=stored.decision, actor=stored.actor
+    )
+
+
+def withdraw_questions(session: Session, workflow_id: str) -> list[str]:
+    """Take back what a workflow still asks.
+
+    Returns:
+        The ids of the questions that this withdrew, in the order they were asked.
+    """
+    withdrawn = (
+        update(QuestionRow)
+        .where(QuestionRow.workflow_id == workflow_id, QuestionRow.state == "open")
+        .values(state="withdrawn")
+        .returning(QuestionRow.id, QuestionRow.asked_at)
+        .execution_options(synchronize_session=False)
+    )
+    rows = sorted(session.execute(withdrawn).all(), key=lambda row: (row.asked_at, row.id))
+    return [row.id for row in rows]
+
+
+def get_question(session: Session, id: str) -> Question:
+    """The question of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(QuestionRow).where(QuestionRow.id == id).execution_options(populate_existing=True)
+    row = session.execute(query).scalar_one_or_none()
+    if row is None:
+        raise NotFound(f"There is no question {id}; `paceline questions` lists them.", question=id)
+    return _question(row)
+
+
+def list_questions(
+    session: Session, project: str | None = None, state: str | None = "open", limit: int = 200
+) -> list[Question]:
+    """Questions of a project or of all, in one state or in any, oldest first."""
+    query = select(QuestionRow).order_by(QuestionRow.asked_at, QuestionRow.id).limit(limit)
+    if project is not None:
+        query = query.where(QuestionRow.project == project)
+    if state is not None:
+        query = query.where(QuestionRow.state == state)
+    return [_question(row) for row in session.execute(query).scalars()]
+
+
+def count_open(session: Session, project: str) -> int:
+    """How many questions of a project wait for an answer."""
+    query = select(func.count()).where(QuestionRow.project == project, QuestionRow.state == "open")
+    return session.execute(query).scalar_one()
+
+
+def _question(row: QuestionRow) -> Question:
+    answer = None
+    if row.decision is not None:
+        answer = Answer(
+            question=row.id,
+            decision=Decision(row.decision),
+            text=row.answer_text or "",
+            actor=row.actor or "unknown",
+        )
+    fields = ("id", "project", "workflow_id", "story", "text", "context", "asked_at", "state", "answered_at")
+    known = {name: getattr(row, name) for name in fields}
+    return Question(**known, kind=QuestionKind(row.kind), answer=answer)

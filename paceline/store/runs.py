@@ -1,0 +1,159 @@
+"""Plans and their runs."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.plan import Plan
+from paceline.domain.states import RunState
+from paceline.domain.status import Run, RunOptions
+from paceline.errors import Conflict, NotFound
+from paceline.store.models import PlanRow, RunRow
+from paceline.store.statements import dialect_of, insert_into, now
+
+
+def save_plan(session: Session, plan: Plan, text: str) -> str:
+    """Keep a plan with the text it was read from; the same plan is kept once.
+
+    Returns:
+        The plan's digest, its name from now on.
+    """
+    digest = plan.digest()
+    row = {
+        "digest": digest,
+        "normal_form": plan.model_dump_json(),
+        "text": text,
+        "saved_at": now(dialect_of(session)),
+    }
+    session.execute(insert_into(dialect_of(session), PlanRow).values(row).on_conflict_do_nothing())
+    return digest
+
+
+def load_plan(session: Session, digest: str) -> Plan:
+    """The plan of this digest. Every caller in the process gets the same object: do not change it.
+
+    Raises:
+        NotFound: no such plan was saved.
+    """
+    normal_form = session.execute(
+        select(PlanRow.normal_form).where(PlanRow.digest == digest)
+    ).scalar_one_or_none()
+    if normal_form is None:
+        raise _no_plan(digest)
+    return _parse(normal_form)
+
+
+def plan_text(session: Session, digest: str) -> str:
+    """The text a plan was read from.
+
+    Raises:
+        NotFound: no such plan was saved.
+    """
+    text = session.execute(select(PlanRow.text).where(PlanRow.digest == digest)).scalar_one_or_none()
+    if text is None:
+        raise _no_plan(digest)
+    return text
+
+
+def create_run(session: Session, run: Run, base_id: str | None = None) -> Run:
+    """Record the start of a run.
+
+    Args:
+        session: in a write transaction.
+        run: its id is free.
+        base_id: the project that all its runs share; None: the id without its run number.
+
+    Raises:
+        Conflict: there is a run of this id.
+    """
+    values = run.model_dump(mode="json", include={"options", "state"})
+    row = {
+        **run.model_dump(),
+        **values,
+        "base_id": base_id or _base_of(run.id, run.run_number),
+    }
+    statement = (
+        insert_into(dialect_of(session), RunRow).values(row).on_conflict_do_nothing().returning(RunRow.id)
+    )
+    if session.execute(statement).first() is None:
+        raise Conflict(f"There is already a run {run.id}; attach to it or take the next number.", run=run.id)
+    return run
+
+
+def get_run(session: Session, project: str) -> Run:
+    """The run of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = session.execute(select(RunRow).where(RunRow.id == project)).scalar_one_or_none()
+    if row is None:
+        raise _no_run(project)
+    return _run(row)
+
+
+def list_runs(session: Session, limit: int = 50, state: RunState | None = None) -> list[Run]:
+    """The newest runs, newest first, of one state or of all."""
+    query = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run_number.desc()).limit(limit)
+    if state is not None:
+        query = query.where(RunRow.state == state.value)
+    return [_run(row) for row in session.execute(query).scalars()]
+
+
+def runs_of(session: Session, base_project: str) -> list[Run]:
+    """All runs of a project, oldest first."""
+    query = select(RunRow).where(RunRow.base_id == base_project).order_by(RunRow.run_number)
+    return [_run(row) for row in session.execute(query).scalars()]
+
+
+def end_run(session: Session, project: str, state: RunState) -> None:
+    """Record how a run ended; the first end stays.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    ended = (
+        update(RunRow)
+        .where(RunRow.id == project, RunRow.state == RunState.RUNNING.value)
+        .values(state=state.value, ended_at=now(dialect_of(session)))
+        .returning(RunRow.id)
+    )
+    if session.execute(ended).first() is None:
+        get_run(session, project)
+
+
+def _base_of(project: str, run_number: int) -> str:
+    return re.sub(rf"-run-{run_number}$", "", project) if run_number > 1 else project
+
+
+def _run(row: RunRow) -> Run:
+    return Run(
+        id=row.id,
+        run_number=row.run_number,
+        title=row.title,
+        plan_digest=row.plan_digest,
+        repository=row.repository,
+        base_commit=row.base_commit,
+        options=RunOptions.model_validate(row.options),
+        state=RunState(row.state),
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+    )
+
+
+@lru_cache(maxsize=8)
+def _parse(normal_form: str) -> Plan:
+    """Every activity of a run needs its plan; parsing thousands of stories each time would show."""
+    return Plan.model_validate_json(normal_form)
+
+
+def _no_plan(digest: str) -> NotFound:
+    return NotFound(f"No plan {digest[:12]} was saved; read its document again.", digest=digest)
+
+
+def _no_run(project: str) -> NotFound:
+    return NotFound(f"There is no run {project}; `paceline status` lists the runs.", project=project)

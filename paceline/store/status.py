@@ -1,0 +1,245 @@
+"""Where stories, agents and runs stand: projections, written by idempotent activities."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from types import EllipsisType
+from typing import Any
+
+from sqlalchemy import Executable, Table, bindparam, case, null, select, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
+from paceline.domain.status import AgentStatus, ProjectStatus, StoryStatus
+from paceline.errors import NotFound, Refused
+from paceline.store.events import last_number
+from paceline.store.models import AgentHistoryRow, AgentRow, StoryRow, table
+from paceline.store.questions import count_open
+from paceline.store.runs import get_run
+from paceline.store.statements import dialect_of, insert_into, now, read_clock
+
+_STORIES = table(StoryRow)
+_AGENTS = table(AgentRow)
+_HISTORY = table(AgentHistoryRow)
+_NOTE_HISTORY = _HISTORY.insert()
+_FINAL = sorted(state.value for state in FINAL_STATES)
+
+
+def plan_stories(session: Session, project: str, stories: Sequence[StoryStatus]) -> None:
+    """Write the first status of a run's stories, in plan order; what is there stays as it is."""
+    rows = [
+        {**story.model_dump(), "state": story.state.value, "project": project, "position": position}
+        for position, story in enumerate(stories)
+    ]
+    if rows:
+        session.connection().execute(
+            insert_into(dialect_of(session), StoryRow).on_conflict_do_nothing(), rows
+        )
+
+
+def set_story(
+    session: Session,
+    project: str,
+    story: str,
+    *,
+    state: StoryState | None = None,
+    attempt: int | None = None,
+    reason: str | EllipsisType | None = ...,
+    reason_code: str | EllipsisType | None = ...,
+    workflow_id: str | EllipsisType | None = ...,
+    fence: int | EllipsisType | None = ...,
+    merge_commit: str | EllipsisType | None = ...,
+    summary: str | EllipsisType | None = ...,
+) -> StoryStatus:
+    """Change the given fields of a story's status.
+
+    A new state without a reason clears the old reason. A final state is never left: then nothing changes.
+
+    Returns:
+        The stored status.
+
+    Raises:
+        NotFound: the story was not planned.
+    """
+    optional: dict[str, Any] = {
+        "reason": reason,
+        "reason_code": reason_code,
+        "workflow_id": workflow_id,
+        "fence": fence,
+        "merge_commit": merge_commit,
+        "summary": summary,
+    }
+    values: dict[str, Any] = {name: value for name, value in optional.items() if value is not ...}
+    if attempt is not None:
+        values["attempt"] = attempt
+    change = _changing_story(dialect_of(session), frozenset(values), state is not None)
+    if state is not None:
+        values |= {"state": state.value, "entered": state.value}
+    values |= {"of": project, "which": story}
+    row = session.connection().execute(change, values).mappings().one_or_none()
+    return _story(row) if row is not None else story_status(session, project, story)
+
+
+@cache
+def _changing_story(dialect: str, given: frozenset[str], enters: bool) -> Executable:
+    """The UPDATE for these columns and, if a state is entered, the rules of entering it."""
+    change = update(_STORIES).where(
+        _STORIES.c.project == bindparam("of"), _STORIES.c.id == bindparam("which")
+    )
+    if enters:
+        entered = bindparam("entered", type_=_STORIES.c.state.type)
+        change = change.where(_STORIES.c.state.not_in(_FINAL) | (_STORIES.c.state == entered))
+        for column in (_STORIES.c.reason, _STORIES.c.reason_code):
+            if column.name not in given:
+                kept = case((_STORIES.c.state == entered, column), else_=null())
+                change = change.values({column: kept})
+    return change.values(updated_at=now(dialect)).returning(_STORIES)
+
+
+def story_status(session: Session, project: str, story: str) -> StoryStatus:
+    """Where one story stands.
+
+    Raises:
+        NotFound: the story was not planned.
+    """
+    query = select(_STORIES).where(_STORIES.c.project == project, _STORIES.c.id == story)
+    row = session.connection().execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFound(
+            f"Project {project} has no story {story}; see its status.", project=project, story=story
+        )
+    return _story(row)
+
+
+def story_statuses(session: Session, project: str) -> list[StoryStatus]:
+    """Where a project's stories stand, in plan order."""
+    query = select(_STORIES).where(_STORIES.c.project == project)
+    rows = session.connection().execute(query.order_by(_STORIES.c.position, _STORIES.c.id)).mappings()
+    return [_story(row) for row in rows]
+
+
+def set_agent(
+    session: Session,
+    project: str,
+    agent: str,
+    state: AgentState,
+    *,
+    story: str | None = None,
+    detail: str | None = None,
+) -> AgentStatus:
+    """Say what an agent does now; a change is also kept in its history. It counts as a heartbeat.
+
+    Raises:
+        Refused: DEAD, which is derived and never said.
+    """
+    if state is AgentState.DEAD:
+        raise Refused("Nobody says that an agent is dead; leave its heartbeat silent.", agent=agent)
+    dialect, connection = dialect_of(session), session.connection()
+    does = {"project": project, "agent": agent, "state": state.value, "story": story, "detail": detail}
+    row = connection.execute(_changing_agent(dialect), does).mappings().one_or_none()
+    if row is None:
+        alive = connection.execute(_beating(dialect), {"of": project, "who": agent})
+        return _agent(alive.mappings().one())
+    connection.execute(_NOTE_HISTORY, {**does, "at": row["updated_at"]})
+    return _agent(row)
+
+
+@cache
+def _changing_agent(dialect: str) -> Executable:
+    """The UPSERT that returns a row only where something is new."""
+    insert = insert_into(dialect, AgentRow).values(last_heartbeat=now(dialect), updated_at=now(dialect))
+    differs = (
+        (_AGENTS.c.state != insert.excluded.state)
+        | _AGENTS.c.story.is_distinct_from(insert.excluded.story)
+        | _AGENTS.c.detail.is_distinct_from(insert.excluded.detail)
+    )
+    names = ("state", "story", "detail", "last_heartbeat", "updated_at")
+    replaced = {name: insert.excluded[name] for name in names}
+    upsert = insert.on_conflict_do_update(index_elements=["project", "agent"], set_=replaced, where=differs)
+    return upsert.returning(_AGENTS)
+
+
+def heartbeat_agent(session: Session, project: str, agent: str) -> None:
+    """Note that an agent is alive, by the database's clock."""
+    session.connection().execute(_beating(dialect_of(session)), {"of": project, "who": agent})
+
+
+def agent_statuses(
+    session: Session, project: str | None = None, dead_after: float = 30.0
+) -> list[AgentStatus]:
+    """What agents do, in alphabetical order.
+
+    Args:
+        session: any transaction.
+        project: None: of every project.
+        dead_after: an agent that works and was silent for more than so many seconds is DEAD.
+    """
+    query = select(_AGENTS).order_by(_AGENTS.c.project, _AGENTS.c.agent)
+    if project is not None:
+        query = query.where(_AGENTS.c.project == project)
+    moment = read_clock(session)
+    found = [_agent(row) for row in session.connection().execute(query).mappings()]
+    for status in found:
+        beat = status.last_heartbeat
+        silent = beat is None or (moment - beat).total_seconds() > dead_after
+        if status.state is AgentState.WORKING and silent:
+            status.state = AgentState.DEAD
+    return found
+
+
+def agent_history(
+    session: Session, agent: str, project: str | None = None, limit: int = 100
+) -> list[AgentStatus]:
+    """What an agent did, newest first, at most `limit` changes."""
+    query = select(_HISTORY).where(_HISTORY.c.agent == agent).order_by(_HISTORY.c.id.desc()).limit(limit)
+    if project is not None:
+        query = query.where(_HISTORY.c.project == project)
+    return [
+        _agent({**row, "last_heartbeat": None, "updated_at": row["at"]})
+        for row in session.connection().execute(query).mappings()
+    ]
+
+
+def project_status(session: Session, project: str, dead_after: float = 30.0) -> ProjectStatus:
+    """A run with its stories, its agents, and how far it is.
+
+    Args:
+        session: any transaction.
+        project: the run's id.
+        dead_after: as in `agent_statuses`, in seconds.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run = get_run(session, project)
+    stories = story_statuses(session, project)
+    succeeded = sum(story.state in SUCCESS_STATES for story in stories)
+    return ProjectStatus(
+        run=run,
+        counts=dict(Counter(story.state for story in stories)),
+        percent=100.0 * succeeded / len(stories) if stories else 0.0,
+        stories=stories,
+        agents=agent_statuses(session, project, dead_after),
+        open_questions=count_open(session, project),
+        last_event=last_number(session, project),
+    )
+
+
+@cache
+def _beating(dialect: str) -> Executable:
+    beat = update(_AGENTS).where(_AGENTS.c.project == bindparam("of"), _AGENTS.c.agent == bindparam("who"))
+    return beat.values(last_heartbeat=now(dialect)).returning(_AGENTS)
+
+
+def _fields(row: Mapping[str, Any] | Any, of: Table, without: Sequence[str]) -> dict[str, Any]:
+    return {column.name: row[column.name] for column in of.columns if column.name not in without}
+
+
+def _story(row: Mapping[str, Any] | Any) -> StoryStatus:
+    return StoryStatus.model_validate(_fields(row, _STORIES, ("project", "position")))
+
+
+def _agent(row: Mapping[str, Any] | Any) -> AgentStatus:
+    return AgentStatus.model_validate(_fields(row, _AGENTS, ()))

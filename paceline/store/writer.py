@@ -1,0 +1,167 @@
+"""One writer a process: a thread with a queue, which commits together what was queued together.
+
+SQLite has one writer anyhow, and its own busy handler lets some wait for seconds while others go on. On
+PostgreSQL a commit that waits for the disk would keep a project's event counter and a scope's claims locked
+for that time; a commit for many shares the wait. Transactions that hold the locks of many functions could
+wait for each other in a circle, therefore only one process writes at a time, by an advisory lock.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
+
+from paceline.errors import ServerUnavailable
+from paceline.store.transactions import ends_transaction, retry, run_in_session
+
+BATCH_LIMIT = 32
+"""The most functions in one transaction."""
+BATCH_SECONDS = 0.02
+"""A transaction takes no further function after this long, so that other processes get their turn."""
+
+
+class Job(NamedTuple):
+    """A function to run in a write transaction, and where its result goes."""
+
+    run: Callable[[Session], Any]
+    future: Future[Any]
+
+
+class _Outcome(NamedTuple):
+    job: Job
+    value: Any
+    error: BaseException | None
+
+
+class _Batch(NamedTuple):
+    outcomes: list[_Outcome]
+    notes: dict[Any, Any]
+
+
+class Writer:
+    """Runs jobs in the order of their arrival.
+
+    Args:
+        engine: its transactions exclude all other writers from their beginning.
+        committed: called in the writer's thread after a commit, with the sessions' notes.
+    """
+
+    def __init__(self, engine: Engine, committed: Callable[[dict[Any, Any]], None]) -> None:
+        self._engine = engine
+        self._committed = committed
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._loop, name="paceline-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, run: Callable[[Session], Any]) -> Future[Any]:
+        """Queue a function; its future is done after the commit.
+
+        Raises:
+            ServerUnavailable: the writer was closed.
+        """
+        future: Future[Any] = Future()
+        with self._closing:
+            if self._closed:
+                raise ServerUnavailable("The database was closed; open it again before writing.")
+            self._jobs.put(Job(run, future))
+        return future
+
+    def close(self) -> None:
+        """Finish what is queued, then stop."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._jobs.put(None)
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            if job.future.set_running_or_notify_cancel():
+                self._write(job)
+
+    def _write(self, first: Job) -> None:
+        """Run one transaction, begun with this job; jobs that arrive meanwhile join."""
+        jobs = [first]
+
+        def work(connection: Connection) -> _Batch:
+            notes: dict[Any, Any] = {}
+            # Nothing else can suffer from the first one's failure.
+            value = run_in_session(connection, first.run, notes)
+            batch = _Batch([_Outcome(first, value, None)], notes)
+            batch.outcomes.extend(_run_aside(connection, job, notes) for job in jobs[1:])
+            for job in self._arrivals(len(jobs)):
+                jobs.append(job)
+                batch.outcomes.append(_run_aside(connection, job, notes))
+            return batch
+
+        try:
+            batch = retry(self._engine, work)
+        except Exception as error:
+            self._write_alone(jobs, error)
+        else:
+            self._announce(batch)
+
+    def _write_alone(self, jobs: list[Job], error: Exception) -> None:
+        """A transaction failed as a whole: one job's failure must not be another's, so each gets its own."""
+        if len(jobs) == 1:
+            jobs[0].future.set_exception(error)
+            return
+        for job in jobs:
+
+            def work(connection: Connection, job: Job = job) -> _Batch:
+                notes: dict[Any, Any] = {}
+                value = run_in_session(connection, job.run, notes)
+                return _Batch([_Outcome(job, value, None)], notes)
+
+            try:
+                batch = retry(self._engine, work)
+            except Exception as own:
+                job.future.set_exception(own)
+            else:
+                self._announce(batch)
+
+    def _announce(self, batch: _Batch) -> None:
+        self._committed(batch.notes)
+        for job, value, error in batch.outcomes:
+            if error is None:
+                job.future.set_result(value)
+            else:
+                job.future.set_exception(error)
+
+    def _arrivals(self, taken: int) -> Iterator[Job]:
+        """What is queued by now, within the batch's limits."""
+        deadline = time.monotonic() + BATCH_SECONDS
+        while taken < BATCH_LIMIT and time.monotonic() < deadline:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return
+            if job is None:
+                self._jobs.put(None)  # the wish to close is for the loop
+                return
+            if job.future.set_running_or_notify_cancel():
+                yield job
+                taken += 1
+
+
+def _run_aside(connection: Connection, job: Job, notes: dict[Any, Any]) -> _Outcome:
+    """Run one job so that its failure undoes nothing of the others."""
+    connection.exec_driver_sql("SAVEPOINT job")
+    try:
+        value = run_in_session(connection, job.run, notes)
+    except Exception as error:
+        if ends_transaction(error) or not connection.in_transaction():
+            raise
+        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
+        return _Outcome(job, None, error)
+    connection.exec_driver_sql("RELEASE SAVEPOINT job")
+    return _Outcome(job, value, None)
