@@ -71,6 +71,7 @@ class Story(Model):
     sprints: list[str] = Field(default_factory=list[str])
     agents: list[str] = Field(default_factory=list[str])
     agents_as_written: str | None = None
+    agents_line: int | None = None
     collaborative: bool = False
     points: float | None = None
     allocations: list[Allocation] = Field(default_factory=list[Allocation])
@@ -83,6 +84,7 @@ class Story(Model):
     """Commands that must exit 0 on the merged result."""
     files: list[File] = Field(default_factory=list[File])
     files_as_written: str | None = None
+    files_line: int | None = None
     lock_globs: list[str] = Field(default_factory=list[str])
     """Globs to lock for a file list given in words, such as "Test files only"."""
     approval: bool | None = None
@@ -91,6 +93,12 @@ class Story(Model):
     phase: str | None = None
     done: bool | None = None
     line: int | None = None
+
+    def proofs(self) -> list[str]:
+        """Every command that must exit 0 on the merged result: checks, then those of criteria and tasks."""
+        items = [*self.acceptance_criteria, *self.tasks]
+        commands = [*self.checks, *(item.command for item in items if item.command)]
+        return list(dict.fromkeys(commands))
 
 
 class Epic(Model):
@@ -143,6 +151,7 @@ class PhaseStep(Model):
     """One line of a phase; `story` is the inferred match, None where there is none."""
 
     agents: list[str] = Field(default_factory=list[str])
+    agents_as_written: str | None = None
     text: str
     mode: PhaseMode | None = None
     story: str | None = None

@@ -1,0 +1,301 @@
+"""Sprints, epics and stories of an agent sprint plan, before their references are resolved."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from paceline.domain.plan import Epic, Item, Sprint, Story
+from paceline.plans.fields import Field, bullet_items, items_of, normal, values_of
+from paceline.plans.findings import Code
+from paceline.plans.headings import Heading, epic_heading, story_heading
+from paceline.plans.inline import code_spans
+from paceline.plans.outline import Section
+from paceline.plans.paths import FileList, read_files
+from paceline.plans.reading import Reading, contents
+
+_POINTS = re.compile(r"^~?(?P<number>\d+(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)?\.?$", re.IGNORECASE)
+_DONE = ("done", "complete", "finished", "merged", "closed")
+_NO = frozenset({"no", "none", "not required", "not needed", "n/a", "-", "false", "optional"})
+
+STORY_LABELS = {
+    label: name
+    for name, labels in {
+        "agents": "agent agents assignee assignees assigned-to owner owners",
+        "dependencies": "dependencies dependency depends-on depends requires blocked-by",
+        "tasks": "tasks task subtasks sub-tasks steps",
+        "criteria": "acceptance-criteria criteria acceptance acceptance-criterion success-criteria",
+        "files": "files file files-modified files-changed files-touched files-to-modify modified-files",
+        "new_files": "files-created files-to-create new-files",
+        "checks": "checks check verification-commands",
+        "approval": "approval approval-required requires-approval",
+        "points": "points story-points estimate estimated-points story-point size",
+        "priority": "priority",
+        "description": "description summary user-story",
+        "sprints": "sprint sprints",
+        "status": "status",
+        "phase": "phase",
+        "epic": "epic",
+    }.items()
+    for label in (word.replace("-", " ") for word in labels.split())
+} | {"sub-tasks": "tasks"}
+
+EPIC_LABELS = {
+    "priority": "priority",
+    "dependencies": "dependencies",
+    "depends on": "dependencies",
+    "dependency": "dependencies",
+    "estimated points": "points",
+    "points": "points",
+    "story points": "points",
+    "total points": "points",
+    "owner": "owner",
+    "agent": "owner",
+    "goal": "goal",
+    "description": "goal",
+}
+
+SPRINT_LABELS = {
+    "goal": "goal",
+    "sprint goal": "goal",
+    "duration": "duration",
+    "sprint duration": "duration",
+    "points": "points",
+    "total points": "points",
+    "story points": "points",
+    "capacity": "capacity",
+    "sprint capacity": "capacity",
+}
+
+
+@dataclass(slots=True)
+class Backlog:
+    """What was found, with the references that wait to be resolved."""
+
+    sprints: list[Sprint] = field(default_factory=list[Sprint])
+    epics: list[Epic] = field(default_factory=list[Epic])
+    stories: list[Story] = field(default_factory=list[Story])
+    epic_references: list[tuple[Epic, list[tuple[str, int]]]] = field(
+        default_factory=list[tuple[Epic, list[tuple[str, int]]]]
+    )
+    story_references: list[tuple[Story, list[tuple[str, int]]]] = field(
+        default_factory=list[tuple[Story, list[tuple[str, int]]]]
+    )
+    files: list[tuple[Story, FileList]] = field(default_factory=list[tuple[Story, FileList]])
+
+
+class BacklogReader:
+    """Reads the sections that stories, epics and sprints stand in."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self.backlog = Backlog()
+
+    def sprint(self, section: Section, heading: Heading) -> Sprint:
+        """Read a sprint's heading and labels."""
+        name = heading.title if heading.title != heading.id else ""
+        optional = "(if needed)" in name.lower() or "(optional)" in name.lower()
+        sprint = Sprint(
+            id=heading.id, name=name or None, number=heading.number, optional=optional, line=section.line
+        )
+        found = contents(section, SPRINT_LABELS)
+        for entry in found.fields:
+            match SPRINT_LABELS.get(normal(entry.label)):
+                case "goal":
+                    sprint.goal = entry.value
+                case "duration":
+                    sprint.duration_text = entry.value
+                case "points":
+                    sprint.points_stated = self.points(entry)
+                case "capacity":
+                    sprint.capacity_points = self.points(entry)
+                case _:
+                    self._reading.keep_field(sprint.id, entry)
+        self._reading.keep_rest(sprint.id, found)
+        self._reading.keep_others(sprint.id, section)
+        self.backlog.sprints.append(sprint)
+        return sprint
+
+    def epic(self, section: Section, heading: Heading, sprint: Sprint | None) -> Epic:
+        """Read an epic's heading and labels; the same epic in a later sprint is one epic."""
+        epic = self._continued(heading, sprint) or Epic(id=heading.id, title=heading.title, line=section.line)
+        if epic not in self.backlog.epics:
+            self.backlog.epics.append(epic)
+        found = contents(section, EPIC_LABELS)
+        references: list[tuple[str, int]] = []
+        for entry in found.fields:
+            match EPIC_LABELS.get(normal(entry.label)):
+                case "priority":
+                    epic.priority = entry.value or None
+                case "dependencies":
+                    references.extend(values_of(entry))
+                case "points":
+                    epic.points = self.points(entry)
+                case "owner":
+                    epic.owner = entry.value or None
+                case "goal":
+                    epic.goal = entry.value or None
+                case _:
+                    self._reading.keep_field(epic.id, entry)
+        self._reading.keep_rest(epic.id, found)
+        self._reading.keep_others(epic.id, section)
+        if references:
+            epic.dependencies_as_written = ", ".join(text for text, _ in references)
+            self.backlog.epic_references.append((epic, references))
+        return epic
+
+    def story(self, section: Section, heading: Heading, epic: Epic | None, sprint: Sprint | None) -> Story:
+        """Read a story's heading, labels and lists."""
+        story = Story(
+            id=heading.id,
+            title=heading.title,
+            kind=heading.kind,
+            epic=epic.id if epic else None,
+            sprints=[sprint.id] if sprint else [],
+            done=section.title.done,
+            line=section.line,
+        )
+        self.backlog.stories.append(story)
+        found = contents(section, STORY_LABELS)
+        files = FileList()
+        for entry in found.fields:
+            self._story_field(story, entry, files)
+        if found.prose and story.description is None:
+            story.description = " ".join(text.text for text in found.prose)
+            found.prose.clear()
+        if found.bullets and not story.tasks:
+            story.tasks = bullet_items(found.bullets)
+            found.bullets.clear()
+        self._reading.keep_rest(story.id, found)
+        self._reading.keep_others(story.id, section)
+        self.backlog.files.append((story, files))
+        for below in section.sections:
+            self._below_story(story, below)
+        return story
+
+    def points(self, entry: Field) -> float | None:
+        """The number of a points label; None with a remark where it is no number."""
+        match = _POINTS.match(entry.value)
+        if match:
+            return float(match["number"])
+        if entry.value:
+            self._reading.warn(
+                Code.POINTS_NOT_A_NUMBER,
+                f"`{entry.label}: {entry.value}` is not a number of points, so there are none.",
+                "Write one number, such as `5`.",
+                entry.line,
+            )
+            self._reading.keep_field(entry.label, entry)
+        return None
+
+    def _continued(self, heading: Heading, sprint: Sprint | None) -> Epic | None:
+        """The epic of that id from an earlier sprint; within one sprint the same id is a duplicate."""
+        earlier = next((epic for epic in self.backlog.epics if epic.id == heading.id), None)
+        if earlier is None or sprint is None:
+            return None
+        stories = [story for story in self.backlog.stories if story.epic == earlier.id]
+        return None if any(sprint.id in story.sprints for story in stories) else earlier
+
+    def _story_field(self, story: Story, entry: Field, files: FileList) -> None:
+        values = [text for text, _ in values_of(entry)]
+        match STORY_LABELS.get(normal(entry.label)):
+            case "agents":
+                self._agents(story, ", ".join(values), entry.line)
+            case "dependencies":
+                story.dependencies_as_written = ", ".join(
+                    filter(None, [story.dependencies_as_written, *values])
+                )
+                self.backlog.story_references.append((story, values_of(entry)))
+            case "tasks":
+                story.tasks.extend(items_of(entry))
+            case "criteria":
+                story.acceptance_criteria.extend(items_of(entry))
+            case "files":
+                _add_files(story, files, read_files(values), entry)
+            case "new_files":
+                _add_files(story, files, read_files(values, new=True), entry)
+            case "checks":
+                self._checks(story, entry)
+            case name:
+                self._story_word(story, entry, name)
+
+    def _story_word(self, story: Story, entry: Field, name: str | None) -> None:
+        value = entry.value
+        match name:
+            case "points":
+                story.points = self.points(entry)
+            case "priority":
+                story.priority = value or None
+            case "description":
+                story.description = " ".join([value, *(b.text.text for b in entry.bullets)]).strip() or None
+            case "approval":
+                story.approval = normal(value) not in _NO
+            case "sprints" if value:
+                story.sprints = [_sprint_id(part) for part in value.split(",")]
+            case "status" if value:
+                story.done = normal(value).startswith(_DONE) or entry.done or story.done
+                self._reading.keep_field(story.id, entry)
+            case "phase" if value:
+                story.phase = value if value.lower().startswith("phase") else f"Phase {value}"
+            case "epic" if value and story.epic is None:
+                story.epic = value
+            case _:
+                self._reading.keep_field(story.id, entry)
+
+    def _agents(self, story: Story, written: str, line: int) -> None:
+        if normal(written) in {"", "none", "tbd", "unassigned", "-", "n/a"}:
+            return
+        assigned = self._reading.team.assign(written, line, story=True)
+        story.agents = list(dict.fromkeys([*story.agents, *assigned.names]))
+        story.agents_as_written = ", ".join(filter(None, [story.agents_as_written, written]))
+        story.agents_line = story.agents_line or line
+        story.collaborative = assigned.collaborative or len(story.agents) > 1
+
+    def _checks(self, story: Story, entry: Field) -> None:
+        for text, line in values_of(entry):
+            commands = code_spans(text)
+            story.checks.extend(commands)
+            if not commands and normal(text) not in _NO:
+                self._reading.warn(
+                    Code.CHECK_WITHOUT_COMMAND,
+                    f"The check `{text}` of `{story.id}` names no command in backticks, so nothing runs it.",
+                    "Put the command in backticks, or move the sentence to the acceptance criteria.",
+                    line,
+                )
+        for fence in entry.fences:
+            lines = (line.strip().removeprefix("$ ") for line in fence.text.splitlines())
+            story.checks.extend(line for line in lines if line and not line.startswith("#"))
+
+    def _below_story(self, story: Story, section: Section) -> None:
+        """A heading in a story is one of its labels, one of its tasks, or something to keep."""
+        if normal(section.title.text) in STORY_LABELS:
+            return
+        heading = story_heading(section, in_epic=False)
+        if heading is not None and heading.kind == "task":
+            title = section.title
+            story.tasks.append(Item(text=title.text, done=title.done, line=section.line))
+            found = contents(section, {})
+            story.tasks.extend(bullet_items(found.bullets))
+            return
+        self._reading.keep_section(section)
+
+
+def _add_files(story: Story, all_files: FileList, found: FileList, entry: Field) -> None:
+    story.files.extend(found.files)
+    story.files_line = story.files_line or entry.line
+    all_files.words.extend(found.words)
+    all_files.globs.extend(found.globs)
+    if not found.exact:
+        written = ", ".join(text for text, _ in values_of(entry))
+        story.files_as_written = ", ".join(filter(None, [story.files_as_written, written]))
+
+
+def _sprint_id(text: str) -> str:
+    bare = " ".join(text.split())
+    return f"Sprint {bare}" if bare[:1].isdigit() else bare
+
+
+def holds_stories(section: Section) -> bool:
+    """Whether a story stands anywhere below a heading."""
+    in_epic = epic_heading(section) is not None
+    return any(story_heading(below, in_epic=in_epic) for below in section.walk() if below is not section)

@@ -1,0 +1,182 @@
+"""Labelled values of a section, in whichever way they are written, and the items of their lists.
+
+`- **Tasks**:` with bullets below, `**Tasks**:` with a list after it, `Tasks: one` and a `Tasks` heading are
+the same field to a reader.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+from paceline.domain.plan import Item
+from paceline.plans.inline import Text, code_spans
+from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
+
+_NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*[.)]|[IVX]+\.)\s+")
+_CHECK = re.compile(
+    r"[\s(\[;,.\u2014\u2013-]*\b(?:checks?|verify(?: with)?|proof)\s*:\s*(?=`)", re.IGNORECASE
+)
+_TRAILING = re.compile(r"^(?P<name>.*?)\s*\((?P<qualifier>[^()]*)\)$")
+
+
+@dataclass(slots=True)
+class Field:
+    """One label with its value; a list below it is in `bullets`, a fence in `fences`."""
+
+    label: str
+    value: str
+    line: int
+    bullets: list[Bullet] = field(default_factory=list[Bullet])
+    fences: list[Fence] = field(default_factory=list[Fence])
+    done: bool | None = None
+
+
+@dataclass(slots=True)
+class Contents:
+    """What stands directly under a heading, sorted into fields and the rest."""
+
+    fields: list[Field]
+    bullets: list[Bullet]
+    prose: list[Text]
+
+
+def normal(label: str) -> str:
+    """A label or heading as it is compared: lower case, no numbering, no colon, single blanks."""
+    return " ".join(_NUMBERING.sub("", label).lower().rstrip(":").split())
+
+
+def without_numbering(title: str) -> str:
+    """A heading without the number in front of it."""
+    return _NUMBERING.sub("", title).strip()
+
+
+def split_parenthesis(text: str) -> tuple[str, str | None]:
+    """Split `(...)` off the end of a text."""
+    match = _TRAILING.match(text)
+    return (match["name"], match["qualifier"].strip() or None) if match and match["name"] else (text, None)
+
+
+def contents_of(section: Section, known: Collection[str]) -> Contents:
+    """Sort what stands under a heading.
+
+    Args:
+        section: its blocks, and those of its sub-headings that are themselves known labels.
+        known: normalised labels that count without being bold.
+    """
+    found = Contents([], [], [])
+    for block in section.blocks:
+        match block:
+            case Paragraph():
+                _read_paragraph(block, known, found)
+            case BulletList():
+                _read_bullets(block.bullets, known, found)
+            case Fence() if _is_open(found):
+                found.fields[-1].fences.append(block)
+            case _:
+                pass
+    for below in section.sections:
+        if normal(below.title.text) in known:
+            found.fields.append(_field_of_section(below))
+    return found
+
+
+def label_of(text: Text, known: Collection[str]) -> tuple[str | None, str]:
+    """The label of a line and its value: a bold label, or a plain one that is known."""
+    if text.label is not None:
+        return text.label, text.value
+    head, colon, tail = text.text.partition(":")
+    if colon and normal(head) in known:
+        return head.strip(), tail.strip()
+    return None, text.text
+
+
+def items_of(entry: Field) -> list[Item]:
+    """The entries of a field's list; a value on the label's own line is an entry too."""
+    first = [item(entry.value, entry.line, entry.done)] if entry.value else []
+    return [*first, *bullet_items(entry.bullets)]
+
+
+def bullet_items(bullets: list[Bullet]) -> list[Item]:
+    """Bullets as items; those below another follow it, except commands, which belong to it."""
+    found: list[Item] = []
+    for bullet in bullets:
+        entry = item(bullet.text.text, bullet.line, bullet.text.done)
+        found.append(entry)
+        for child in bullet_items(bullet.children):
+            if child.command is not None and not child.text and entry.command is None:
+                entry.command = child.command
+            else:
+                found.append(child)
+    return found
+
+
+def item(text: str, line: int, done: bool | None = None) -> Item:
+    """One entry; a command in backticks after `Check:` is split off."""
+    match = _CHECK.search(text)
+    if match is None:
+        return Item(text=text, done=done, line=line)
+    command = next(iter(code_spans(text[match.end() :])), None)
+    return Item(text=text[: match.start()].strip(), done=done, line=line, command=command)
+
+
+def values_of(entry: Field) -> list[tuple[str, int]]:
+    """A field's values with their lines: its own, then one for every bullet below it."""
+    own = [(entry.value, entry.line)] if entry.value else []
+    return [*own, *((bullet.text.text, bullet.line) for bullet in entry.bullets)]
+
+
+def flat(bullets: list[Bullet]) -> list[Bullet]:
+    """Bullets with all those below them, in document order."""
+    found: list[Bullet] = []
+    for bullet in bullets:
+        found.append(bullet)
+        found.extend(flat(bullet.children))
+    return found
+
+
+def _is_open(found: Contents) -> bool:
+    """Whether the last thing was a label that waits for its value."""
+    return bool(found.fields) and not found.fields[-1].value and not found.fields[-1].bullets
+
+
+def _read_paragraph(block: Paragraph, known: Collection[str], found: Contents) -> None:
+    for text in block.lines:
+        label, value = label_of(text, known)
+        if label is not None:
+            found.fields.append(Field(label, value, text.line, done=text.done))
+        elif text.text and found.fields and text is not block.lines[0]:
+            last = found.fields[-1]
+            last.value = f"{last.value} {text.text}".strip()
+        elif text.text:
+            found.prose.append(text)
+
+
+def _read_bullets(bullets: list[Bullet], known: Collection[str], found: Contents) -> None:
+    labels = [label_of(bullet.text, known) for bullet in bullets]
+    # A label with nothing after it takes the list that follows it, unless that list is made of labels.
+    if _is_open(found) and not any(label and normal(label) in known for label, _ in labels):
+        found.fields[-1].bullets.extend(bullets)
+        return
+    for bullet, (label, value) in zip(bullets, labels, strict=True):
+        if label is None:
+            found.bullets.append(bullet)
+        else:
+            entry = Field(label, value, bullet.line, bullet.children, bullet.fences, bullet.text.done)
+            found.fields.append(entry)
+
+
+def _field_of_section(section: Section) -> Field:
+    entry = Field(section.title.text, "", section.line)
+    for block in section.blocks:
+        match block:
+            case BulletList():
+                entry.bullets.extend(block.bullets)
+            case Paragraph():
+                entry.value = " ".join([entry.value, *(line.text for line in block.lines)]).strip()
+            case Fence():
+                entry.fences.append(block)
+            case _:
+                pass
+    return entry

@@ -1,0 +1,84 @@
+"""The remarks that reading and linting make: stable codes, their severity, and a collector."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from paceline.domain.plan import Finding, Severity
+
+
+class Code(StrEnum):
+    """Stable names; `docs/reference/findings.md` says what each means."""
+
+    # Errors: a run is refused.
+    NO_STORIES = "NO_STORIES"
+    DUPLICATE_ID = "DUPLICATE_ID"
+    UNKNOWN_AGENT = "UNKNOWN_AGENT"
+    AMBIGUOUS_AGENT = "AMBIGUOUS_AGENT"
+    UNKNOWN_DEPENDENCY = "UNKNOWN_DEPENDENCY"
+    SELF_DEPENDENCY = "SELF_DEPENDENCY"
+    DEPENDENCY_CYCLE = "DEPENDENCY_CYCLE"
+    UNSAFE_PATH = "UNSAFE_PATH"
+    SPRINT_ORDER_AGAINST_DEPENDENCY = "SPRINT_ORDER_AGAINST_DEPENDENCY"
+
+    # Warnings of the linter.
+    STORY_WITHOUT_PROOF = "STORY_WITHOUT_PROOF"
+    STORY_WITHOUT_FILES = "STORY_WITHOUT_FILES"
+    STORY_WITHOUT_AGENT = "STORY_WITHOUT_AGENT"
+    STORY_IN_NO_PHASE = "STORY_IN_NO_PHASE"
+    EPIC_WITHOUT_STORIES = "EPIC_WITHOUT_STORIES"
+    PHASE_AGAINST_DEPENDENCY = "PHASE_AGAINST_DEPENDENCY"
+    FILES_SHARED_IN_WAVE = "FILES_SHARED_IN_WAVE"
+    OWNERSHIP_CROSSED = "OWNERSHIP_CROSSED"
+    PHASE_NAMES_NO_AGENT = "PHASE_NAMES_NO_AGENT"
+
+    # Warnings of readers: what is written, and what it was taken for.
+    NO_TITLE = "NO_TITLE"
+    PARTIAL_DEPENDENCY = "PARTIAL_DEPENDENCY"
+    QUALIFIER_NOT_UNDERSTOOD = "QUALIFIER_NOT_UNDERSTOOD"
+    RANGE_WITH_GAPS = "RANGE_WITH_GAPS"
+    ALL_AGENTS_ASSUMED = "ALL_AGENTS_ASSUMED"
+    EITHER_AGENT = "EITHER_AGENT"
+    FILES_IN_WORDS = "FILES_IN_WORDS"
+    CHECK_WITHOUT_COMMAND = "CHECK_WITHOUT_COMMAND"
+    POINTS_NOT_A_NUMBER = "POINTS_NOT_A_NUMBER"
+    POINTS_DIFFER = "POINTS_DIFFER"
+    TEAM_SIZE_DIFFERS = "TEAM_SIZE_DIFFERS"
+    PHASE_STEP_WITHOUT_STORY = "PHASE_STEP_WITHOUT_STORY"
+    PHASE_ADDS_AGENT = "PHASE_ADDS_AGENT"
+    SHARED_FILE_UNUSED = "SHARED_FILE_UNUSED"
+    METRIC_UNCOVERED = "METRIC_UNCOVERED"
+
+
+ERRORS = frozenset(
+    {
+        Code.NO_STORIES,
+        Code.DUPLICATE_ID,
+        Code.UNKNOWN_AGENT,
+        Code.AMBIGUOUS_AGENT,
+        Code.UNKNOWN_DEPENDENCY,
+        Code.SELF_DEPENDENCY,
+        Code.DEPENDENCY_CYCLE,
+        Code.UNSAFE_PATH,
+        Code.SPRINT_ORDER_AGAINST_DEPENDENCY,
+    }
+)
+
+
+def finding(code: Code, message: str, remedy: str, line: int | None, file: str | None = None) -> Finding:
+    """A remark with the severity that its code has.
+
+    Args:
+        code: what kind of remark.
+        message: one sentence that says what is so.
+        remedy: what to write instead.
+        line: 1-based source line.
+        file: the plan's name.
+    """
+    severity: Severity = "error" if code in ERRORS else "warning"
+    return Finding(code=code.value, severity=severity, message=message, remedy=remedy, file=file, line=line)
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Errors first, then by line; what was found first stays first within a line."""
+    return sorted(findings, key=lambda found: (found.severity != "error", found.line or 0))

@@ -1,0 +1,174 @@
+"""Running text of a plan: one line at a time, bold marks removed, backticks kept, labels split off.
+
+A label is bold text at the start of a line that ends in a colon, inside the bold or right after it:
+`**Label**: value` and `**Label:** value` are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+DONE_MARK = "\u2705"
+_SPECIAL = frozenset("*_`\\&")
+_CHECKBOXES: dict[str, bool] = {"[ ] ": False, "[x] ": True, "[X] ": True}
+
+# Links, images and HTML are left out on purpose: a plan's text is kept as its author typed it.
+_INLINE = MarkdownIt("commonmark").disable(["link", "image", "autolink", "html_inline"])
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One line of running text.
+
+    `lead` is the bold text it starts with, `label` the same where a colon follows; `value` is what comes
+    after the label, or all of the text. `done` is None where nothing says so.
+    """
+
+    text: str
+    line: int
+    value: str
+    lead: str | None = None
+    label: str | None = None
+    done: bool | None = None
+
+
+@dataclass(slots=True)
+class _Piece:
+    text: str
+    bold: bool
+
+
+def read_lines(content: str, first_line: int) -> list[Text]:
+    """The lines of one block of running text.
+
+    Args:
+        content: the block's raw inline markdown, lines separated by newlines.
+        first_line: 1-based source line of its first line.
+
+    Returns:
+        One entry for every line, hard breaks stripped.
+    """
+    if _SPECIAL.isdisjoint(content):
+        lines = content.split("\n")
+        return [_plain(line.strip(), first_line + offset) for offset, line in enumerate(lines)]
+    tokens = _INLINE.parseInline(content)[0].children or []
+    return [_line(pieces, first_line + offset) for offset, pieces in enumerate(_pieces(tokens))]
+
+
+def read_line(content: str, line: int) -> Text:
+    """Running text that is one line in the source, such as a heading or a table cell."""
+    return joined(read_lines(content, line))
+
+
+def joined(lines: Iterable[Text]) -> Text:
+    """Wrapped lines as one: the first one's label, all of their text."""
+    first, *rest = list(lines)
+    if not rest:
+        return first
+    tail = " ".join(part.text for part in rest if part.text)
+    return Text(
+        text=f"{first.text} {tail}".strip(),
+        line=first.line,
+        value=f"{first.value} {tail}".strip(),
+        lead=first.lead,
+        label=first.label,
+        done=first.done,
+    )
+
+
+def code_spans(text: str) -> list[str]:
+    """What stands in backticks, in order; a span may be fenced by several backticks."""
+    if "`" not in text:
+        return []
+    tokens = _INLINE.parseInline(text)[0].children or []
+    return [token.content for token in tokens if token.type == "code_inline"]
+
+
+def without_mark(text: str) -> tuple[str, bool | None]:
+    """Split a done mark off the start or the end of a text."""
+    if text.startswith(DONE_MARK):
+        return text.removeprefix(DONE_MARK).strip(), True
+    if text.endswith(DONE_MARK):
+        return text.removesuffix(DONE_MARK).strip(), True
+    return text, None
+
+
+def _plain(text: str, line: int) -> Text:
+    if text[:1] == "[" or DONE_MARK in text:
+        text, done = _without_checkbox(text)
+        return Text(text=text, line=line, value=text, done=done)
+    return Text(text=text, line=line, value=text)
+
+
+def _without_checkbox(text: str) -> tuple[str, bool | None]:
+    for box, done in _CHECKBOXES.items():
+        if text.startswith(box):
+            return text.removeprefix(box).strip(), done
+    return without_mark(text)
+
+
+def _pieces(tokens: list[Token]) -> list[list[_Piece]]:
+    lines: list[list[_Piece]] = [[]]
+    literal: list[bool] = []
+    depth = 0
+    for token in tokens:
+        if token.type in {"softbreak", "hardbreak"}:
+            lines.append([])
+        elif token.type == "strong_open":
+            literal.append(token.markup != "**" or _ends_in_path(lines[-1]))
+            depth += not literal[-1]
+            if literal[-1]:
+                _add(lines[-1], token.markup, depth > 0)
+        elif token.type == "strong_close":
+            verbatim = literal.pop()
+            depth -= not verbatim
+            if verbatim:
+                _add(lines[-1], token.markup, depth > 0)
+        else:
+            _add(lines[-1], _verbatim(token), depth > 0)
+    return lines
+
+
+def _ends_in_path(pieces: list[_Piece]) -> bool:
+    """Whether the text so far ends in a path, so that `**` is a glob and not bold."""
+    return bool(pieces) and pieces[-1].text.endswith("/")
+
+
+def _verbatim(token: Token) -> str:
+    if token.type == "code_inline":
+        return f"{token.markup}{token.content}{token.markup}"
+    return token.content or token.markup
+
+
+def _add(pieces: list[_Piece], text: str, bold: bool) -> None:
+    if not text:
+        return
+    if pieces and pieces[-1].bold == bold:
+        pieces[-1].text += text
+    else:
+        pieces.append(_Piece(text, bold))
+
+
+def _line(pieces: list[_Piece], line: int) -> Text:
+    done: bool | None = None
+    if pieces and not pieces[0].bold:
+        first, done = _without_checkbox(pieces[0].text.lstrip())
+        pieces = [_Piece(f"{first} " if done is not None and first else first, False), *pieces[1:]]
+        pieces = [piece for piece in pieces if piece.text.strip() or piece.bold]
+    text = "".join(piece.text for piece in pieces).strip()
+    if done is None:
+        text, done = without_mark(text)
+    if not pieces or not pieces[0].bold:
+        return Text(text=text, line=line, value=text, done=done)
+    lead = pieces[0].text.strip()
+    rest, mark = without_mark("".join(piece.text for piece in pieces[1:]).strip())
+    done = mark if done is None else done
+    if lead.endswith(":"):
+        return Text(text, line, rest, lead.removesuffix(":").strip(), lead.removesuffix(":").strip(), done)
+    if rest.startswith(":"):
+        return Text(text, line, rest.removeprefix(":").strip(), lead, lead, done)
+    return Text(text, line, text, lead, None, done)

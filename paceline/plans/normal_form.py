@@ -1,0 +1,63 @@
+"""The normal form as JSON: written by Paceline, and read back as the same plan."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from paceline.domain.plan import SCHEMA_VERSION, Plan
+from paceline.errors import PlanUnreadable
+from paceline.plans.document import Document
+from paceline.plans.evidence import Evidence
+
+KIND = "normal form"
+
+
+def write_normal_form(plan: Plan) -> str:
+    """The plan as JSON text; the same bytes for the same plan."""
+    return plan.to_json()
+
+
+class NormalFormReader:
+    """Reads what `write_normal_form` writes."""
+
+    name = KIND
+
+    def evidence(self, document: Document) -> Evidence:
+        """Certain where the text is a JSON object: no markdown plan starts with a brace."""
+        found = Evidence()
+        if document.text.lstrip().startswith("{"):
+            found.add(100, "a JSON object")
+        return found
+
+    def read(self, document: Document) -> Plan:
+        """Read the plan as it was, its source included.
+
+        Raises:
+            PlanUnreadable: it is not JSON, or not the normal form.
+        """
+        try:
+            plan = Plan.model_validate_json(document.text)
+        except ValidationError as error:
+            raise _unreadable(document, error) from None
+        if plan.schema_version != SCHEMA_VERSION:
+            raise PlanUnreadable(
+                f"{_place(document)} has schema version {plan.schema_version}, and this Paceline reads "
+                f"{SCHEMA_VERSION}; read the original document with it instead.",
+                file=document.file,
+            )
+        return plan
+
+
+def _unreadable(document: Document, error: ValidationError) -> PlanUnreadable:
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the document"
+    return PlanUnreadable(
+        f"{_place(document)} is not a plan in the normal form: {where}: {first['msg']}; "
+        "write it with `paceline plan show --json`.",
+        file=document.file,
+        at=where,
+    )
+
+
+def _place(document: Document) -> str:
+    return document.file or "The JSON"

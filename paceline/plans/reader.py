@@ -1,0 +1,71 @@
+"""From a text to a plan: the interface of readers, and the choice of one by evidence."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from paceline.domain.plan import Plan
+from paceline.errors import PlanUnreadable
+from paceline.plans.agent_sprint import AgentSprintReader
+from paceline.plans.document import Document
+from paceline.plans.evidence import ENOUGH, Evidence
+from paceline.plans.normal_form import NormalFormReader
+
+
+class Reader(Protocol):
+    """Reads one format of plans."""
+
+    @property
+    def name(self) -> str:
+        """The format, as `source.kind` says it."""
+        ...
+
+    def evidence(self, document: Document) -> Evidence:
+        """How surely the document is in this format, from what stands in it and never from its file name."""
+        ...
+
+    def read(self, document: Document) -> Plan:
+        """Read it. What is wrong with the plan is a finding, not an exception."""
+        ...
+
+
+READERS: tuple[Reader, ...] = (NormalFormReader(), AgentSprintReader())
+"""Every format there is; of equal evidence the first is taken."""
+
+
+def read_plan(text: str, file: str | None = None) -> Plan:
+    """Read a plan in whichever format it is written.
+
+    Args:
+        text: all of it.
+        file: its name, for messages; it does not decide anything.
+
+    Returns:
+        The plan in the normal form, with the reader's remarks in `warnings`; `lint.check_plan` says what
+        would stop a run.
+
+    Raises:
+        PlanUnreadable: it is no text, or no reader recognises it.
+    """
+    document = Document(text, file)
+    reader = choose_reader(document)
+    return reader.read(document)
+
+
+def choose_reader(document: Document) -> Reader:
+    """The reader with the strongest evidence.
+
+    Raises:
+        PlanUnreadable: there is none with enough of it.
+    """
+    found = [(reader.evidence(document), reader) for reader in READERS]
+    evidence, reader = max(found, key=lambda pair: pair[0].score)
+    if evidence.score >= ENOUGH:
+        return reader
+    where = document.file or "The plan"
+    seen = f"only {evidence.reasons[0]} was found" if evidence.reasons else "no story has a heading"
+    raise PlanUnreadable(
+        f"{where} is not a plan that Paceline can read ({seen}); give every story a heading such as "
+        "`#### Story 1.1: Title` with bullets such as `- **Agent**: name` below it.",
+        file=document.file,
+    )

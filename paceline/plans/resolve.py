@@ -1,0 +1,251 @@
+"""What the references of a plan mean: dependencies as people write them, and names of agents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from paceline.domain.plan import Dependency, Finding
+from paceline.plans.findings import Code, finding
+
+Kind = Literal["story", "epic"]
+
+NOTHING = frozenset(
+    {"", "none", "nothing", "no dependencies", "-", "--", "\u2013", "\u2014", "n/a", "na", "nil", "null"}
+)
+PARTIAL = frozenset({"partial", "partially", "in part", "part"})
+
+_QUALIFIER = re.compile(r"^(?P<name>.*?)\s*\((?P<qualifier>[^()]*)\)$")
+_KIND_WORD = re.compile(r"^(?P<word>epics?|stor(?:y|ies)|tasks?)\b[\s:#]*(?P<rest>.*)$", re.IGNORECASE)
+_RANGE = re.compile(
+    r"^(?P<first>.+?)(?:\s*[\u2013\u2014]\s*|\s+(?:to|through|-)\s+|\s*-\s*)(?P<last>[^\s].*)$"
+)
+_NUMBERS = re.compile(r"\d+")
+
+
+def key(text: str) -> str:
+    """The form in which names are compared: lower case, single blanks, no backticks or closing stop."""
+    return " ".join(text.replace("`", "").lower().split()).rstrip(".")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something that a dependency can name."""
+
+    id: str
+    title: str
+    kind: Kind
+
+
+class Targets:
+    """The stories and epics of a plan by every form in which a plan may name them."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self._ordered = {kind: [t for t in targets if t.kind == kind] for kind in ("story", "epic")}
+        self._full: dict[str, Target] = {}
+        self._short: dict[Kind, dict[str, Target | None]] = {"story": {}, "epic": {}}
+        for target in targets:
+            self._full.setdefault(key(target.id), target)
+            for form in _short_forms(target.id):
+                self._add_short(target, form)
+        for target in targets:
+            self._full.setdefault(key(target.title), target)
+
+    def find(self, name: str, kind: Kind | None) -> Target | None:
+        """The target that a name stands for; a bare number is a story's before it is an epic's."""
+        wanted = key(name)
+        exact = self._full.get(wanted)
+        if exact is not None and (kind is None or exact.kind == kind):
+            return exact
+        kinds: tuple[Kind, ...] = ("story", "epic") if kind is None else (kind,)
+        for each in kinds:
+            for form in (wanted, *_short_forms(name)):
+                found = self._short[each].get(form)
+                if found is not None:
+                    return found
+        return None
+
+    def between(self, first: Target, last: Target) -> list[Target]:
+        """The targets of a range, both ends included: by their numbers, else by their places in the plan."""
+        ordered = self._ordered[first.kind]
+        low, high = _numbers(first.id), _numbers(last.id)
+        if low and high and len(low) == len(high):
+            return [target for target in ordered if low <= _numbers(target.id) <= high]
+        return ordered[ordered.index(first) : ordered.index(last) + 1]
+
+    def _add_short(self, target: Target, form: str) -> None:
+        known = self._short[target.kind]
+        # Two targets with one short form: it names neither.
+        known[form] = target if form not in known or known[form] == target else None
+
+
+def _short_forms(name: str) -> list[str]:
+    """`Story 1.1` is also `1.1`; `STORY-001` also `001` and `1`."""
+    bare = key(name)
+    match = _KIND_WORD.match(bare)
+    if match:
+        bare = match["rest"]
+    forms = [bare]
+    head, dash, tail = bare.rpartition("-")
+    if dash and head.isalpha() and len(head) > 1 and _NUMBERS.match(tail):
+        forms.append(tail)
+        if tail.isdigit():
+            forms.append(str(int(tail)))
+    elif bare.isdigit():
+        forms.append(str(int(bare)))
+    return forms
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in _NUMBERS.findall(text))
+
+
+class DependencyReader:
+    """Reads what stands after `Dependencies`; collects its remarks in `warnings`."""
+
+    def __init__(self, targets: Targets) -> None:
+        self._targets = targets
+        self.warnings: list[Finding] = []
+
+    def read(self, written: str, line: int) -> list[Dependency]:
+        """The references of one line.
+
+        Args:
+            written: such as `None`, `Epic 1 (partial)`, `Epics 1-3`, `Epic 1, Story 2.1 and 2.2`.
+            line: 1-based source line.
+
+        Returns:
+            One entry for every reference, in order. What names nothing known is kept with nothing resolved;
+            the linter refuses it.
+        """
+        if key(written) in NOTHING:
+            return []
+        found: list[Dependency] = []
+        kind: Kind | None = None
+        for part in self._parts(written):
+            if key(part) in NOTHING:
+                continue
+            dependency, kind = self._one(part, kind, line)
+            found.append(dependency)
+        return found
+
+    def _parts(self, written: str) -> list[str]:
+        parts: list[str] = []
+        for part in split_outside(written, ",;"):
+            if self._targets.find(part, None) is not None:
+                parts.append(part)
+            else:
+                parts.extend(split_words(part, ("and", "&", "+")))
+        return parts
+
+    def _one(self, part: str, carried: Kind | None, line: int) -> tuple[Dependency, Kind | None]:
+        name, qualifier = _split_qualifier(part)
+        kind, bare = _split_kind(name)
+        kind = kind or carried
+        target = self._find(name, bare, kind)
+        if target is not None:
+            if qualifier is not None and key(qualifier) == key(target.title):
+                qualifier = None
+            self._remark_qualifier(part, qualifier, target, line)
+            return Dependency(as_written=part, resolved=[target.id], qualifier=qualifier, line=line), kind
+        ids = self._range(part, bare, kind, line)
+        return Dependency(as_written=part, resolved=ids, qualifier=qualifier, line=line), kind
+
+    def _find(self, name: str, bare: str, kind: Kind | None) -> Target | None:
+        """By the name as it is, then without a title after a colon or a spaced hyphen."""
+        for form in (name, bare, name.partition(":")[0], name.partition(" - ")[0]):
+            target = self._targets.find(form, kind) if form else None
+            if target is None and form == name:
+                target = self._targets.find(form, None)
+            if target is not None:
+                return target
+        return None
+
+    def _range(self, part: str, bare: str, kind: Kind | None, line: int) -> list[str]:
+        match = _RANGE.match(bare)
+        if match is None:
+            return []
+        first = self._targets.find(match["first"], kind)
+        last_kind, last_name = _split_kind(match["last"])
+        last = self._targets.find(last_name, last_kind or (first.kind if first else kind))
+        if first is None or last is None or first.kind != last.kind:
+            return []
+        ids = [target.id for target in self._targets.between(first, last)]
+        self._remark_gaps(part, first, last, ids, line)
+        return ids
+
+    def _remark_gaps(self, part: str, first: Target, last: Target, ids: list[str], line: int) -> None:
+        low, high = _numbers(first.id), _numbers(last.id)
+        if not low or low[:-1] != high[:-1]:
+            return
+        expected = high[-1] - low[-1] + 1
+        if expected != len(ids):
+            self.warnings.append(
+                finding(
+                    Code.RANGE_WITH_GAPS,
+                    f"`{part}` spans {expected} numbers, and the plan has {len(ids)}: {', '.join(ids)}.",
+                    "List the ids one by one if another one was meant.",
+                    line,
+                )
+            )
+
+    def _remark_qualifier(self, part: str, qualifier: str | None, target: Target, line: int) -> None:
+        if qualifier is None or (key(qualifier) in PARTIAL and target.kind == "epic"):
+            return
+        self.warnings.append(
+            finding(
+                Code.QUALIFIER_NOT_UNDERSTOOD,
+                f"`({qualifier})` does not narrow the dependency on `{target.id}`: all of it is awaited.",
+                "Name the stories that are really needed, or delete the remark.",
+                line,
+            )
+        )
+
+
+def split_outside(text: str, separators: str) -> list[str]:
+    """Split at any of the separators, but not inside parentheses or backticks; strips, drops empty parts."""
+    parts: list[str] = []
+    current: list[str] = []
+    depth, code = 0, False
+    for character in text:
+        if character == "`":
+            code = not code
+        elif not code and character in "([":
+            depth += 1
+        elif not code and character in ")]":
+            depth = max(0, depth - 1)
+        if character in separators and depth == 0 and not code:
+            parts.append("".join(current))
+            current = []
+        else:
+            current.append(character)
+    parts.append("".join(current))
+    return [part.strip() for part in parts if part.strip()]
+
+
+def split_words(text: str, words: Iterable[str]) -> list[str]:
+    """Split at separators that stand as words of their own, outside parentheses."""
+    wanted = set(words)
+    parts: list[list[str]] = [[]]
+    depth = 0
+    for word in text.split():
+        if depth == 0 and word.lower() in wanted:
+            parts.append([])
+        else:
+            parts[-1].append(word)
+        depth += word.count("(") - word.count(")")
+    return [" ".join(part) for part in parts if part]
+
+
+def _split_qualifier(text: str) -> tuple[str, str | None]:
+    match = _QUALIFIER.match(text)
+    return (match["name"], match["qualifier"].strip() or None) if match and match["name"] else (text, None)
+
+
+def _split_kind(text: str) -> tuple[Kind | None, str]:
+    match = _KIND_WORD.match(text.strip())
+    if match is None:
+        return None, text.strip()
+    return ("epic" if match["word"].lower().startswith("epic") else "story"), match["rest"].strip()
