@@ -157,7 +157,9 @@ def planned_stories() -> list[str]:
 
 def run_sprint(place: Place, agent: str | None) -> None:
     """Give the plan to `paceline run`; where no person sits at a terminal, the scripted reviewer answers."""
-    command = paceline("run", str(PLAN), "--repo", str(place.repository))
+    # A name of its own for each run, as a Temporal server that is not the run's own remembers earlier ones.
+    project = f"toolshed-{place.folder.name}"
+    command = paceline("run", str(PLAN), "--repo", str(place.repository), "--project", project)
     command += ["--agent", agent] if agent else []
     if sys.stdin.isatty() and sys.stdout.isatty():
         status = wait_for(command, environment(place))
