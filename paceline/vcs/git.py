@@ -85,7 +85,7 @@ async def start_git(
     cwd: Path, *args: str, env: Mapping[str, str] | None = None, piped: bool = False
 ) -> asyncio.subprocess.Process:
     """Start git in a session of its own, so that a Ctrl-C at a terminal does not stop it half-way."""
-    if not os.path.isdir(cwd):  # noqa: ASYNC240 - one stat, and a clearer error than the one it saves
+    if not os.path.isdir(cwd):
         raise RepositoryError(f"The folder {cwd} is gone; restore it or start the run again.", path=str(cwd))
     try:
         return await asyncio.create_subprocess_exec(

@@ -1,7 +1,5 @@
 """A temporary index over a worktree, staged from its content alone."""
 
-# ruff: noqa: ASYNC240 - single stats of local files; walks of trees run in threads
-
 from __future__ import annotations
 
 import asyncio

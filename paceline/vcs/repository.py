@@ -1,6 +1,5 @@
 """A user's repository: found, named, read; its checkout, index, stash, hooks and config stay untouched."""
 
-# ruff: noqa: ASYNC240 - single stats of local files; walks and removals of trees run in threads
 from __future__ import annotations
 
 import hashlib

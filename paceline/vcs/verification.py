@@ -1,6 +1,5 @@
 """A clean checkout of one commit to run checks in."""
 
-# ruff: noqa: ASYNC240 - single stats of local files; walks and removals of trees run in threads
 from __future__ import annotations
 
 import asyncio

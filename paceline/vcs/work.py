@@ -1,6 +1,5 @@
 """An attempt's work as commits: collected for the merge, or preserved for the next attempt."""
 
-# ruff: noqa: ASYNC240 - single stats of local files; walks and removals of trees run in threads
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -1,6 +1,5 @@
 """One worktree an attempt: made once, found again after a crash, never removed before its work is kept."""
 
-# ruff: noqa: ASYNC240 - single stats of local files; walks and removals of trees run in threads
 from __future__ import annotations
 
 import asyncio

@@ -1,4 +1,4 @@
-# ruff: noqa: ASYNC240, ASYNC220 - a test may block its own loop with small files and processes
+# ruff: noqa: ASYNC220 - a test may block its own loop
 
 from __future__ import annotations
 

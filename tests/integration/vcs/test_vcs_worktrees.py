@@ -1,5 +1,3 @@
-# ruff: noqa: ASYNC240 - a test may block its own loop with small files
-
 from __future__ import annotations
 
 import asyncio

@@ -1,0 +1,97 @@
+"""Runs the commands that prove a story, in a checkout, under the same supervision as agents."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from paceline.agents.environment import allowed_environment
+from paceline.agents.outputs import tail
+from paceline.agents.supervised import Heartbeat, RunExit, RunSpec, run_supervised
+
+OUTPUT_LIMIT = 4_000_000
+_WATCHED = 30.0
+"""A check whose worker died is stopped after this many seconds; nobody adopts it."""
+
+
+@dataclass(frozen=True)
+class CheckRun:
+    """One command and how it ended; `output_path` holds both streams and `output_sha256` its digest.
+
+    `exit_code` is None where the shell did not start, and negative for a signal.
+    """
+
+    command: str
+    exit_code: int | None
+    seconds: float
+    timed_out: bool
+    output_path: Path
+    output_sha256: str
+    tail: str
+
+    @property
+    def passed(self) -> bool:
+        """Whether it ended by itself with status 0."""
+        return self.exit_code == 0 and not self.timed_out
+
+
+async def run_checks(
+    checkout: Path,
+    commands: Sequence[str],
+    timeout: float,  # noqa: ASYNC109 - a limit for each command, enforced in another process
+    environment: Iterable[str],
+    log_dir: Path,
+    *,
+    stop_at_first_failure: bool = False,
+    heartbeat: Heartbeat = lambda _facts: None,
+    grace: float = 1.0,
+) -> list[CheckRun]:
+    """Run each command with `/bin/sh -c` in `checkout`, one after the other.
+
+    Whatever a command left running is stopped before the next one starts, and on cancellation.
+
+    Args:
+        timeout: seconds for each command.
+        environment: names of variables they may see beside the basic ones.
+        log_dir: gets one output file a command; a repeat replaces them.
+        stop_at_first_failure: leave the rest out after one that fails.
+        heartbeat: called about every second.
+        grace: seconds between the polite and the final signal.
+    """
+    log_dir.mkdir(parents=True, exist_ok=True)
+    done: list[CheckRun] = []
+    for number, command in enumerate(commands, 1):
+        run_dir = log_dir.resolve() / f".run-{number}-{uuid.uuid4().hex[:8]}"
+        spec = RunSpec(
+            argv=["/bin/sh", "-c", command],
+            cwd=checkout,
+            environment=allowed_environment(environment),
+            timeout=timeout,
+            one_stream=True,
+            grace=grace,
+            adoption_grace=_WATCHED,
+            output_limit=OUTPUT_LIMIT,
+        )
+        ended = await run_supervised(run_dir, spec, heartbeat)
+        done.append(_keep(command, ended, run_dir, log_dir / f"check-{number}.log"))
+        if stop_at_first_failure and not done[-1].passed:
+            break
+    return done
+
+
+def _keep(command: str, ended: RunExit, run_dir: Path, log: Path) -> CheckRun:
+    output = run_dir / "stdout"
+    if ended.error is not None or not output.exists():
+        output.write_text(f"[the check did not run: {ended.error or ended.reason}]\n", "utf-8")
+    output.replace(log)
+    for file in run_dir.iterdir():
+        file.unlink()
+    run_dir.rmdir()
+    with log.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    stopped = ended.reason in ("timeout", "idle")
+    code = ended.exit_code if ended.reason == "exited" or stopped else None
+    return CheckRun(command, code, ended.seconds, stopped, log, digest, tail(log, 4000))

@@ -1,0 +1,89 @@
+"""The text that a coding agent is given: a work order in markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from paceline.agents.outputs import BLOCKED, NEEDS_PERSON
+from paceline.domain.work import WorkOrder
+
+
+def render_prompt(order: WorkOrder) -> str:
+    """A work order as markdown; what people said is in it word for word."""
+    heading = f"# Story {order.story}: {' '.join(order.title.split())}"
+    parts = [heading, _where(order), (order.description or "").strip()]
+    parts += [
+        _list("Tasks", order.tasks, numbered=True),
+        _list("It is accepted when", order.acceptance_criteria),
+        _paths(order),
+        _checks(order),
+        _amendments(order),
+        _failures(order),
+        _delivered(order),
+        _rules(order),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _where(order: WorkOrder) -> str:
+    lines = [f"You are {order.agent}, working alone on this story; this is attempt {order.attempt}."]
+    if len(order.agents) > 1:
+        lines.append(f"The story belongs to {', '.join(order.agents)} together.")
+    if order.epic:
+        lines.append(f"It is part of {order.epic}.")
+    if order.goal:
+        lines.append(f"The goal of the sprint: {order.goal}")
+    return "\n".join(lines)
+
+
+def _paths(order: WorkOrder) -> str:
+    if not order.claimed:
+        return "## Paths\n\nThis story claimed no paths: change no files."
+    text = _list("Paths you may change", [f"`{path}`" for path in order.claimed])
+    return f"{text}\n\nOthers work on the rest at the same time: work that changes any other path is refused."
+
+
+def _checks(order: WorkOrder) -> str:
+    if not order.checks:
+        return ""
+    listed = "\n".join(order.checks)
+    return f"## Checks\n\nThese commands must exit with 0 on the merged result:\n\n```\n{listed}\n```"
+
+
+def _amendments(order: WorkOrder) -> str:
+    if not order.amendments:
+        return ""
+    said = "\n\n".join(order.amendments)
+    return f"## What people said\n\nThis goes before everything above.\n\n{said}"
+
+
+def _failures(order: WorkOrder) -> str:
+    lines = [
+        f"Attempt {earlier.attempt} ({earlier.reason_code}): {earlier.reason}"
+        + (f" Its work is at `{earlier.preserved_ref}`." if earlier.preserved_ref else "")
+        for earlier in order.earlier_attempts
+    ]
+    return _list("Why earlier attempts did not end in a merge", lines)
+
+
+def _delivered(order: WorkOrder) -> str:
+    lines = [f"{done.story} ({done.title}): {done.summary}".rstrip(": ") for done in order.delivered]
+    return _list("What this builds on", lines)
+
+
+def _rules(order: WorkOrder) -> str:
+    where = f" `{order.worktree}`" if order.worktree else ""
+    return (
+        "## Rules\n\n"
+        f"- Work only in the current folder{where}, a git worktree made for you. Leave your changes in it; "
+        "you need not commit, and you must not push, merge or switch branches.\n"
+        "- Nobody can answer while you work. If only a person can decide how to go on, stop, and make the "
+        f"last line of your last message `{NEEDS_PERSON} <your question>`.\n"
+        f"- If something outside your reach stops you, make that line `{BLOCKED} <what it is>`.\n"
+        "- Otherwise end with a short summary of what you changed and why."
+    )
+
+
+def _list(title: str, entries: Iterable[str], numbered: bool = False) -> str:
+    lines = [f"{f'{at}.' if numbered else '-'} {entry}" for at, entry in enumerate(entries, 1)]
+    return f"## {title}\n\n" + "\n".join(lines) if lines else ""
