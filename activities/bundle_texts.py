@@ -1,0 +1,153 @@
+"""The readable pages of a bundle, in markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from paceline.domain import ids
+from paceline.domain.events import Event
+from paceline.domain.plan import Plan, Story
+from paceline.domain.questions import Question
+from paceline.domain.states import SUCCESS_STATES, StoryState
+from paceline.domain.status import Artifact, ProjectStatus, Run, StoryStatus
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """All that the database knows of one run, read in one transaction."""
+
+    run: Run
+    plan: Plan
+    plan_text: str
+    status: ProjectStatus
+    events: list[Event]
+    questions: list[Question]
+    artifacts: list[Artifact]
+
+    @property
+    def sprints(self) -> list[str]:
+        """Sprints that have stories, in the order of the plan."""
+        return list(dict.fromkeys(story.sprint for story in self.status.stories))
+
+
+_CONTENTS = """\
+## What is here
+
+- `requirements/`: the plan as it was given, and the stories with their acceptance criteria and checks
+- `documentation/project-summary.md`: what was done, epic by epic, and what people decided
+- `code/`: the change of each sprint branch as a patch (`git apply --binary`), and its files in `changes.json`
+- `stories/`: logs, evidence and diffs of each story
+- `plan.json`, `status.json`, `events.jsonl`, `questions.json`: the same for programs
+- `manifest.json`: SHA-256 and size of every file
+"""
+
+
+def readme(record: RunRecord) -> str:
+    """The first page: where the run stands and what is in the bundle."""
+    run, status = record.run, record.status
+    lines = [f"# {_line(run.title)}", ""]
+    if record.plan.goal:
+        lines += [f"Goal: {_line(record.plan.goal)}", ""]
+    done = sum(story.state in SUCCESS_STATES for story in status.stories)
+    lines += [
+        f"Run `{run.id}` is **{run.state.value}**: {done} of {len(status.stories)} stories succeeded "
+        f"({status.percent:.0f} %).",
+        "",
+        "| story | title | state | merge |",
+        "| --- | --- | --- | --- |",
+        *[
+            f"| {_cell(story.id)} | {_cell(story.title)} | {story.state.value} | {_commit(story)} |"
+            for story in status.stories
+        ],
+        "",
+    ]
+    if run.repository is not None:
+        branches = ", ".join(f"`{ids.sprint_branch(run.id, sprint)}`" for sprint in record.sprints)
+        lines += [
+            f"Repository `{run.repository}`, from commit `{run.base_commit}`; branches: {branches}.",
+            "",
+        ]
+    return "\n".join(lines) + "\n" + _CONTENTS
+
+
+def requirements(record: RunRecord) -> str:
+    """Every story of the plan with its tasks, acceptance criteria and checks."""
+    lines = [f"# Requirements of {_line(record.plan.title)}", ""]
+    for story in record.plan.stories:
+        lines += [f"## {_line(story.id)}: {_line(story.title)}", ""]
+        if story.description:
+            lines += [story.description.strip(), ""]
+        lines += _section("Tasks", [item.text for item in story.tasks])
+        lines += _section("Acceptance criteria", [item.text for item in story.acceptance_criteria])
+        lines += _section("Checks", [f"`{check}`" for check in story.checks])
+        lines += _section("Depends on", record_dependencies(record, story))
+    return "\n".join(lines)
+
+
+def record_dependencies(record: RunRecord, story: Story) -> list[str]:
+    """The stories that really gate this one."""
+    return [name for found in record.status.stories if found.id == story.id for name in found.dependencies]
+
+
+def summary(record: RunRecord) -> str:
+    """The project summary: counts, each epic, each story's outcome, and the decisions of people."""
+    lines = [f"# Project summary: {_line(record.run.title)}", ""]
+    lines += [f"- {state.value}: {count}" for state, count in _counts(record.status).items()]
+    lines.append("")
+    for epic, stories in _by_epic(record.status.stories).items():
+        done = sum(story.state in SUCCESS_STATES for story in stories)
+        lines += [f"## {_line(epic or 'Stories without an epic')} ({done} of {len(stories)})", ""]
+        for story in stories:
+            lines += _story(story)
+    lines += _decisions(record.questions)
+    return "\n".join(lines)
+
+
+def _counts(status: ProjectStatus) -> dict[StoryState, int]:
+    return {state: status.counts[state] for state in StoryState if status.counts.get(state)}
+
+
+def _by_epic(stories: list[StoryStatus]) -> dict[str | None, list[StoryStatus]]:
+    groups: dict[str | None, list[StoryStatus]] = {}
+    for story in stories:
+        groups.setdefault(story.epic, []).append(story)
+    return groups
+
+
+def _story(story: StoryStatus) -> list[str]:
+    lines = [f"### {_line(story.id)}: {_line(story.title)}", ""]
+    attempts = f"{story.attempt} attempt{'' if story.attempt == 1 else 's'}"
+    lines.append(f"{story.state.value}, {attempts}, merge {_commit(story)}.")
+    if story.reason:
+        lines.append(f"Reason: {_line(story.reason)}")
+    if story.summary:
+        lines += ["", story.summary.strip()]
+    return [*lines, ""]
+
+
+def _decisions(questions: list[Question]) -> list[str]:
+    if not questions:
+        return []
+    lines = ["## Decisions of people", ""]
+    for question in sorted(questions, key=lambda question: (question.asked_at, question.id)):
+        answer = question.answer
+        said = f"{answer.decision.value} by {_line(answer.actor)}" if answer else question.state
+        note = f": {_line(answer.text)}" if answer and answer.text else ""
+        lines.append(f"- {question.id} ({question.kind.value}): {said}{note}")
+    return [*lines, ""]
+
+
+def _section(title: str, entries: list[str]) -> list[str]:
+    return [f"{title}:", "", *[f"- {_line(entry)}" for entry in entries], ""] if entries else []
+
+
+def _commit(story: StoryStatus) -> str:
+    return f"`{story.merge_commit[:12]}`" if story.merge_commit else "-"
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")

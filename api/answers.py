@@ -1,0 +1,130 @@
+"""Bring a person's answer to the workflow that asked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal
+
+from temporalio.client import (
+    Client,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError
+
+from api.schemas import AnswerReply
+from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
+from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Question
+from paceline.errors import AlreadyAnswered, Conflict, NotFound, PacelineError, Refused
+from paceline.store import questions
+from paceline.store.database import Database
+from workflows.answers import Answerable
+
+UPDATE_SECONDS = 5.0
+"""How long a person waits for the workflow's receipt before the answer is sent as a signal."""
+EARLY_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, None)
+"""Seconds between the tries of an answer that came before the workflow was ready for it; None ends them."""
+
+
+async def give_answer(
+    database: Database, client: Client, answer: Answer, *, patience: float = UPDATE_SECONDS
+) -> AnswerReply:
+    """Give the answer as an update; where no worker takes it in time, send it as a signal.
+
+    Args:
+        database: where questions are.
+        client: the Temporal client.
+        answer: decision, text and actor.
+        patience: seconds to wait for a worker.
+
+    Raises:
+        NotFound: there is no such question.
+        AlreadyAnswered: another answer was first.
+        Conflict: the question was withdrawn, or its workflow has ended.
+        ServerUnavailable: Temporal does not answer.
+    """
+    question = await database.read(questions.get_question, answer.question)
+    if question.state == "withdrawn":
+        raise Conflict(f"Question {question.id} was withdrawn: its story has ended.", question=question.id)
+    if question.answer == answer:
+        return _reply(question, answer, "taken")
+    if question.answer is not None:
+        raise already(question.id, question.answer.actor, question.answer.decision)
+    handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(question.workflow_id)
+    try:
+        async with asyncio.timeout(patience):
+            receipt = await _update(handle, answer)
+    except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
+        return await _send(handle, question, answer)
+    except TemporalErrors as error:
+        raise _rpc_refusal(error, question) from error
+    if not receipt.accepted:
+        raise already(answer.question, receipt.actor, receipt.decision)
+    return _reply(question, answer, "taken")
+
+
+async def _update(handle: WorkflowHandle[Any, Any], answer: Answer) -> AnswerReceipt:
+    """Give the answer; ask again while the workflow has not heard that its question is open.
+
+    The question is in the database before the workflow knows of it, and a quick answer can fall in between.
+    """
+    for delay in EARLY_DELAYS:
+        try:
+            # The SDK's overload for several arguments has a type that no checker can know.
+            return await handle.execute_update(Answerable.answer, answer)  # pyright: ignore[reportUnknownMemberType]
+        except WorkflowUpdateFailedError as error:
+            refusal = _refusal(error.cause)
+            if delay is None or not isinstance(refusal, NotFound):
+                raise refusal from error
+            await asyncio.sleep(delay)
+    raise AssertionError("the last delay is None")
+
+
+async def _send(handle: WorkflowHandle[Any, Any], question: Question, answer: Answer) -> AnswerReply:
+    try:
+        await handle.signal(Answerable.answer_by_signal, answer, rpc_timeout=RPC_TIMEOUT)
+    except TemporalErrors as error:
+        raise _rpc_refusal(error, question) from error
+    return _reply(question, answer, "sent")
+
+
+def already(question: str, actor: str, decision: str) -> AlreadyAnswered:
+    """The refusal that says who was first."""
+    return AlreadyAnswered(
+        f"Question {question} was already answered by {actor}: {decision}.",
+        question=question,
+        actor=actor,
+        decision=str(decision),
+    )
+
+
+def _reply(question: Question, answer: Answer, state: Literal["taken", "sent"]) -> AnswerReply:
+    meaning = MEANING[question.kind][answer.decision]
+    if state == "taken":
+        message = f"Taken: {meaning}."
+    else:
+        message = f"Sent, but no worker runs to take it now; it is taken when one runs: {meaning}."
+    return AnswerReply(
+        question=question.id, state=state, decision=answer.decision, actor=answer.actor, message=message
+    )
+
+
+def _refusal(cause: BaseException | None) -> PacelineError:
+    """The workflow's validator said no: keep its code where it is one of these."""
+    if isinstance(cause, ApplicationError):
+        for kind in (AlreadyAnswered, Conflict, NotFound):
+            if cause.type == kind.code:
+                return kind(cause.message)
+        return Refused(cause.message)
+    return Refused(str(cause or "The workflow refused the answer."))
+
+
+def _rpc_refusal(error: RPCError | RuntimeError, question: Question) -> PacelineError:
+    if is_not_found(error):
+        return Conflict(
+            f"Question {question.id} can no longer be answered: {question.workflow_id} has ended.",
+            question=question.id,
+        )
+    return unavailable(error, "the answer was not given, try again")

@@ -1,0 +1,56 @@
+"""What routes are given, as `Annotated` aliases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Query
+from starlette.requests import HTTPConnection
+from temporalio.client import Client
+
+from api.hub import Hub
+from paceline.settings import Settings
+from paceline.store.database import Database
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one application is made of; kept in `app.state.parts`."""
+
+    database: Database
+    client: Client
+    settings: Settings
+    hub: Hub
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """The parts of the application that serves this request or WebSocket."""
+    parts = connection.app.state.parts
+    assert isinstance(parts, Parts)  # noqa: S101 - set by create_app; narrows the type
+    return parts
+
+
+def _database(connection: HTTPConnection) -> Database:
+    return parts_of(connection).database
+
+
+def _client(connection: HTTPConnection) -> Client:
+    return parts_of(connection).client
+
+
+def _settings(connection: HTTPConnection) -> Settings:
+    return parts_of(connection).settings
+
+
+def _hub(connection: HTTPConnection) -> Hub:
+    return parts_of(connection).hub
+
+
+DatabaseDep = Annotated[Database, Depends(_database)]
+ClientDep = Annotated[Client, Depends(_client)]
+SettingsDep = Annotated[Settings, Depends(_settings)]
+HubDep = Annotated[Hub, Depends(_hub)]
+
+ProjectFilter = Annotated[str | None, Query(description="Only this project.", max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries to return.")]

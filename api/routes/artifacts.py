@@ -1,0 +1,96 @@
+"""What runs leave behind: the bundle, a count of everything, and the clean-up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse
+from sqlalchemy.orm import Session
+
+from activities.bundle import build_bundle, newest_bundle
+from api.deps import DatabaseDep, SettingsDep
+from api.schemas import ArtifactsDeleted, ArtifactSummary
+from paceline.domain.states import RunState
+from paceline.domain.status import Artifact
+from paceline.errors import Conflict, NotFound
+from paceline.settings import Settings
+from paceline.store import artifacts, runs
+
+router = APIRouter(prefix="/artifacts", tags=["artifacts"])
+
+
+@router.post("/{project_id}/generate", operation_id="generate_artifacts", status_code=201)
+async def generate_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> Artifact:
+    """Build the bundle of a run as it stands now; nothing new is built where nothing changed."""
+    return await build_bundle(database, settings, project_id)
+
+
+@router.get("/{project_id}/summary", operation_id="get_artifact_summary")
+async def get_artifact_summary(
+    project_id: str, database: DatabaseDep, settings: SettingsDep
+) -> ArtifactSummary:
+    """Artifacts by kind, their size, and where the bundle is."""
+    found, bundle = await database.read(_summarise, project_id)
+    return ArtifactSummary(
+        project=project_id,
+        count=len(found),
+        bytes=sum(artifact.bytes for artifact in found),
+        kinds=dict(sorted(Counter(artifact.kind for artifact in found).items())),
+        bundle=bundle,
+        bundle_path=str(settings.artifact_root.absolute() / bundle.path) if bundle else None,
+    )
+
+
+@router.get(
+    "/{project_id}/download",
+    operation_id="download_artifacts",
+    response_class=FileResponse,
+    responses={200: {"content": {"application/zip": {}}}},
+)
+async def download_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> FileResponse:
+    """The newest bundle as a ZIP."""
+    _, bundle = await database.read(_summarise, project_id)
+    path = _inside(settings, bundle) if bundle else None
+    if bundle is None or path is None or not await asyncio.to_thread(path.is_file):
+        raise NotFound(
+            f"No bundle of {project_id} was made yet; POST /api/v1/artifacts/{project_id}/generate makes one."
+        )
+    headers = {"ETag": f'"{bundle.sha256}"', "X-Checksum-SHA256": bundle.sha256}
+    return FileResponse(path, media_type="application/zip", filename=f"{project_id}.zip", headers=headers)
+
+
+@router.delete("/{project_id}/artifacts", operation_id="delete_artifacts")
+async def delete_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> ArtifactsDeleted:
+    """Remove every artifact of an ended run from the index and from disk."""
+    removed = await database.write(_delete, project_id)
+    await asyncio.to_thread(_unlink, [_inside(settings, artifact) for artifact in removed])
+    return ArtifactsDeleted(
+        project=project_id, deleted=len(removed), bytes=sum(artifact.bytes for artifact in removed)
+    )
+
+
+def _summarise(session: Session, project: str) -> tuple[list[Artifact], Artifact | None]:
+    runs.get_run(session, project)
+    return artifacts.list_artifacts(session, project), newest_bundle(session, project)
+
+
+def _delete(session: Session, project: str) -> list[Artifact]:
+    if runs.get_run(session, project).state is RunState.RUNNING:
+        raise Conflict(f"Run {project} still writes artifacts; cancel it or wait for its end first.")
+    return artifacts.delete_artifacts(session, project)
+
+
+def _inside(settings: Settings, artifact: Artifact) -> Path | None:
+    """The artifact's file; None where its path leads out of the artifact folder."""
+    root = settings.artifact_root.resolve()
+    path = (root / artifact.path).resolve()
+    return path if path.is_relative_to(root) else None
+
+
+def _unlink(paths: list[Path | None]) -> None:
+    for path in paths:
+        if path is not None:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,46 @@
+"""Questions that wait for people, and their answers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+
+from api.answers import give_answer
+from api.deps import ClientDep, DatabaseDep, Limit, ProjectFilter
+from api.schemas import AnswerReply, AnswerRequest
+from paceline.domain.questions import Answer, Question
+from paceline.store import questions
+
+router = APIRouter(prefix="/questions", tags=["questions"])
+
+StateFilter = Annotated[
+    Literal["open", "answered", "withdrawn", "any"], Query(description="Only questions in this state.")
+]
+
+
+@router.get("", operation_id="list_questions")
+async def list_questions(
+    database: DatabaseDep, project: ProjectFilter = None, state: StateFilter = "open", limit: Limit = 200
+) -> list[Question]:
+    """Questions, by default the open ones."""
+    wanted = None if state == "any" else state
+    return await database.read(questions.list_questions, project, wanted, limit)
+
+
+@router.get("/{question}", operation_id="get_question")
+async def get_question(question: str, database: DatabaseDep) -> Question:
+    """One question with its answer, if it has one."""
+    return await database.read(questions.get_question, question)
+
+
+@router.post("/{question}/answer", operation_id="answer_question", responses={202: {"model": AnswerReply}})
+async def answer_question(
+    question: str, body: AnswerRequest, response: Response, database: DatabaseDep, client: ClientDep
+) -> AnswerReply:
+    """Answer a question; 202 where no worker runs to take it now, 409 where somebody was faster."""
+    answer = Answer(question=question, decision=body.decision, text=body.text, actor=body.actor)
+    reply = await give_answer(database, client, answer)
+    if reply.state == "sent":
+        response.status_code = 202
+    return reply

@@ -1,0 +1,120 @@
+"""What the API takes and gives beside the domain's own models."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from paceline.domain.model import Model
+from paceline.domain.questions import Decision
+from paceline.domain.states import RunState, StoryState
+from paceline.domain.status import Artifact, Run, RunOptions
+
+NAME_LIMIT = 200
+
+
+class StartRequest(Model):
+    """A sprint to start."""
+
+    plan: str = Field(description="The plan's text, in markdown.")
+    file: str | None = Field(default=None, max_length=1000, description="Its file name, for messages.")
+    repository: str | None = Field(default=None, max_length=4096, description="Path of the git repository.")
+    project: str | None = Field(default=None, min_length=1, max_length=NAME_LIMIT)
+    options: RunOptions = Field(default_factory=RunOptions)
+    rerun: bool = Field(default=False, description="Run again although the same plan has ended.")
+
+
+class StartReply(Model):
+    """The run, and whether it was there before."""
+
+    run: Run
+    attached: bool
+    stories: int
+    warnings: list[str] = Field(default_factory=list[str])
+
+
+class AnswerRequest(Model):
+    """A person's answer to a question."""
+
+    decision: Decision
+    text: str = Field(default="", max_length=20_000)
+    actor: str = Field(default="unknown", min_length=1, max_length=NAME_LIMIT)
+
+
+class AnswerReply(Model):
+    """What became of an answer."""
+
+    question: str
+    state: Literal["taken", "sent"]
+    """`sent`: no worker is there to take it now; it is taken when one runs."""
+    decision: Decision
+    actor: str
+    message: str
+
+
+class CancelReply(Model):
+    """A cancellation was asked for; the stories end one by one."""
+
+    project: str
+    state: RunState
+    message: str
+
+
+class Completion(Model):
+    """How far a run is, and how far each epic and each sprint is."""
+
+    project: str
+    state: RunState
+    complete: bool
+    percent: float
+    counts: dict[StoryState, int]
+    epics: dict[str, PartDone]
+    sprints: dict[str, PartDone]
+
+
+class PartDone(Model):
+    """Stories of one part of a plan."""
+
+    succeeded: int
+    ended: int
+    total: int
+
+
+class ArtifactSummary(Model):
+    """The artifacts of a project, counted; the bundle where one was made."""
+
+    project: str
+    count: int
+    bytes: int
+    kinds: dict[str, int]
+    bundle: Artifact | None = None
+    bundle_path: str | None = None
+    """The absolute path of the bundle on the machine of the API."""
+
+
+class ArtifactsDeleted(Model):
+    """What a clean-up removed."""
+
+    project: str
+    deleted: int
+    bytes: int
+
+
+class Health(Model):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readiness(Model):
+    """Each part with `ok` or the reason why it is not."""
+
+    ready: bool
+    database: str
+    migrations: str
+    temporal: str
+
+
+Completion.model_rebuild()

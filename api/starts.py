@@ -1,0 +1,339 @@
+"""Start a run of a plan, exactly once.
+
+The run's row is written first, in one transaction with its stories and its first event; then the workflow
+is started under the run's id. A crash between the two leaves a row without a workflow, which the next post of
+the same plan repairs; a second start of the same id is refused by Temporal and means that it runs already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from api.schemas import StartReply, StartRequest
+from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
+from paceline import search_attributes
+from paceline.agents.registry import declaration_for, load_declarations
+from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
+from paceline.domain import graph, ids
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.plan import Finding, Plan, Story
+from paceline.domain.states import AgentState, RunState
+from paceline.domain.status import Run, RunOptions, StoryStatus
+from paceline.domain.work import AgentDeclaration
+from paceline.errors import (
+    ConfigurationError,
+    Conflict,
+    NotFound,
+    PlanChanged,
+    PlanError,
+    RepositoryDirty,
+    RepositoryMissing,
+)
+from paceline.plans.lint import check_plan
+from paceline.plans.reader import read_plan
+from paceline.store import events, runs, status
+from paceline.store.database import Database
+from paceline.vcs.repository import Repository
+from workflows.project import ProjectWorkflow
+
+EVERY_AGENT = "*"
+DECLARATIONS = "paceline.toml"
+_RACES = 5
+"""Two first starts of one project can collide on PostgreSQL; the loser looks again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request that was checked and may run."""
+
+    plan: Plan
+    text: str
+    base: str
+    """Project id of its first run."""
+    repository: str | None
+    base_commit: str | None
+    options: RunOptions
+    rerun: bool
+    warnings: list[str]
+
+
+async def start_run(request: StartRequest, database: Database, client: Client) -> StartReply:
+    """Check a request, record its run, and start its workflow; or attach to the run that is there.
+
+    Args:
+        request: plan, repository and options.
+        database: where runs are.
+        client: the Temporal client.
+
+    Raises:
+        PlanError: the plan has errors; nothing was started.
+        ConfigurationError: an agent of the plan is not declared, or a repository is needed.
+        RepositoryMissing: the path is no repository with a commit.
+        RepositoryDirty: the checkout has uncommitted changes.
+        PlanChanged: the project runs with another text of the plan.
+        Conflict: the project runs in another repository.
+        ServerUnavailable: the run is recorded, and Temporal does not answer; posting again goes on.
+    """
+    wanted = await check_request(request)
+    run, attached = await _record(database, wanted)
+    if run.state is RunState.RUNNING:
+        run = await _start_workflow(database, client, run)
+    return StartReply(run=run, attached=attached, stories=len(wanted.plan.stories), warnings=wanted.warnings)
+
+
+async def check_request(request: StartRequest) -> Wanted:
+    """Everything that can be refused before anything is written."""
+    plan = read_plan(request.plan, request.file)
+    findings = check_plan(plan)
+    _refuse_errors(findings)
+    repository = await _open(request.repository)
+    declared = await asyncio.to_thread(_declared, repository.path) if repository else {}
+    agents = _resolve_agents(plan, request.options.agents, declared)
+    if repository is None and any(agent.kind == "command" for agent in agents.values()):
+        raise ConfigurationError(
+            "The plan's agents are commands, and there is no repository for them to work in; name one, "
+            "or run with simulated agents."
+        )
+    if repository is not None and not request.options.allow_dirty:
+        await _refuse_dirty(repository)
+    return Wanted(
+        plan=plan,
+        text=request.plan,
+        base=ids.project_id(request.project or plan.project or plan.title),
+        repository=str(repository.path) if repository else None,
+        base_commit=await repository.head_commit() if repository else None,
+        options=request.options.model_copy(update={"agents": agents}),
+        rerun=request.rerun,
+        warnings=[_sentence(finding) for finding in findings],
+    )
+
+
+def _refuse_errors(findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise PlanError(
+            f"The plan has errors, nothing was started: {_sentence(errors[0])}{more}",
+            findings=[finding.model_dump() for finding in findings],
+        )
+
+
+def _sentence(finding: Finding) -> str:
+    where = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
+    remedy = f" {finding.remedy}" if finding.remedy else ""
+    return f"{where}: {finding.message}{remedy}" if where else f"{finding.message}{remedy}"
+
+
+async def _open(path: str | None) -> Repository | None:
+    if path is None:
+        return None
+    if not Path(path).is_absolute():
+        raise RepositoryMissing(f"The repository's path {path!r} is not absolute; write it from the root.")
+    return await Repository.open(Path(path))
+
+
+def _declared(repository: Path) -> dict[str, AgentDeclaration]:
+    """The agents of the repository's `paceline.toml`; none where there is no such file."""
+    file = repository / DECLARATIONS
+    try:
+        return load_declarations(file.read_text(encoding="utf-8"), str(file))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
+
+
+async def _refuse_dirty(repository: Repository) -> None:
+    paths = await repository.is_dirty()
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise RepositoryDirty(
+            f"The checkout {repository.path} has uncommitted changes that the run would not see "
+            f"({paths[0]}{more}); commit or stash them, or allow a dirty checkout.",
+            paths=paths[:100],
+        )
+
+
+def _resolve_agents(
+    plan: Plan, chosen: dict[str, AgentDeclaration], declared: dict[str, AgentDeclaration]
+) -> dict[str, AgentDeclaration]:
+    """The declaration of every agent that works, under the plan's name for it.
+
+    Args:
+        plan: names the agents.
+        chosen: what the person who starts the run says; goes before the repository's declarations as a whole,
+            so that its `*` covers also agents that are declared.
+        declared: `paceline.toml` of the repository.
+    """
+    names = dict.fromkeys(name for story in plan.stories for name in (story.agents or [EVERY_AGENT]))
+    resolved = {name: declaration_for(name, chosen) or declaration_for(name, declared) for name in names}
+    missing = [name for name, found in resolved.items() if found is None]
+    if missing:
+        raise ConfigurationError(
+            f"No declaration says how these agents work: {', '.join(missing)}; write "
+            f'[agents."{missing[0]}"] with a kind into paceline.toml at the top of '
+            'the repository, or [agents."*"] for every agent.',
+            agents=missing,
+        )
+    return {name: found for name, found in resolved.items() if found is not None}
+
+
+# Recording ---
+
+
+async def _record(database: Database, wanted: Wanted) -> tuple[Run, bool]:
+    for _ in range(_RACES):
+        try:
+            return await database.write(_find_or_create, wanted)
+        except Conflict as error:
+            if type(error) is not Conflict or error.details.get("project"):
+                raise
+            log.info("run of %s was recorded by somebody else at the same time; looking again", wanted.base)
+    raise Conflict(f"Too many starts of {wanted.base} at once; try again.", project=wanted.base)
+
+
+def _find_or_create(session: Session, wanted: Wanted) -> tuple[Run, bool]:
+    """Attach to the run of the same plan in the same repository, or record a new one."""
+    earlier = runs.runs_of(session, wanted.base)
+    last = earlier[-1] if earlier else None
+    digest = runs.save_plan(session, wanted.plan, wanted.text)
+    if last is not None:
+        same_place = last.repository == wanted.repository
+        same = last.plan_digest == digest and same_place
+        if last.state is RunState.RUNNING and not same:
+            raise _contradiction(last, same_place)
+        if same and (last.state is RunState.RUNNING or not wanted.rerun):
+            return last, True
+    run = Run(
+        id=ids.project_id(wanted.base, number := _free_number(session, wanted.base, last)),
+        run_number=number,
+        title=wanted.plan.title,
+        plan_digest=digest,
+        repository=wanted.repository,
+        base_commit=wanted.base_commit,
+        options=wanted.options,
+        started_at=datetime.now(UTC),
+    )
+    runs.create_run(session, run, base_id=wanted.base)
+    _write_first_rows(session, run, wanted.plan)
+    return run, False
+
+
+def _free_number(session: Session, base: str, last: Run | None) -> int:
+    """The next run number whose id is free: a plan called "x run 2" may hold the id of x's second run."""
+    number = last.run_number + 1 if last is not None else 1
+    while _holder(session, ids.project_id(base, number)):
+        if any(run.run_number == number for run in runs.runs_of(session, base)):
+            raise Conflict(f"Run {number} of {base} was recorded at the same time.")
+        number += 1
+    return number
+
+
+def _holder(session: Session, project: str) -> Run | None:
+    try:
+        return runs.get_run(session, project)
+    except NotFound:
+        return None
+
+
+def _contradiction(run: Run, same_place: bool) -> Conflict:
+    if same_place:
+        return PlanChanged(
+            f"Run {run.id} is under way with another text of this plan; cancel it, wait for its end, or "
+            "start this one under another project name.",
+            project=run.id,
+        )
+    return Conflict(
+        f"Run {run.id} is under way in the repository {run.repository or '(none)'}; start this one "
+        "under another project name.",
+        project=run.id,
+    )
+
+
+def _write_first_rows(session: Session, run: Run, plan: Plan) -> None:
+    edges = graph.story_edges(plan)
+    status.plan_stories(session, run.id, [_first_status(story, plan, edges) for story in plan.stories])
+    for name in dict.fromkeys(name for story in plan.stories for name in story.agents):
+        status.set_agent(session, run.id, name, AgentState.IDLE)
+    started = EventDraft(
+        key="project.started",
+        type=EventType.WORKFLOW_EVENT,
+        name="project.started",
+        data={
+            "title": run.title,
+            "run_number": run.run_number,
+            "stories": len(plan.stories),
+            "repository": run.repository,
+            "base_commit": run.base_commit,
+        },
+    )
+    events.append_events(session, run.id, [started])
+
+
+def _first_status(story: Story, plan: Plan, edges: dict[str, list[str]]) -> StoryStatus:
+    return StoryStatus(
+        id=story.id,
+        title=story.title,
+        epic=story.epic,
+        sprint=story.sprints[0] if story.sprints else plan.sprints[0].id,
+        agents=list(dict.fromkeys(story.agents)),
+        dependencies=edges.get(story.id, []),
+        points=story.points,
+    )
+
+
+# Starting ---
+
+
+async def _start_workflow(database: Database, client: Client, run: Run) -> Run:
+    """Start the run's workflow unless it was started before; returns the run as it then stands."""
+    try:
+        await client.start_workflow(
+            ProjectWorkflow.run,
+            ProjectInput(project=run.id),
+            id=run.id,
+            task_queue=CONTROL_TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=TypedSearchAttributes([SearchAttributePair(search_attributes.PROJECT, run.id)]),
+            static_summary=run.title[:200],
+            rpc_timeout=RPC_TIMEOUT,
+        )
+    except WorkflowAlreadyStartedError:
+        return await _settle_ended(database, client, run)
+    except TemporalErrors as error:
+        raise unavailable(error, f"run {run.id} is recorded, post the plan again and it goes on") from error
+    return run
+
+
+_ENDED = {
+    WorkflowExecutionStatus.FAILED: RunState.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT: RunState.FAILED,
+    WorkflowExecutionStatus.TERMINATED: RunState.CANCELLED,
+    WorkflowExecutionStatus.CANCELED: RunState.CANCELLED,
+}
+
+
+async def _settle_ended(database: Database, client: Client, run: Run) -> Run:
+    """A workflow that was terminated could not record its end; do it for it."""
+    described = await client.get_workflow_handle(run.id).describe(rpc_timeout=RPC_TIMEOUT)
+    ended = _ENDED.get(described.status) if described.status is not None else None
+    if ended is not None:
+        await database.write(runs.end_run, run.id, ended)
+    return await database.read(runs.get_run, run.id)

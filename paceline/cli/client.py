@@ -1,0 +1,194 @@
+"""The API as the command line calls it: problem documents become our errors again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
+
+import httpx2
+from pydantic import TypeAdapter
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from paceline import errors
+from paceline.domain.events import Event
+from paceline.domain.questions import Answer, Question
+from paceline.domain.status import Artifact, ProjectStatus, Run, RunOptions
+from paceline.errors import PacelineError, ServerUnavailable
+from paceline.settings import Settings
+
+TIMEOUT_SECONDS = 60.0
+HEALTH_SECONDS = 2.0
+T = TypeVar("T")
+
+
+def api_url(settings: Settings) -> str:
+    """Where the API is, or would be on this machine."""
+    if settings.api_url:
+        return settings.api_url.rstrip("/")
+    host = "127.0.0.1" if settings.api_host in ("", "0.0.0.0", "::") else settings.api_host  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
+
+
+class ApiClient:
+    """Calls of one API.
+
+    Args:
+        url: address without a path.
+        token: sent as a bearer token where there is one.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._http = httpx2.AsyncClient(base_url=url, headers=self._headers, timeout=TIMEOUT_SECONDS)
+
+    @classmethod
+    def of(cls, settings: Settings, url: str | None = None) -> ApiClient:
+        """A client for the API of these settings, or of a URL with the settings' token."""
+        token = settings.api_token.get_secret_value() if settings.api_token else None
+        return cls(url or api_url(settings), token)
+
+    async def __aenter__(self) -> ApiClient:
+        return self
+
+    async def __aexit__(self, *_exception: object) -> None:
+        await self._http.aclose()
+
+    async def answers(self) -> bool:
+        """Whether an API of Paceline is there.
+
+        Raises:
+            ServerUnavailable: another program answers at the address.
+        """
+        try:
+            reply = await self._http.get("/health", timeout=HEALTH_SECONDS)
+        except httpx2.TransportError:
+            return False
+        if reply.status_code == 401:
+            return True
+        try:
+            found: object = reply.json()
+        except ValueError:
+            found = None
+        if reply.status_code != 200 or not isinstance(found, dict) or "version" not in found:
+            raise ServerUnavailable(
+                f"Another program answers at {self.url}; stop it, or set PACELINE_API_PORT to another port."
+            )
+        return True
+
+    async def start(
+        self,
+        text: str,
+        file: str,
+        repository: Path | None,
+        project: str | None,
+        options: RunOptions,
+        rerun: bool,
+    ) -> tuple[Run, bool, list[str]]:
+        """Start a plan; returns the run, whether it was there before, and the plan's warnings."""
+        body = {
+            "plan": text,
+            "file": file,
+            "repository": str(repository) if repository else None,
+            "project": project,
+            "options": options.model_dump(mode="json"),
+            "rerun": rerun,
+        }
+        reply = await self._call("POST", "sprints", json=body)
+        return Run.model_validate(reply["run"]), bool(reply["attached"]), list(reply["warnings"])
+
+    async def projects(self, limit: int = 50) -> list[Run]:
+        """Runs, newest first."""
+        return _parse(list[Run], await self._call("GET", "projects", params={"limit": limit}))
+
+    async def project(self, project: str) -> ProjectStatus:
+        """One run with its stories and agents."""
+        return _parse(ProjectStatus, await self._call("GET", f"projects/{quote(project, safe='')}"))
+
+    async def cancel(self, project: str) -> str:
+        """Ask a run to stop; returns a sentence."""
+        return (await self._call("POST", f"projects/{quote(project, safe='')}/cancel"))["message"]
+
+    async def questions(self, project: str | None = None) -> list[Question]:
+        """Open questions, of one run or of all."""
+        params = {"project": project} if project else {}
+        return _parse(list[Question], await self._call("GET", "questions", params=params))
+
+    async def answer(self, answer: Answer) -> str:
+        """Answer a question; returns a sentence."""
+        body = answer.model_dump(mode="json", exclude={"question"})
+        path = f"questions/{quote(answer.question, safe='')}/answer"
+        return (await self._call("POST", path, json=body))["message"]
+
+    async def bundle(self, project: str) -> tuple[Artifact, str]:
+        """The bundle of a run as it stands now, and its path on the machine of the API."""
+        quoted = quote(project, safe="")
+        artifact = _parse(Artifact, await self._call("POST", f"artifacts/{quoted}/generate"))
+        summary = await self._call("GET", f"artifacts/{quoted}/summary")
+        return artifact, str(summary["bundle_path"])
+
+    @asynccontextmanager
+    async def _socket(self, query: Mapping[str, str | int]) -> AsyncGenerator[AsyncGenerator[str]]:
+        parts = urlsplit(self.url)
+        scheme = "wss" if parts.scheme == "https" else "ws"
+        address = urlunsplit((scheme, parts.netloc, f"{parts.path}/ws", urlencode(query), ""))
+        async with connect(address, additional_headers=self._headers, proxy=None, compression=None) as socket:
+
+            async def texts() -> AsyncGenerator[str]:
+                async for message in socket:
+                    yield message if isinstance(message, str) else message.decode()
+
+            yield texts()
+
+    async def events(self, project: str, after: int = 0) -> AsyncGenerator[Event]:
+        """Events of one run after a number until the connection ends; resume with the last number seen."""
+        try:
+            async with self._socket({"project_id": project, "after": after}) as texts:
+                async for text in texts:
+                    yield Event.model_validate_json(text)
+        except (ConnectionClosed, InvalidHandshake, OSError):
+            return
+
+    async def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        try:
+            reply = await self._http.request(method, f"/api/v1/{path}", **arguments)
+        except httpx2.TransportError as error:
+            raise ServerUnavailable(
+                f"No API answers at {self.url}; start it with `paceline up`, or set PACELINE_API_URL.",
+                url=self.url,
+            ) from error
+        if reply.status_code >= 400:
+            raise as_error(reply.status_code, reply.text, self.url)
+        return reply.json()
+
+
+def as_error(status: int, text: str, url: str) -> PacelineError:
+    """The error that a problem document tells of."""
+    try:
+        found: Any = json.loads(text)
+        code, detail = str(found["code"]), str(found["detail"])
+    except (ValueError, KeyError, TypeError):
+        return ServerUnavailable(f"{url} answered with status {status} and not as Paceline does.")
+    details = {
+        name: value for name, value in found.items() if name in ("findings", "agents", "errors", "paths")
+    }
+    return _CLASSES.get(code, PacelineError)(detail, **details)
+
+
+def _classes(root: type[PacelineError]) -> dict[str, type[PacelineError]]:
+    found = {root.code: root}
+    for child in root.__subclasses__():
+        found |= _classes(child)
+    return found
+
+
+_CLASSES = _classes(errors.PacelineError)
+
+
+def _parse(kind: type[T], value: Any) -> T:
+    return TypeAdapter(kind).validate_python(value)

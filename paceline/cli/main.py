@@ -1,0 +1,69 @@
+"""The command line. Every refusal is one sentence on standard error and exit status 1."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import cast
+
+import typer
+
+from paceline.cli import people_commands, run_command, server_commands
+from paceline.cli.bench_commands import app as bench_app
+from paceline.cli.plan_commands import app as plan_app
+from paceline.cli.terminal import complain
+from paceline.errors import PacelineError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Runs a markdown sprint plan with agents, durably, and merges their work into git.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(plan_app, name="plan")
+app.add_typer(bench_app, name="bench")
+for command in (
+    run_command.run,
+    people_commands.status,
+    people_commands.questions,
+    people_commands.answer,
+    people_commands.cancel,
+    server_commands.up,
+    server_commands.api,
+    server_commands.worker,
+    server_commands.migrate,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    try:
+        app()
+    except PacelineError as error:
+        _complain(error)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except Exception as error:
+        # A person gets a sentence for what nobody foresaw too; the traceback is one variable away.
+        if os.environ.get("PACELINE_DEBUG"):
+            raise
+        complain(f"Unexpected {type(error).__name__}: {error} (PACELINE_DEBUG=1 shows where).")
+        sys.exit(1)
+
+
+def _complain(error: PacelineError) -> None:
+    findings = error.details.get("findings")
+    complain(error.message)
+    if isinstance(findings, list) and len(cast(list[object], findings)) > 1:
+        for finding in cast(list[dict[str, object]], findings):
+            where = ":".join(str(finding[name]) for name in ("file", "line") if finding.get(name))
+            remedy = f" {finding['remedy']}" if finding.get("remedy") else ""
+            complain(f"  {where}: {finding.get('severity')}: {finding.get('message')}{remedy}")
+
+
+if __name__ == "__main__":
+    main()

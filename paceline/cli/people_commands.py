@@ -1,0 +1,101 @@
+"""`paceline status`, `questions`, `answer` and `cancel`: what a person asks of runs that go on elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+
+from paceline.cli.client import ApiClient
+from paceline.cli.progress import stories_table
+from paceline.cli.settings import load_settings
+from paceline.cli.terminal import counts_line, printable, question_text, say
+from paceline.domain.model import Model
+from paceline.domain.questions import Answer, Decision
+from paceline.domain.status import ProjectStatus, Run
+
+T = TypeVar("T")
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+
+
+def status(
+    project: Annotated[str | None, typer.Argument(help="Id of a run; default: all runs.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show where runs stand; with a run's id also its stories."""
+    if project is None:
+        _show_runs(_call(lambda client: client.projects()), as_json)
+    else:
+        _show_run(_call(lambda client: client.project(project)), as_json)
+
+
+def _show_runs(runs: list[Run], as_json: bool) -> None:
+    if as_json:
+        say(_json(runs))
+    elif not runs:
+        say("There are no runs yet; start one with `paceline run PLAN --repo DIR`.")
+    else:
+        for run in runs:
+            started = f"{run.started_at.astimezone():%Y-%m-%d %H:%M}"
+            say(f"{run.id}  {run.state.value}  {started}  {printable(run.title)}")
+
+
+def _show_run(found: ProjectStatus, as_json: bool) -> None:
+    if as_json:
+        say(found.model_dump_json(indent=2))
+        return
+    Console().print(stories_table(found))
+    for agent in found.agents:
+        say(
+            f"agent {printable(agent.agent)}: {agent.state.value}"
+            + (f", {agent.story}" if agent.story else "")
+        )
+    say(counts_line(found))
+    if found.open_questions:
+        say(f"{found.open_questions} open questions: `paceline questions` shows them.")
+
+
+def questions(
+    project: Annotated[str | None, typer.Option(help="Only this run's.")] = None, as_json: AsJson = False
+) -> None:
+    """Show the open questions."""
+    found = _call(lambda client: client.questions(project))
+    if as_json:
+        say(_json(found))
+    elif not found:
+        say("Nothing waits for a person.")
+    else:
+        say("\n\n".join(question_text(question) for question in found))
+
+
+def answer(
+    question: Annotated[str, typer.Argument(help="Id of the question.")],
+    decision: Annotated[Decision, typer.Argument(help="What each means stands beside the question.")],
+    text: Annotated[str, typer.Argument(help="Reaches the agent word for word.")] = "",
+    actor: Annotated[str | None, typer.Option(help="Who answers; default: your login name.")] = None,
+) -> None:
+    """Answer a question."""
+    given = Answer(question=question, decision=decision, text=text, actor=actor or getpass.getuser())
+    say(_call(lambda client: client.answer(given)))
+
+
+def cancel(project: Annotated[str, typer.Argument(help="Id of the run.")]) -> None:
+    """Stop a run: its work is preserved, nothing more is merged."""
+    say(_call(lambda client: client.cancel(project)))
+
+
+def _call(ask: Callable[[ApiClient], Awaitable[T]]) -> T:
+    async def call() -> T:
+        async with ApiClient.of(load_settings()) as client:
+            return await ask(client)
+
+    return asyncio.run(call())
+
+
+def _json(models: Sequence[Model]) -> str:
+    return json.dumps([model.model_dump(mode="json") for model in models], indent=2)

@@ -1,0 +1,214 @@
+"""`paceline run`: give a plan to the API, or to an all-in-one of its own, and follow it to the end."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import logging
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from paceline.agents.presets import preset
+from paceline.cli.client import ApiClient
+from paceline.cli.following import Follower
+from paceline.cli.progress import Lines, LiveTable, stories_table
+from paceline.cli.settings import load_settings
+from paceline.cli.terminal import counts_line, is_interactive, say
+from paceline.domain import ids
+from paceline.domain.states import RunState
+from paceline.domain.status import ProjectStatus, Run, RunOptions
+from paceline.domain.work import AgentDeclaration
+from paceline.errors import ConfigurationError, PlanUnreadable, Refused, ServerUnavailable
+from paceline.settings import Settings
+
+EVERY_AGENT = "*"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the person asked for on the command line."""
+
+    text: str
+    file: str
+    repository: Path | None
+    project: str | None
+    options: RunOptions
+    rerun: bool
+    detach: bool
+    actor: str | None
+    """Who answers questions at this terminal; None: nobody."""
+
+
+def run(
+    plan: Annotated[Path, typer.Argument(help="The sprint plan, in markdown.")],
+    repo: Annotated[Path | None, typer.Option(help="The git repository to work in.")] = None,
+    max_parallel: Annotated[int, typer.Option(min=1, max=1000, help="Stories at work at once.")] = 4,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="Who does the stories: simulated, human, claude, codex, opencode or aider."),
+    ] = None,
+    agent_command: Annotated[
+        str | None,
+        typer.Option(help="A command that does the stories; {order}, {result} and {worktree} are paths."),
+    ] = None,
+    approve_merges: Annotated[bool, typer.Option(help="Ask before every merge.")] = False,
+    allow_dirty: Annotated[
+        bool, typer.Option(help="Run although the checkout has uncommitted changes.")
+    ] = False,
+    project: Annotated[str | None, typer.Option(help="Name of the project; default: the plan's.")] = None,
+    rerun: Annotated[bool, typer.Option(help="Run again although the same plan has ended.")] = False,
+    detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
+    no_input: Annotated[bool, typer.Option(help="Never ask here; print the questions.")] = False,
+) -> None:
+    """Run a plan to its end; exit status 0 only when every story succeeded."""
+    order = Order(
+        text=_read(plan),
+        file=str(plan),
+        repository=repo.expanduser().absolute() if repo else None,
+        project=project,
+        options=RunOptions(
+            max_parallel=max_parallel,
+            approve_merges=approve_merges,
+            allow_dirty=allow_dirty,
+            agents=_agents(agent, agent_command),
+        ),
+        rerun=rerun,
+        detach=detach,
+        actor=getpass.getuser() if is_interactive() and not no_input else None,
+    )
+    raise typer.Exit(asyncio.run(carry_out(order, load_settings())))
+
+
+def _read(plan: Path) -> str:
+    try:
+        return plan.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise PlanUnreadable(f"{plan} is not UTF-8 text; save it as UTF-8.") from error
+    except OSError as error:
+        raise PlanUnreadable(f"{plan} cannot be read ({error.strerror}); name a plan's file.") from error
+
+
+def _agents(agent: str | None, command: str | None) -> dict[str, AgentDeclaration]:
+    if agent and command:
+        raise ConfigurationError("--agent and --agent-command exclude each other; give one of them.")
+    if command:
+        try:
+            words = shlex.split(command)
+        except ValueError as error:
+            raise ConfigurationError(f"--agent-command cannot be split into words: {error}.") from error
+        if not words:
+            raise ConfigurationError("--agent-command is empty; name an executable.")
+        return {EVERY_AGENT: AgentDeclaration(kind="command", command=words)}
+    if agent in ("simulated", "human"):
+        return {EVERY_AGENT: AgentDeclaration(kind=agent)}
+    return {EVERY_AGENT: preset(agent)} if agent else {}
+
+
+async def carry_out(order: Order, settings: Settings) -> int:
+    """Use the API that is there, or run everything in this process for as long as it takes.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        ServerUnavailable: an API was named and does not answer, or there is none to leave the run with.
+    """
+    async with ApiClient.of(settings) as client:
+        if await client.answers():
+            return await _run_with(client, order)
+        if settings.api_url:
+            raise ServerUnavailable(
+                f"No API answers at {settings.api_url} (PACELINE_API_URL); start it there."
+            )
+        if order.detach:
+            raise Refused(
+                "There is no API to leave the run with; start one with `paceline up` and try again."
+            )
+    return await _run_alone(order, settings)
+
+
+async def _run_alone(order: Order, settings: Settings) -> int:
+    # The API and the workers are not needed to talk to a server that runs.
+    from workers.all_in_one import all_in_one, until_signal
+
+    say("No Paceline runs on this machine; everything runs in this process until the plan has ended.")
+    _log_to_file(settings)
+    status = 130
+
+    async def work() -> None:
+        nonlocal status
+        async with all_in_one(settings, say) as running:
+            say(f"API: {running.api_url}")
+            if running.ui_url:
+                say(f"Temporal's UI: {running.ui_url}")
+            async with ApiClient.of(settings, running.api_url) as client:
+                task = asyncio.create_task(_run_with(client, order))
+                try:
+                    await asyncio.wait({task, running.failure}, return_when=asyncio.FIRST_COMPLETED)
+                    if not task.done():
+                        running.failure.result()
+                    status = task.result()
+                finally:
+                    task.cancel()
+                    await asyncio.gather(task, return_exceptions=True)
+
+    await until_signal(work(), say)
+    if status == 130:
+        say("The run was not cancelled: the same command, or `paceline up`, goes on with it.")
+    return status
+
+
+async def _run_with(client: ApiClient, order: Order) -> int:
+    run, attached, warnings = await client.start(
+        order.text, order.file, order.repository, order.project, order.options, order.rerun
+    )
+    for warning in warnings:
+        say(f"Warning: {warning}")
+    say(_beginning(run, attached))
+    if order.detach:
+        say(f"Look at it with: paceline status {run.id}")
+        return 0
+    with LiveTable() if is_interactive() else Lines() as progress:
+        status = await Follower(client, run.id, progress, order.actor).follow()
+    await _summarise(client, status)
+    return 0 if status.run.state is RunState.COMPLETED else 1
+
+
+def _beginning(run: Run, attached: bool) -> str:
+    if not attached:
+        return f"Started {run.id}: {run.title}"
+    if run.state is RunState.RUNNING:
+        return f"The same plan runs already; attached to {run.id}."
+    return f"The same plan has run already as {run.id}; --rerun runs it again."
+
+
+async def _summarise(client: ApiClient, status: ProjectStatus) -> None:
+    say("")
+    if not is_interactive():
+        from rich.console import Console
+
+        Console(width=160).print(stories_table(status))
+    say(counts_line(status))
+    merged = [story for story in status.stories if story.merge_commit]
+    for story in merged:
+        say(f"  {story.merge_commit or '':.12} {story.id}: {story.title}")
+    if status.run.repository and merged:
+        for sprint in dict.fromkeys(story.sprint for story in merged):
+            say(f"Branch: {ids.sprint_branch(status.run.id, sprint)} in {status.run.repository}")
+    _, path = await client.bundle(status.run.id)
+    say(f"Bundle: {path}")
+
+
+def _log_to_file(settings: Settings) -> None:
+    """Keep the servers' own words out of the terminal that shows the run."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=settings.home / "paceline.log",
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )

@@ -1,0 +1,60 @@
+"""`paceline up`, `api`, `worker` and `migrate`: the long-running processes and the schema."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Annotated
+
+import typer
+
+from paceline.cli.settings import load_settings
+from paceline.cli.terminal import say
+
+
+def up() -> None:
+    """Run everything in one process tree, on this machine only, until Ctrl-C."""
+    from workers.all_in_one import serve
+
+    _log_to_terminal()
+    asyncio.run(serve(load_settings(), say))
+
+
+def api() -> None:
+    """Run only the API, against a Temporal server and a database that are there."""
+    from workers.all_in_one import serve_api
+
+    _log_to_terminal()
+    asyncio.run(serve_api(load_settings(), say))
+
+
+def worker() -> None:
+    """Run only a worker, against a Temporal server and a database that are there."""
+    from workers.all_in_one import serve_worker
+
+    _log_to_terminal()
+    asyncio.run(serve_worker(load_settings(), say))
+
+
+def migrate(
+    down: Annotated[
+        bool, typer.Option("--down", help="Take every migration back; the data goes with it.")
+    ] = False,
+) -> None:
+    """Bring the database to this version's schema."""
+    from paceline.store import migrate as migrations
+
+    settings = load_settings()
+    url = settings.resolved_database_url
+    if settings.database_url is None:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    if down:
+        migrations.downgrade(url, "base")
+        say("The database has no tables of Paceline any more.")
+    else:
+        migrations.upgrade(url)
+        say(f"The database has the newest schema, {migrations.head()}.")
+
+
+def _log_to_terminal() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

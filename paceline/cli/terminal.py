@@ -1,0 +1,107 @@
+"""Writing to the terminal, and how the parts of a run look there."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, cast
+
+import typer
+
+from paceline.domain.events import Event, EventType
+from paceline.domain.questions import MEANING, Question
+from paceline.domain.states import SUCCESS_STATES, StoryState
+from paceline.domain.status import ProjectStatus, StoryStatus
+
+STYLE = {
+    StoryState.WORKING: "cyan",
+    StoryState.VERIFYING: "cyan",
+    StoryState.MERGING: "cyan",
+    StoryState.WAITING_FOR_PERSON: "yellow",
+    StoryState.MERGED: "green",
+    StoryState.SETTLED: "green",
+    StoryState.FAILED: "red",
+    StoryState.BLOCKED: "red",
+    StoryState.CANCELLED: "red",
+}
+_DETAILS = ("reason", "waits_for", "code", "text", "decision", "merge_commit", "path", "state")
+_WIDTH = 160
+
+
+def say(sentence: str) -> None:
+    """One sentence on standard output, at once."""
+    typer.echo(sentence)
+    sys.stdout.flush()
+
+
+def complain(sentence: str) -> None:
+    """One sentence on standard error."""
+    typer.echo(sentence, err=True)
+
+
+def is_interactive() -> bool:
+    """Whether a person sits at both ends."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def event_line(event: Event) -> str | None:
+    """An event on one line; None for those that say nothing beside the stories' states."""
+    if event.type is EventType.AGENT_STATUS_CHANGE:
+        return None
+    who = f" by {event.actor}" if event.actor not in ("paceline", "") else ""
+    story = f" {event.story}" if event.story else ""
+    detail = _detail(event.data)
+    line = f"{event.at.astimezone():%H:%M:%S}{story} {event.name}{who}{f': {detail}' if detail else ''}"
+    return _one_line(line)
+
+
+def _detail(data: dict[str, Any]) -> str:
+    for name in _DETAILS:
+        value: Any = data.get(name)
+        if value:
+            return ", ".join(map(str, cast(list[object], value))) if isinstance(value, list) else str(value)
+    return ""
+
+
+def _one_line(text: str, width: int = _WIDTH) -> str:
+    plain = " ".join(printable(text).split())
+    return plain if len(plain) <= width else plain[: width - 1] + "…"
+
+
+def printable(text: str) -> str:
+    """The text without control characters: plans and agents must not steer the terminal."""
+    return "".join(c for c in text if c in "\n\t" or c.isprintable())
+
+
+def story_row(story: StoryStatus) -> tuple[str, str, str, str, str, str]:
+    """A story as a table's row: id, title, agents, state, attempt, and why it waits."""
+    return (
+        _one_line(story.id, 24),
+        _one_line(story.title, 48),
+        _one_line(", ".join(story.agents), 32),
+        story.state.value,
+        str(story.attempt or ""),
+        _one_line(story.reason or story.merge_commit or "", 80),
+    )
+
+
+def question_text(question: Question) -> str:
+    """A question with its facts and what each answer means."""
+    lines = [
+        f"Question {question.id} ({question.kind.value})"
+        + (f", story {question.story}" if question.story else "")
+    ]
+    lines += [f"  {line}" for line in printable(question.text).splitlines()]
+    lines += [
+        f"  {name}: {_one_line(str(value))}"
+        for name, value in question.context.items()
+        if value not in ("", None)
+    ]
+    lines += [f"  {decision.value}: {meaning}" for decision, meaning in MEANING[question.kind].items()]
+    return "\n".join(lines)
+
+
+def counts_line(status: ProjectStatus) -> str:
+    """How far a run is, in one line."""
+    done = sum(story.state in SUCCESS_STATES for story in status.stories)
+    counts = ", ".join(f"{count} {state.value}" for state, count in status.counts.items() if count)
+    return f"{status.run.id}: {status.run.state.value}, {done} of {len(status.stories)} stories ({counts})"

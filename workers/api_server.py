@@ -1,0 +1,98 @@
+"""The API served by uvicorn inside this process's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from temporalio.client import Client
+
+from api.main import create_app
+from paceline.errors import ConfigurationError, PortBusy, ServerUnavailable
+from paceline.settings import Settings
+from paceline.store.database import Database
+
+STOP_SECONDS = 3
+"""How long open requests and WebSockets may take to end."""
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it listens, and leaves signals to the process it is part of."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+def bind(settings: Settings) -> socket.socket:
+    """The API's port, taken before anything else is started; 0 picks a free one.
+
+    Raises:
+        PortBusy: another program listens there.
+        ConfigurationError: the host is none of this machine.
+    """
+    try:
+        return socket.create_server((settings.api_host, settings.api_port), backlog=512)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise PortBusy(
+                f"Port {settings.api_port} of {settings.api_host}, where the API would listen, is taken by "
+                "another program; stop that, or set PACELINE_API_PORT to another port.",
+                port=settings.api_port,
+            ) from error
+        raise ConfigurationError(
+            f"The API cannot listen on {settings.api_host}:{settings.api_port} ({error.strerror or error}); "
+            "correct PACELINE_API_HOST and PACELINE_API_PORT."
+        ) from error
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address of a bound socket, as a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+@asynccontextmanager
+async def serving(
+    listener: socket.socket, database: Database, client: Client, settings: Settings
+) -> AsyncGenerator[asyncio.Task[None]]:
+    """Serve the API on a bound socket while the context is open; yields the task that ends if it fails.
+
+    Raises:
+        ServerUnavailable: the application did not start.
+    """
+    config = uvicorn.Config(
+        create_app(database, client, settings),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # Events are small and many; compressing each one costs more than it saves on loopback.
+        ws_per_message_deflate=False,
+        ws_max_size=65_536,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve([listener]), name="api")
+    listening = asyncio.create_task(server.listening.wait())
+    try:
+        await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
+        if not server.started:
+            raise ServerUnavailable("The API did not start; the log above has the reason.")
+        yield task
+    finally:
+        listening.cancel()
+        server.should_exit = True
+        await asyncio.gather(task, return_exceptions=True)
