@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cached_property
 
 from paceline.domain.plan import Source
 from paceline.errors import PlanUnreadable
 from paceline.plans.outline import Section, read_outline
+
+_NEWLINE = re.compile(r"\r\n?|\n")
 
 
 class Document:
@@ -37,7 +40,7 @@ class Document:
         return Source(
             file=self.file,
             kind=kind,
-            lines=len(self.text.split("\n")) - self.text.endswith("\n"),
+            lines=len(_NEWLINE.split(self.text)) - self.text.endswith(("\n", "\r")),
             digest=hashlib.sha256(self.text.encode()).hexdigest(),
         )
 
