@@ -6,6 +6,7 @@ Temporal is asked rather than the process: a worker that lost its server, or han
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 import time
@@ -64,4 +65,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    status = main()
+    sys.stderr.flush()
+    os._exit(status)  # an interpreter that shuts down right after a call may be aborted by the SDK's threads

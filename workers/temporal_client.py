@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import time
+from functools import cache
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -15,6 +17,8 @@ from paceline.errors import ConfigurationError, ServerUnavailable
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 1.0
 ATTEMPT_LIMIT = 5.0
+LAST_CALLBACK = 0.1
+"""Seconds that the SDK's threads get at exit to let go of Python."""
 
 
 async def connect(address: str, namespace: str, *, patience: float = 10.0) -> Client:
@@ -43,6 +47,7 @@ async def connect(address: str, namespace: str, *, patience: float = 10.0) -> Cl
 
 async def connect_once(address: str, namespace: str) -> Client:
     """One attempt of `connect`; raises the same."""
+    _pause_at_exit()
     try:
         async with asyncio.timeout(ATTEMPT_LIMIT):
             client = await Client.connect(
@@ -54,6 +59,16 @@ async def connect_once(address: str, namespace: str) -> Client:
     except (RPCError, RuntimeError, OSError, ValueError) as error:
         raise _unavailable(address, _reason(error)) from error
     return client
+
+
+@cache
+def _pause_at_exit() -> None:
+    """Keeps a process that ends right after a call from being aborted by the SDK.
+
+    A thread of the SDK that still finishes its last call when the interpreter shuts down aborts the process
+    (temporalio/sdk-python issue 300); measured, every second process that ends right after connecting.
+    """
+    atexit.register(time.sleep, LAST_CALLBACK)
 
 
 async def _look_up_namespace(client: Client, address: str) -> None:

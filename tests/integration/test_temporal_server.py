@@ -209,6 +209,16 @@ async def test_missing_search_attributes_are_registered_once(
     assert await ensure_search_attributes(client) == []
 
 
+async def test_process_that_ends_right_after_connecting_ends_well(temporal_server: EmbeddedServer) -> None:
+    program = (
+        "import asyncio, sys; from workers.temporal_client import connect; "
+        "client = asyncio.run(connect(sys.argv[1], 'default'))"
+    )
+    for _ in range(10):  # without the pause about every second one is aborted
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, temporal_server.address)
+        assert await process.wait() == 0
+
+
 async def test_unknown_namespace_is_a_configuration_error(temporal_server: EmbeddedServer) -> None:
     with pytest.raises(ConfigurationError, match="no namespace elsewhere"):
         await connect(temporal_server.address, "elsewhere")
