@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from paceline.domain.plan import StoryKind
 from paceline.plans.fields import normal, split_parenthesis, without_numbering
+from paceline.plans.inline import Text
 from paceline.plans.outline import BulletList, Paragraph, Section
 
 _IDENTIFIER = r"(?:[A-Za-z]*[-_.]?\d[\w.-]*?|[A-Za-z]+(?:-[A-Za-z]+)*-\d[\w.-]*?|[A-Z]{1,3})"
@@ -122,13 +123,18 @@ def has_story_signs(section: Section) -> bool:
     for block in section.blocks:
         match block:
             case BulletList():
-                labels.update(normal(b.text.label) for b in block.bullets if b.text.label)
+                labels.update(_label(bullet.text) for bullet in block.bullets)
             case Paragraph():
-                labels.update(normal(text.label) for text in block.lines if text.label)
+                labels.update(_label(text) for text in block.lines)
             case _:
                 pass
     labels.update(normal(below.title.text) for below in section.sections)
     return bool(labels & _STORY_SIGNS)
+
+
+def _label(text: Text) -> str:
+    """A line's label, bold or not; whether it is one is for the caller to know."""
+    return normal(text.label if text.label is not None else text.text.partition(":")[0])
 
 
 def heading_words(section: Section) -> set[str]:

@@ -1,0 +1,120 @@
+"""Bad input ends in one sentence that says where, never in a traceback."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from paceline.errors import PlanUnreadable
+from paceline.plans.document import decode_plan
+from paceline.plans.lint import check_plan
+from paceline.plans.reader import read_plan
+
+STORY = "## Story 1: Cake\n- **Agent**: Ada\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " \n\n", "Shopping: eggs, milk", "# Title\n\nSome prose.\n\n- a list\n- of things\n", "[1, 2, 3]", "---\n"],
+)
+def test_what_no_reader_recognises_is_refused_with_a_remedy(text: str) -> None:
+    with pytest.raises(PlanUnreadable) as caught:
+        read_plan(text, "notes.md")
+    assert caught.value.message.startswith("notes.md is not a plan")
+    assert "#### Story 1.1: Title" in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_nul_byte_is_refused_with_its_line() -> None:
+    with pytest.raises(PlanUnreadable, match="line 2 contains a NUL character") as caught:
+        read_plan(STORY.replace("Ada", "A\0da"), "plan.md")
+    assert caught.value.details == {"file": "plan.md", "line": 2}
+
+
+def test_half_a_surrogate_pair_is_refused() -> None:
+    with pytest.raises(PlanUnreadable, match="line 3 contains half of a surrogate pair"):
+        read_plan(STORY + "\ud800")
+
+
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [(b"# T\n\xff\xfe", 2), ("# \u00dcber\n".encode() + "\u00fc".encode("latin-1"), 2), (b"\x80", 1)],
+)
+def test_mixed_encodings_are_refused_with_their_line(data: bytes, line: int) -> None:
+    with pytest.raises(PlanUnreadable, match=f"line {line} is not UTF-8") as caught:
+        decode_plan(data, "plan.md")
+    assert caught.value.details["line"] == line
+
+
+def test_a_byte_order_mark_is_no_part_of_the_text() -> None:
+    assert decode_plan(b"\xef\xbb\xbf# T") == "# T"
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        "\n".join("  " * depth + "- a" for depth in range(400)),
+        "> " * 5000 + "deep",
+        "- " * 5000 + "deep",
+        "\n".join("> " * depth + "deep" for depth in range(1, 400)),
+    ],
+)
+def test_huge_nesting_is_refused_and_quickly(nested: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(PlanUnreadable, match=r"Line \d+ nests lists or quotes deeper"):
+        read_plan(STORY + nested)
+    print(f"refused after {time.process_time() - begun:.2f} s of processor time")
+
+
+def test_nesting_within_reason_is_read() -> None:
+    nested = "\n".join("  " * depth + f"- level {depth}" for depth in range(40))
+    plan = read_plan(f"{STORY}- **Tasks**:\n" + "\n".join(f"  {line}" for line in nested.split("\n")))
+    assert [task.text for task in plan.stories[0].tasks] == [f"level {depth}" for depth in range(40)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "the document: Invalid JSON"),
+        ('{"title": 1}', "title: Input should be a valid string"),
+        ('{"colour": "red", "title": "t", "source": {"kind": "k", "lines": 1, "digest": "d"}}', "colour: Extra"),
+        ("{" * 50_000, "Invalid JSON"),
+        ('{"a":' * 50_000, "Invalid JSON"),
+    ],
+)
+def test_json_that_is_no_plan_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(PlanUnreadable) as caught:
+        read_plan(text, "plan.json")
+    assert sentence in caught.value.message
+    assert caught.value.message.startswith("plan.json is not a plan in the normal form")
+
+
+def test_json_of_another_schema_version_is_refused() -> None:
+    other = read_plan(STORY).to_json().replace('"schema_version": 1', '"schema_version": 99')
+    with pytest.raises(PlanUnreadable, match="schema version 99"):
+        read_plan(other)
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        "# ", "## Epic ", "### Story 1.1: ", "#### US-", "- **Agent**: ", "- **Dependencies**: ", "  - ", "**Files**: ",
+        "Epics 1-3", "Story 1.1", "(partial)", "`", "**", "*", "|", "\n", "\n\n", "```", "## Phase 1: X (Days 3-1)",
+        "## Agent Team", "### 1. Ada Agent (", ")", "## Sprint 1", "<!--", "- [x] ", "> ", "1. ", "---", "\t", "    ",
+        "## Success Metrics", "> 99%", "- **A**: < 1,000ms", "## Risk Management", "## Shared Resources", "\u2705", ",",
+    ]
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(FRAGMENTS | st.text(max_size=6), max_size=40).map("".join))
+def test_any_text_is_read_and_linted_or_refused(text: str) -> None:
+    try:
+        plan = read_plan(text)
+    except PlanUnreadable as error:
+        assert error.message
+        return
+    check_plan(plan)
+    assert read_plan(plan.to_json()) == plan
