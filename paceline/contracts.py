@@ -18,6 +18,9 @@ CONTROL_TASK_QUEUE = "paceline"
 WORK_TASK_QUEUE = "paceline-work"
 """Agents, checks and merges: everything that needs the repository."""
 
+HISTORY_LIMIT = 8_000
+"""Events after which a workflow continues as new; the server warns at 10,240."""
+
 __all__ = ["Answer", "AnswerReceipt"]
 
 
@@ -30,6 +33,8 @@ class ProjectInput(Model):
     project: str
     done_sprints: list[str] = Field(default_factory=list[str])
     counts: dict[StoryState, int] = Field(default_factory=dict[StoryState, int])
+    questions_asked: int = 0
+    history_limit: int = HISTORY_LIMIT
 
 
 class SprintRef(Model):
@@ -54,9 +59,14 @@ class ProjectResult(Model):
 
 
 class SprintInput(Model):
+    """Start of a sprint; the fields after `history_limit` are filled by continue-as-new."""
+
     project: str
     sprint: str
     title: str
+    history_limit: int = HISTORY_LIMIT
+    epics_started: bool = False
+    ended_epics: list[str] = Field(default_factory=list[str])
 
 
 class EpicRef(Model):
@@ -119,12 +129,13 @@ class EpicSlice(Model):
 
 
 class EpicInput(Model):
-    """Start of an epic slice; the lists after `title` are filled by continue-as-new."""
+    """Start of an epic slice; the lists after `history_limit` are filled by continue-as-new."""
 
     project: str
     sprint: str
     epic: str
     title: str
+    history_limit: int = HISTORY_LIMIT
     settled: list[StorySettled] = Field(default_factory=list[StorySettled])
     running: list[str] = Field(default_factory=list[str])
     continued: int = 0
@@ -144,7 +155,7 @@ class FailedAttempt(Model):
 
 
 class StoryInput(Model):
-    """Start of a story; the fields after `weight` are filled by continue-as-new."""
+    """Start of a story; the fields after `history_limit` are filled by continue-as-new."""
 
     project: str
     sprint: str
@@ -156,6 +167,7 @@ class StoryInput(Model):
     """Workflow id of its epic."""
     weight: float = 0.0
     notify: list[str] = Field(default_factory=list[str])
+    history_limit: int = HISTORY_LIMIT
     attempt: int = 1
     amendments: list[str] = Field(default_factory=list[str])
     failures: list[FailedAttempt] = Field(default_factory=list[FailedAttempt])
@@ -192,7 +204,6 @@ class ClaimStep(StoryStep):
     """Ask for the story's claim: its sprint slot, its agents, its files."""
 
     weight: float = 0.0
-    previous_failures: int = 0
 
 
 class ClaimReply(Model):
@@ -201,8 +212,6 @@ class ClaimReply(Model):
     position: int | None = None
     waits_for: list[str] = Field(default_factory=list[str])
     route: StoryRoute
-    question_text: str | None = None
-    """For a human story: what the person is asked."""
 
 
 class ClaimGranted(Model):
@@ -279,13 +288,11 @@ class AnsweredStep(StoryStep):
     kind: QuestionKind
 
 
-class PreserveStep(StoryStep):
+class EndAttemptStep(StoryStep):
     """End an attempt without a merge: preserve its work, remove its worktree, record the reason."""
 
     code: str
     reason: str
-    release: bool
-    """Also give the claim back."""
 
 
 class SettleStep(StoryStep):
@@ -330,6 +337,16 @@ class EpicStep(Model):
     project: str
     sprint: str
     epic: str
+
+
+class LostStory(Model):
+    """A story whose workflow was closed from outside before it could settle."""
+
+    project: str
+    sprint: str
+    epic: str
+    story: str
+    reason: str
 
 
 class BlockedStories(Model):

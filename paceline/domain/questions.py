@@ -18,6 +18,8 @@ class QuestionKind(StrEnum):
     ANSWER_AGENT = "answer_agent"
     TAKE_OVER = "take_over"
     """An agent failed as often as it may."""
+    LANDING_BLOCKED = "landing_blocked"
+    """Finished work cannot be merged for a reason that is not the agent's."""
     HUMAN_STORY = "human_story"
     START_OPTIONAL_SPRINT = "start_optional_sprint"
 
@@ -45,6 +47,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "try once more",
         Decision.AMEND: "try once more with this text",
         Decision.REJECT: "end the story as failed",
+    },
+    QuestionKind.LANDING_BLOCKED: {
+        Decision.APPROVE: "try to merge it again",
+        Decision.AMEND: "try to merge it again",
+        Decision.REJECT: "end the story without a merge",
     },
     QuestionKind.HUMAN_STORY: {
         Decision.APPROVE: "the story is done",

@@ -1,0 +1,58 @@
+"""The end of an attempt that did not merge: its work is preserved before its worktree goes."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.context import ActivityContext
+from paceline.contracts import Done, EndAttemptStep
+from paceline.domain import ids
+from paceline.domain.events import EventDraft, EventType
+from paceline.store import events, status
+from paceline.vcs.attempts import worktree_path
+from paceline.vcs.work import preserve
+from paceline.vcs.worktrees import remove_worktree
+
+
+class AttemptActivities:
+    """Close attempts."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="end-attempt")
+    async def end_attempt(self, step: EndAttemptStep) -> Done:
+        """Preserve what is in the attempt's worktree, remove it, and record why the attempt ended."""
+        preserved = await self._preserve(step)
+        await self._context.database.write(_record_end, step, preserved)
+        return Done()
+
+    async def _preserve(self, step: EndAttemptStep) -> str | None:
+        run = await self._context.run(step.project)
+        if run.run.repository is None:
+            return None
+        repository = await self._context.repository(run)
+        root = self._context.settings.worktree_root
+        worktree = worktree_path(repository, root, step.project, step.story, step.attempt)
+        ref = await preserve(repository, worktree, step.project, step.story, step.attempt)
+        await remove_worktree(repository, worktree)
+        return ref
+
+
+def _record_end(session: Session, step: EndAttemptStep, preserved: str | None) -> None:
+    workflow_id = ids.story_workflow_id(step.project, step.sprint, step.epic, step.story)
+    status.set_story(session, step.project, step.story, reason=step.reason[:500], reason_code=step.code)
+    draft = EventDraft(
+        key=f"{workflow_id}#attempt.ended#{step.attempt}#{step.code}",
+        type=EventType.WORKFLOW_EVENT,
+        name="attempt.ended",
+        story=step.story,
+        data={
+            "attempt": step.attempt,
+            "code": step.code,
+            "reason": step.reason[:1000],
+            "preserved": preserved,
+        },
+    )
+    events.append_events(session, step.project, [draft])

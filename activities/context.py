@@ -1,0 +1,215 @@
+"""What activities share: the database, settings, Temporal's client, and what a run's steps need to know.
+
+A run's plan and options never change, so they are read once a process and kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, StoryRoute, StoryStep
+from paceline.domain import graph, ids, schedule
+from paceline.domain.claims import Grant, Need
+from paceline.domain.plan import Plan, Story
+from paceline.domain.status import Run
+from paceline.domain.work import AgentDeclaration
+from paceline.errors import ConfigurationError, NotFound
+from paceline.settings import Settings
+from paceline.store import runs
+from paceline.store.database import Database
+from paceline.vcs.repository import Repository
+
+log = logging.getLogger(__name__)
+
+NO_EPIC = "Backlog"
+"""Key of the epic for stories that name none."""
+WHOLE_REPOSITORY = "**"
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run with its plan and what is computed from it once."""
+
+    run: Run
+    plan: Plan
+    scope: str
+    """The world in which its resource names mean the same."""
+
+    @cached_property
+    def stories(self) -> dict[str, Story]:
+        """Stories by id."""
+        return {story.id: story for story in self.plan.stories}
+
+    @cached_property
+    def edges(self) -> dict[str, list[str]]:
+        """Effective dependencies by story id."""
+        return graph.story_edges(self.plan)
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """The longest remaining path by story id, in points."""
+        points = {story.id: story.points for story in self.plan.stories}
+        return schedule.remaining_path(self.edges, points)
+
+    @cached_property
+    def ranks(self) -> dict[str, int]:
+        """Place in the priority order by story id."""
+        return schedule.priority_rank(self.plan)
+
+    def story(self, key: str) -> Story:
+        """One story of the plan.
+
+        Raises:
+            NotFound: the plan has no story of that id.
+        """
+        try:
+            return self.stories[key]
+        except KeyError:
+            raise NotFound(f"The plan of {self.run.id} has no story {key}.") from None
+
+    def epic_of(self, story: Story) -> str:
+        """Key of the story's epic."""
+        return story.epic or NO_EPIC
+
+    def sprint_of(self, story: Story) -> str:
+        """Key of the sprint the story runs in: the first one that names it."""
+        return story.sprints[0] if story.sprints else self.plan.sprints[0].id
+
+    def declaration(self, agent: str) -> AgentDeclaration:
+        """How an agent of this run works.
+
+        Raises:
+            ConfigurationError: the run was started without a declaration for it.
+        """
+        agents = self.run.options.agents
+        found = agents.get(agent) or agents.get("*")
+        if found is None:
+            raise ConfigurationError(
+                f'No declaration says how agent {agent} of {self.run.id} works; add [agents."{agent}"] '
+                "to paceline.toml and start the plan again."
+            )
+        return found
+
+    def lead(self, story: Story) -> str:
+        """The agent that leads the story."""
+        return story.agents[0] if story.agents else "*"
+
+    def route(self, story: Story) -> StoryRoute:
+        """How the story is done."""
+        lead = self.declaration(self.lead(story))
+        return StoryRoute(
+            kind=lead.kind,
+            task_queue=lead.task_queue or WORK_TASK_QUEUE,
+            timeout=lead.timeout,
+            max_attempts=lead.max_attempts,
+            approval=bool(story.approval) or self.run.options.approve_merges,
+            merges=lead.kind == "command",
+        )
+
+    def patterns(self, story: Story) -> list[str]:
+        """Paths and globs the story may change; the whole repository where the plan names none."""
+        named = schedule.lock_patterns(story, self.plan)
+        if named or self.declaration(self.lead(story)).kind != "command":
+            return named
+        return [WHOLE_REPOSITORY]
+
+    def needs(self, story: Story) -> list[Need]:
+        """Everything the story's claim takes: a sprint slot, its agents, its files."""
+        if self.route(story).kind == "human":
+            return []
+        sprint = self.sprint_of(story)
+        slot = Need(resource=f"sprint:{self.run.id}:{sprint}", capacity=self.run.options.max_parallel)
+        agents = [
+            Need(resource=f"agent:{self.run.id}:{name}", capacity=self.declaration(name).concurrency)
+            for name in dict.fromkeys(story.agents)
+        ]
+        files = [Need(resource=f"file:{path}") for path in dict.fromkeys(self.patterns(story))]
+        return [slot, *agents, *files]
+
+    def workflow_id(self, story: Story) -> str:
+        """The story's workflow id."""
+        return ids.story_workflow_id(self.run.id, self.sprint_of(story), self.epic_of(story), story.id)
+
+    def branch(self, sprint: str) -> str:
+        """The sprint's branch."""
+        return ids.sprint_branch(self.run.id, sprint)
+
+
+@dataclass
+class ActivityContext:
+    """The services of one worker process."""
+
+    database: Database
+    settings: Settings
+    client: Client
+    _runs: dict[str, RunContext] = field(default_factory=dict[str, RunContext])
+    _landing: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+
+    async def run(self, project: str) -> RunContext:
+        """The run of a project, read once.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        found = self._runs.get(project)
+        if found is None:
+            run, plan = await self.database.read(_load, project)
+            scope = f"project:{project}"
+            if run.repository is not None:
+                repository = await Repository.open(Path(run.repository))
+                scope = f"repository:{repository.identity()}"
+            found = self._runs.setdefault(project, RunContext(run, plan, scope))
+        return found
+
+    async def repository(self, run: RunContext) -> Repository:
+        """The git repository of a run.
+
+        Raises:
+            ConfigurationError: the run was started without one.
+        """
+        if run.run.repository is None:
+            raise ConfigurationError(
+                f"Run {run.run.id} has no repository, and its story needs one; start it with --repo DIR."
+            )
+        return await Repository.open(Path(run.run.repository))
+
+    def landing(self, branch: str) -> asyncio.Lock:
+        """First come, first served, for merges to one branch from this process.
+
+        Only spares wasted checks: the ref's compare-and-swap is what makes merges right.
+        """
+        return self._landing.setdefault(branch, asyncio.Lock())
+
+    def attempt_folder(self, step: StoryStep) -> Path:
+        """Where the large outputs of one attempt are kept."""
+        story = self.settings.artifact_root / step.project / "stories" / ids.slug(step.story)
+        return story / f"attempt-{step.attempt}"
+
+    async def tell(self, grants: Sequence[Grant]) -> None:
+        """Signal the waiters whose claims were granted.
+
+        A signal that is lost here is sent again by the sweep; the waiter also asks again by itself.
+        """
+        if grants:
+            await asyncio.gather(*(self._tell(grant) for grant in grants))
+
+    async def _tell(self, grant: Grant) -> None:
+        handle = self.client.get_workflow_handle(grant.holder)
+        try:
+            await handle.signal("claim-granted", ClaimGranted(claim=grant.claim, fence=grant.fence))
+        except RPCError as error:
+            log.warning("claim %s was granted and its holder not told: %s", grant.claim, error.message)
+
+
+def _load(session: Session, project: str) -> tuple[Run, Plan]:
+    run = runs.get_run(session, project)
+    return run, runs.load_plan(session, run.plan_digest)

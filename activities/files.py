@@ -1,0 +1,64 @@
+"""Large outputs: files in the artifact folder, indexed in the database with their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from activities.context import ActivityContext
+from paceline.contracts import StoryStep
+from paceline.domain import ids
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.status import Artifact
+from paceline.store import artifacts, events
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class Keeper:
+    """Indexes the files of one attempt and announces each once."""
+
+    def __init__(self, context: ActivityContext, step: StoryStep) -> None:
+        self._context = context
+        self._step = step
+
+    async def keep(self, kind: str, path: Path) -> Artifact:
+        """Index a file that is already in the artifact folder; twice is once.
+
+        Args:
+            kind: one of the kinds of `Artifact`.
+            path: absolute, inside the artifact folder.
+        """
+        relative = path.relative_to(self._context.settings.artifact_root).as_posix()
+        digest = file_digest(path)
+        artifact = Artifact(
+            id=f"{ids.short_digest(relative)}-{digest[:12]}",
+            project=self._step.project,
+            story=self._step.story,
+            kind=kind,
+            path=relative,
+            bytes=path.stat().st_size,
+            sha256=digest,
+            created_at=datetime.now(UTC),
+        )
+        return await self._context.database.write(_index, artifact)
+
+
+def _index(session: Session, artifact: Artifact) -> Artifact:
+    stored = artifacts.index_artifact(session, artifact)
+    draft = EventDraft(
+        key=f"artifact#{artifact.id}",
+        type=EventType.ARTIFACT_CREATED,
+        name="artifact.created",
+        story=artifact.story,
+        data={"artifact": artifact.id, "kind": artifact.kind, "path": artifact.path, "bytes": artifact.bytes},
+    )
+    events.append_events(session, artifact.project, [draft])
+    return stored

@@ -1,0 +1,210 @@
+"""Verification on the merged result, and the merge itself: exactly one a story, whatever is killed when."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.context import ActivityContext, RunContext
+from activities.files import Keeper
+from activities.heartbeat import heartbeating
+from paceline.agents.checks import CheckRun, run_checks
+from paceline.contracts import LandReport, LandStep
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.plan import Story
+from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.errors import MergeConflict, RepositoryError, StaleFence
+from paceline.store import claims, events, status
+from paceline.vcs.attempts import worktree_path
+from paceline.vcs.diff import diff_stat
+from paceline.vcs.merge import Candidate, candidate, find_merge
+from paceline.vcs.repository import Repository, advance
+from paceline.vcs.verification import verification_checkout
+from paceline.vcs.worktrees import remove_worktree
+
+
+class LandingActivities:
+    """Bring a story's commit onto the sprint branch."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="land-story")
+    async def land_story(self, step: LandStep) -> LandReport:
+        """Check the candidate merge in a clean checkout, then move the branch by compare-and-swap.
+
+        The branch is looked at first: a merge that carries this story's trailer is this story's merge, made
+        by an earlier try that died before it could say so.
+        """
+        run = await self._context.run(step.project)
+        story = run.story(step.story)
+        repository = await self._context.repository(run)
+        branch = run.branch(step.sprint)
+        async with heartbeating(), self._context.landing(f"{run.scope}:{branch}"):
+            landing = _Landing(self._context, run, story, repository, step)
+            while True:
+                try:
+                    report = await landing.attempt(branch)
+                except RepositoryError as error:
+                    return LandReport(verified=False, code=error.code, reason=error.message[:2000])
+                if not report.moved:
+                    break
+            if report.merged:
+                await self._clear(repository, step)
+            return report
+
+    async def _clear(self, repository: Repository, step: LandStep) -> None:
+        """The work is on the sprint branch, so its worktree may go; what is left in it is preserved."""
+        root = self._context.settings.worktree_root
+        await remove_worktree(
+            repository, worktree_path(repository, root, step.project, step.story, step.attempt)
+        )
+
+
+class _Landing:
+    """One landing; `attempt` is repeated while other stories move the branch in between."""
+
+    def __init__(
+        self, context: ActivityContext, run: RunContext, story: Story, repository: Repository, step: LandStep
+    ) -> None:
+        self._context = context
+        self._run = run
+        self._story = story
+        self._repository = repository
+        self._step = step
+        self._workflow_id = run.workflow_id(story)
+
+    async def attempt(self, branch: str) -> LandReport:
+        merged = await find_merge(
+            self._repository, branch, self._run.run.base_commit or "", self._workflow_id
+        )
+        if merged is not None:
+            await self._context.database.write(self._record_merge, merged)
+            return LandReport(verified=True, merged=True, merge_commit=merged)
+        await self._context.database.write(self._check_holder, StoryState.VERIFYING)
+        try:
+            built = await candidate(
+                self._repository, branch, self._step.commit, self._message(), self._trailers()
+            )
+        except MergeConflict as conflict:
+            return LandReport(verified=False, code=conflict.code, reason=conflict.message[:2000])
+        report = await self._verify(built)
+        if not report.verified or self._step.verify_only:
+            return report
+        return await self._merge(branch, built, report)
+
+    async def _verify(self, built: Candidate) -> LandReport:
+        settings = self._context.settings
+        folder = self._context.attempt_folder(self._step)
+        folder.mkdir(parents=True, exist_ok=True)
+        logs = folder / f"checks-{built.commit[:12]}"
+        runs: list[CheckRun] = []
+        if self._story.checks:
+            async with verification_checkout(
+                self._repository, settings.worktree_root, built.commit
+            ) as checkout:
+                lead = self._run.declaration(self._run.lead(self._story))
+                runs = await run_checks(
+                    checkout,
+                    self._story.checks,
+                    settings.check_timeout,
+                    lead.environment,
+                    logs,
+                    stop_at_first_failure=True,
+                )
+        failed = next((each for each in runs if not each.passed), None)
+        evidence = await self._keep_evidence(built, runs)
+        diff = (await diff_stat(self._repository, built.base, built.commit)).text
+        if failed is None:
+            return LandReport(verified=True, evidence=evidence, diff_summary=diff)
+        what = "ran out of time" if failed.timed_out else f"exited with {failed.exit_code}"
+        return LandReport(
+            verified=False,
+            code="CHECK_FAILED",
+            reason=f"The check `{failed.command}` {what} on the merged result: {failed.tail}"[:2000],
+            evidence=evidence,
+        )
+
+    async def _keep_evidence(self, built: Candidate, runs: list[CheckRun]) -> str:
+        proof = {
+            "story": self._story.id,
+            "attempt": self._step.attempt,
+            "base": built.base,
+            "candidate": built.commit,
+            "checks": [
+                {
+                    "command": each.command,
+                    "exit_code": each.exit_code,
+                    "timed_out": each.timed_out,
+                    "seconds": round(each.seconds, 3),
+                    "output_sha256": each.output_sha256,
+                    "output": each.output_path.name,
+                }
+                for each in runs
+            ],
+        }
+        folder = self._context.attempt_folder(self._step)
+        path = folder / f"evidence-{built.commit[:12]}.json"
+        path.write_text(json.dumps(proof, indent=2) + "\n")
+        keeper = Keeper(self._context, self._step)
+        for each in runs:
+            await keeper.keep("log", each.output_path)
+        return (await keeper.keep("evidence", path)).id
+
+    async def _merge(self, branch: str, built: Candidate, report: LandReport) -> LandReport:
+        """Move the ref while the claim's row is locked, so that a replaced holder cannot merge."""
+        loop = asyncio.get_running_loop()
+        moved = await self._context.database.write(self._fenced_merge, branch, built, loop)
+        if not moved:
+            return LandReport(verified=True, moved=True)
+        return report.model_copy(update={"merged": True, "merge_commit": built.commit})
+
+    def _fenced_merge(
+        self, session: Session, branch: str, built: Candidate, loop: asyncio.AbstractEventLoop
+    ) -> bool:
+        self._check_holder(session, StoryState.MERGING)
+        move = advance(self._repository, branch, built.base, built.commit)
+        if not asyncio.run_coroutine_threadsafe(move, loop).result(timeout=60):
+            return False
+        self._record_merge(session, built.commit)
+        return True
+
+    def _check_holder(self, session: Session, state: StoryState) -> None:
+        """Refuse an attempt that was replaced: by another holder, or by a later attempt of the same one."""
+        claims.check_fence(session, self._workflow_id, self._step.fence)
+        row = status.story_status(session, self._step.project, self._story.id)
+        if row.attempt != self._step.attempt or row.state in FINAL_STATES:
+            raise StaleFence(
+                f"Attempt {self._step.attempt} of {self._story.id} was replaced by attempt {row.attempt} "
+                f"({row.state.value}); its work is preserved and is not merged."
+            )
+        status.set_story(session, self._step.project, self._story.id, state=state)
+
+    def _record_merge(self, session: Session, commit: str) -> None:
+        draft = EventDraft(
+            key=f"{self._workflow_id}#merge",
+            type=EventType.WORKFLOW_EVENT,
+            name="merge.made",
+            story=self._story.id,
+            data={
+                "commit": commit,
+                "branch": self._run.branch(self._step.sprint),
+                "fence": self._step.fence,
+                "attempt": self._step.attempt,
+            },
+        )
+        events.append_events(session, self._step.project, [draft])
+
+    def _message(self) -> str:
+        title = " ".join(self._story.title.split())[:120]
+        return f"Merge {self._story.id}: {title}"
+
+    def _trailers(self) -> dict[str, str]:
+        return {
+            "Paceline-Story": self._workflow_id,
+            "Paceline-Attempt": str(self._step.attempt),
+            "Paceline-Fence": str(self._step.fence),
+        }

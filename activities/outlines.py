@@ -1,0 +1,118 @@
+"""What the workflows have to know of the plan: only keys, edges and weights, never its texts."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.context import ActivityContext, RunContext
+from paceline.contracts import (
+    EpicRef,
+    EpicSlice,
+    EpicStep,
+    ProjectInput,
+    ProjectOutline,
+    SprintOutline,
+    SprintRef,
+    SprintStep,
+    StoryRef,
+    StorySettled,
+)
+from paceline.domain.plan import Story
+from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.store import status
+from paceline.vcs.repository import ensure_branch
+
+
+class OutlineActivities:
+    """Read the plan of a run for its workflows."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="load-project")
+    async def load_project(self, step: ProjectInput) -> ProjectOutline:
+        """The sprints of a run, in order."""
+        run = await self._context.run(step.project)
+        sprints = [
+            SprintRef(key=sprint.id, title=sprint.name or sprint.id, optional=sprint.optional)
+            for sprint in run.plan.sprints
+        ]
+        return ProjectOutline(title=run.plan.title[:200], goal=(run.plan.goal or "")[:1000], sprints=sprints)
+
+    @activity.defn(name="load-sprint")
+    async def load_sprint(self, step: SprintStep) -> SprintOutline:
+        """The epic slices of a sprint; makes the sprint's branch where stories will merge."""
+        run = await self._context.run(step.project)
+        counts: dict[str, int] = {}
+        for story in _stories_of(run, step.sprint):
+            counts[run.epic_of(story)] = counts.get(run.epic_of(story), 0) + 1
+        titles = {epic.id: epic.title for epic in run.plan.epics}
+        order = [epic.id for epic in run.plan.epics if epic.id in counts]
+        order += [key for key in counts if key not in titles]
+        goal = next((sprint.goal for sprint in run.plan.sprints if sprint.id == step.sprint), None)
+        return SprintOutline(
+            goal=(goal or run.plan.goal or "")[:1000],
+            branch=await self._ensure_branch(run, step.sprint),
+            epics=[EpicRef(key=key, title=titles.get(key, key)[:200], stories=counts[key]) for key in order],
+        )
+
+    async def _ensure_branch(self, run: RunContext, sprint: str) -> str | None:
+        if run.run.repository is None or run.run.base_commit is None:
+            return None
+        repository = await self._context.repository(run)
+        sprints = [each.id for each in run.plan.sprints]
+        before = sprints[: sprints.index(sprint)]
+        start = run.run.base_commit
+        for earlier in before:
+            # A later sprint builds on the earlier one's work.
+            start = await repository.resolve(f"refs/heads/{run.branch(earlier)}") or start
+        branch = run.branch(sprint)
+        await ensure_branch(repository, branch, start)
+        return branch
+
+    @activity.defn(name="load-epic")
+    async def load_epic(self, step: EpicStep) -> EpicSlice:
+        """The stories of one epic in one sprint with their edges, and dependencies settled before it."""
+        run = await self._context.run(step.project)
+        mine = [story for story in _stories_of(run, step.sprint) if run.epic_of(story) == step.epic]
+        notify = _dependants(run, step.sprint)
+        outside = {key for story in mine for key in run.edges.get(story.id, [])}
+        rows = await self._context.database.read(status.story_statuses, step.project)
+        settled = [
+            StorySettled(story=row.id, state=row.state)
+            for row in rows
+            if row.state in FINAL_STATES
+            and (row.id in outside)
+            and run.sprint_of(run.story(row.id)) != step.sprint
+        ]
+        settled += [StorySettled(story=s.id, state=StoryState.SETTLED) for s in run.plan.stories if s.done]
+        title = next((epic.title for epic in run.plan.epics if epic.id == step.epic), step.epic)
+        return EpicSlice(
+            title=title[:200],
+            settled=[each for each in settled if each.story in outside],
+            stories=[
+                StoryRef(
+                    key=story.id,
+                    title=story.title[:120],
+                    agent=" + ".join(story.agents)[:120],
+                    dependencies=run.edges.get(story.id, []),
+                    notify=sorted(notify.get(story.id, set()) - {step.epic}),
+                    weight=run.weights.get(story.id, 0.0),
+                    rank=run.ranks.get(story.id, 0),
+                )
+                for story in mine
+            ],
+        )
+
+
+def _stories_of(run: RunContext, sprint: str) -> list[Story]:
+    return [story for story in run.plan.stories if run.sprint_of(story) == sprint and not story.done]
+
+
+def _dependants(run: RunContext, sprint: str) -> dict[str, set[str]]:
+    """Story key to the epics of this sprint with a story that depends on it."""
+    found: dict[str, set[str]] = {}
+    for story in _stories_of(run, sprint):
+        for dependency in run.edges.get(story.id, []):
+            found.setdefault(dependency, set()).add(run.epic_of(story))
+    return found

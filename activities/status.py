@@ -1,0 +1,108 @@
+"""Ends that workflows cannot record themselves: lost stories, a sprint's counts, a run's end."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.bundle import build_bundle
+from activities.claims import settle
+from activities.context import ActivityContext, RunContext
+from paceline.contracts import (
+    FinishProject,
+    LostStory,
+    ProjectResult,
+    SettleStep,
+    SprintResult,
+    SprintStep,
+    StorySettled,
+)
+from paceline.domain.claims import Grant
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.states import FINAL_STATES, RunState, StoryState
+from paceline.store import events, runs, status
+
+
+class StatusActivities:
+    """Derive and record how things ended."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="settle-lost-story")
+    async def settle_lost_story(self, step: LostStory) -> StorySettled:
+        """The end of a story whose workflow is closed: what it recorded, or that it was lost."""
+        run = await self._context.run(step.project)
+        state, grants = await self._context.database.write(_settle_lost, run, step)
+        await self._context.tell(grants)
+        return StorySettled(story=step.story, state=state)
+
+    @activity.defn(name="count-stories")
+    async def count_stories(self, step: SprintStep) -> SprintResult:
+        """How many stories of a sprint ended in which state."""
+        rows = await self._context.database.read(status.story_statuses, step.project)
+        counts: dict[StoryState, int] = {}
+        for row in rows:
+            if row.sprint == step.sprint:
+                counts[row.state] = counts.get(row.state, 0) + 1
+        return SprintResult(counts=counts)
+
+    @activity.defn(name="finish-project")
+    async def finish_project(self, step: FinishProject) -> ProjectResult:
+        """Record the end of a run and make its bundle."""
+        await self._context.database.write(_end_run, step)
+        bundle = await build_bundle(self._context.database, self._context.settings, step.project)
+        return ProjectResult(state=step.state, counts=step.counts, bundle=bundle.id)
+
+
+def _settle_lost(session: Session, run: RunContext, step: LostStory) -> tuple[StoryState, list[Grant]]:
+    row = status.story_status(session, step.project, step.story)
+    if row.state in FINAL_STATES:
+        return row.state, []
+    settlement = SettleStep(
+        project=step.project,
+        sprint=step.sprint,
+        epic=step.epic,
+        story=step.story,
+        attempt=row.attempt,
+        state=StoryState.FAILED,
+        code="WORKFLOW_CLOSED",
+        reason=f"its workflow was closed from outside: {step.reason}"[:500],
+        attempts=row.attempt,
+    )
+    return StoryState.FAILED, settle(session, run, run.story(step.story), settlement)
+
+
+def _end_run(session: Session, step: FinishProject) -> None:
+    runs.end_run(session, step.project, step.state)
+    if step.state is RunState.CANCELLED:
+        _cancel_pending(session, step.project)
+    name = {
+        RunState.COMPLETED: "project.completed",
+        RunState.INCOMPLETE: "project.incomplete",
+        RunState.CANCELLED: "project.cancelled",
+    }.get(step.state, "project.failed")
+    draft = EventDraft(
+        key=f"{step.project}#ended",
+        type=EventType.WORKFLOW_EVENT,
+        name=name,
+        data={
+            "state": step.state.value,
+            "counts": {state.value: count for state, count in step.counts.items()},
+        },
+    )
+    events.append_events(session, step.project, [draft])
+
+
+def _cancel_pending(session: Session, project: str) -> None:
+    """Stories that never started say why they never will."""
+    for row in status.story_statuses(session, project):
+        if row.state is StoryState.PENDING:
+            status.set_story(
+                session,
+                project,
+                row.id,
+                state=StoryState.CANCELLED,
+                reason="the run was cancelled before it started",
+                reason_code="CANCELLED",
+            )

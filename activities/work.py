@@ -1,0 +1,263 @@
+"""One attempt of one agent: a worktree, a work order, a run that is never paid for twice, and its diff."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.context import ActivityContext, RunContext
+from activities.files import Keeper
+from paceline.agents.command import AgentRun, run_command_agent
+from paceline.agents.simulated import simulate
+from paceline.contracts import WorkReport, WorkStep
+from paceline.domain import ids
+from paceline.domain.globs import covers
+from paceline.domain.plan import Story
+from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.domain.work import Delivered, EarlierAttempt, WorkOrder, WorkOutcome
+from paceline.errors import RepositoryError, StaleFence, UnclaimedChange
+from paceline.store import claims, status
+from paceline.vcs.diff import diff_text
+from paceline.vcs.repository import Repository
+from paceline.vcs.work import WorkCommit, collect_work
+from paceline.vcs.worktrees import prepare_worktree
+
+_DIFF_LIMIT = 5_000_000
+_FRESH_START = {"UNCLAIMED_CHANGE", "MERGE_CONFLICT"}
+"""After these the preserved work is no good start: it would fail the same way. The order names its ref."""
+
+
+class WorkActivities:
+    """Let agents work."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="do-work")
+    async def do_work(self, step: WorkStep) -> WorkReport:
+        """Do one attempt. A run that finished is taken from the artifact folder, not run again."""
+        run = await self._context.run(step.project)
+        story = run.story(step.story)
+        declaration = run.declaration(run.lead(story))
+        stored = self._context.attempt_folder(step) / "report.json"
+        if stored.exists():
+            return WorkReport.model_validate_json(stored.read_text())
+        await self._context.database.write(_begin, run, story, step)
+        async with self._alive(step, story):
+            order = await self._order(run, story, step)
+            if declaration.kind == "simulated":
+                seconds, result = simulate(declaration, order)
+                await asyncio.sleep(seconds)
+                return WorkReport(
+                    outcome=result.outcome,
+                    code="" if result.outcome is WorkOutcome.DONE else "AGENT_EXIT",
+                    reason=result.summary[:2000],
+                    summary=result.summary[:2000],
+                )
+            try:
+                return await self._command(run, story, step, order, stored)
+            except RepositoryError as error:
+                return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
+
+    async def _command(
+        self, run: RunContext, story: Story, step: WorkStep, order: WorkOrder, stored: Path
+    ) -> WorkReport:
+        repository = await self._context.repository(run)
+        folder = stored.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        base = await self._base(repository, run.branch(step.sprint), folder)
+        worktree = await prepare_worktree(
+            repository,
+            self._context.settings.worktree_root,
+            step.project,
+            story.id,
+            step.attempt,
+            base,
+            self._start(step),
+        )
+        done = await run_command_agent(
+            run.declaration(order.agent),
+            order,
+            folder / "run",
+            worktree,
+            lambda details: activity.heartbeat(details),
+            self._context.settings,
+            _leave_running,
+        )
+        work = await collect_work(
+            worktree,
+            base,
+            f"{story.id}: {' '.join(story.title.split())[:120]}",
+            self._trailers(run, story, step),
+        )
+        report = self._judge(run, story, done, work)
+        await self._keep(step, repository, work, done)
+        partial = stored.with_suffix(".partial")
+        partial.write_text(report.model_dump_json())
+        partial.replace(stored)
+        return report
+
+    def _judge(self, run: RunContext, story: Story, done: AgentRun, work: WorkCommit) -> WorkReport:
+        """What the attempt came to: the agent's word, then its diff against its claim."""
+        changed = [change.path for change in work.changed]
+        if done.result is None:
+            return WorkReport(
+                outcome=WorkOutcome.FAILED,
+                code=done.code,
+                reason=done.reason[:2000],
+                commit=work.commit,
+                changed=changed[:200],
+                changed_count=len(changed),
+            )
+        result = done.result
+        report = WorkReport(
+            outcome=result.outcome,
+            code="" if result.outcome is WorkOutcome.DONE else "AGENT",
+            reason=(result.question or result.summary)[:2000],
+            summary=result.summary[:2000],
+            question=result.question,
+            commit=work.commit,
+            changed=changed[:200],
+            changed_count=len(changed),
+        )
+        if result.outcome is not WorkOutcome.DONE:
+            return report
+        patterns = run.patterns(story)
+        foreign = [path for path in changed if not covers(patterns, path)]
+        if foreign:
+            shown = ", ".join(foreign[:10])
+            return report.model_copy(
+                update={
+                    "outcome": WorkOutcome.FAILED,
+                    "code": UnclaimedChange.code,
+                    "reason": f"The agent changed {shown}, which {story.id} did not claim "
+                    f"(it claimed {', '.join(patterns[:10])}).",
+                }
+            )
+        if work.commit is None:
+            return report.model_copy(
+                update={
+                    "outcome": WorkOutcome.FAILED,
+                    "code": "EMPTY_DIFF",
+                    "reason": f"The agent says that {story.id} is done and changed nothing.",
+                }
+            )
+        return report
+
+    async def _order(self, run: RunContext, story: Story, step: WorkStep) -> WorkOrder:
+        delivered = await self._context.database.read(_delivered, run, story)
+        return WorkOrder(
+            project=run.plan.title,
+            goal=run.plan.goal,
+            story=story.id,
+            title=story.title,
+            epic=story.epic,
+            agent=run.lead(story),
+            agents=list(story.agents),
+            attempt=step.attempt,
+            description=story.description,
+            tasks=[item.text for item in story.tasks],
+            acceptance_criteria=[item.text for item in story.acceptance_criteria],
+            checks=list(story.checks),
+            claimed=run.patterns(story),
+            delivered=delivered,
+            earlier_attempts=[
+                EarlierAttempt(
+                    attempt=failure.attempt,
+                    reason_code=failure.code,
+                    reason=failure.reason,
+                    preserved_ref=ids.preserved_ref(step.project, story.id, failure.attempt),
+                )
+                for failure in step.failures
+            ],
+            amendments=step.amendments,
+        )
+
+    def _start(self, step: WorkStep) -> str | None:
+        """The preserved work to start from, where there is some and it is a good start."""
+        if not step.failures or step.failures[-1].code in _FRESH_START:
+            return None
+        return ids.preserved_ref(step.project, step.story, step.failures[-1].attempt)
+
+    async def _base(self, repository: Repository, branch: str, folder: Path) -> str:
+        """The sprint branch when the attempt began; the same again after a crash."""
+        note = folder / "base"
+        if note.exists():
+            return note.read_text().strip()
+        head = await repository.resolve(f"refs/heads/{branch}") or await repository.head_commit()
+        partial = folder / "base.partial"
+        partial.write_text(head + "\n")
+        partial.replace(note)
+        return head
+
+    async def _keep(self, step: WorkStep, repository: Repository, work: WorkCommit, done: AgentRun) -> None:
+        keeper = Keeper(self._context, step)
+        await keeper.keep("work-order", done.files.order)
+        for stream in (done.files.stdout, done.files.stderr):
+            if stream.exists() and stream.stat().st_size:
+                await keeper.keep("transcript", stream)
+        if work.commit is not None:
+            diff = self._context.attempt_folder(step) / "work.diff"
+            diff.write_text(await diff_text(repository, work.base, work.commit, _DIFF_LIMIT))
+            await keeper.keep("diff", diff)
+
+    def _trailers(self, run: RunContext, story: Story, step: WorkStep) -> dict[str, str]:
+        return {
+            "Paceline-Work": run.workflow_id(story),
+            "Paceline-Attempt": str(step.attempt),
+            "Paceline-Fence": str(step.fence),
+        }
+
+    @asynccontextmanager
+    async def _alive(self, step: WorkStep, story: Story) -> AsyncGenerator[None]:
+        """Heartbeat to Temporal each second, and to the agent registry every few."""
+
+        async def beat() -> None:
+            count = 0
+            while True:
+                activity.heartbeat()
+                if count % 5 == 4:
+                    for name in story.agents:
+                        await self._context.database.write(status.heartbeat_agent, step.project, name)
+                count += 1
+                await asyncio.sleep(1)
+
+        task = asyncio.create_task(beat())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _leave_running() -> bool:
+    """An agent is stopped when its story is cancelled, not when a worker goes and another will adopt it."""
+    details = activity.cancellation_details()
+    return details is not None and not details.cancel_requested
+
+
+def _begin(session: Session, run: RunContext, story: Story, step: WorkStep) -> None:
+    """Note that the attempt works now; one that was replaced does not start an agent."""
+    claims.check_fence(session, run.workflow_id(story), step.fence)
+    row = status.story_status(session, step.project, story.id)
+    if row.attempt > step.attempt or row.state in FINAL_STATES:
+        raise StaleFence(f"Attempt {step.attempt} of {story.id} was replaced by attempt {row.attempt}.")
+    if row.attempt != step.attempt or row.state is not StoryState.WORKING:
+        status.set_story(session, step.project, story.id, state=StoryState.WORKING, attempt=step.attempt)
+
+
+def _delivered(session: Session, run: RunContext, story: Story) -> list[Delivered]:
+    found: list[Delivered] = []
+    for key in run.edges.get(story.id, []):
+        row = status.story_status(session, run.run.id, key)
+        found.append(
+            Delivered(
+                story=key, title=run.story(key).title, summary=row.summary or "", commit=row.merge_commit
+            )
+        )
+    return found

@@ -1,0 +1,59 @@
+"""`paceline bench`: measure on this machine, beside a comparator from the same run."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from workers.benchmarks import overhead
+
+app = typer.Typer(help="Measure Paceline on this machine.", no_args_is_help=True)
+
+
+@app.callback()
+def bench() -> None:
+    """Measure Paceline on this machine."""
+
+
+@app.command("overhead")
+def measure_overhead(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians are taken.")] = overhead.ROUNDS,
+    work: Annotated[float, typer.Option(min=0.0, help="Seconds of work a story in the last workload.")] = 0.5,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Makespan of story graphs with simulated agents, beside the same graphs on bare Temporal."""
+    console = Console(stderr=True)
+    results = asyncio.run(overhead.measure(rounds, work, console.print))
+    if as_json:
+        typer.echo(json.dumps([each.report() for each in results], indent=2))
+        return
+    table = Table(title=f"Overhead: medians of {rounds} interleaved rounds, cap {overhead.CAP}")
+    columns = ("workload", "bare s", "Paceline s", "stories/s", "x bare", "makespan / bound", "bare / bound")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "workload" else "right")
+    for each in results:
+        ratios = each.ratios()
+        table.add_row(
+            each.workload,
+            _range(each.bare_seconds),
+            _range(each.paceline_seconds),
+            f"{ratios['paceline_stories_per_second']:.1f}",
+            f"{ratios['throughput_over_bare']:.2f}",
+            _ratio(ratios["paceline_makespan_over_lower_bound"]),
+            _ratio(ratios["bare_makespan_over_lower_bound"]),
+        )
+    Console().print(table)
+
+
+def _range(seconds: list[float]) -> str:
+    ordered = sorted(seconds)
+    return f"{ordered[len(ordered) // 2]:.2f} ({ordered[0]:.2f}-{ordered[-1]:.2f})"
+
+
+def _ratio(value: float | None) -> str:
+    return f"{value:.2f}" if value is not None else "-"

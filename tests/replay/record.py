@@ -1,0 +1,135 @@
+"""Record the histories that `test_histories` replays: `python -m tests.replay.record NAME`.
+
+A recorded set is never changed: a later version of the workflows records a further one under a new name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from temporalio.client import WorkflowFailureError
+
+from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
+from paceline.domain.ids import slug
+from paceline.domain.questions import Decision
+from paceline.domain.work import AgentDeclaration
+from paceline.settings import Settings
+from tests.sample_plans import E, S, plan
+from tests.world import ROOT, World, make_repository, open_world, scripted
+from workers.temporal_server import EmbeddedServer
+
+FOLDER = ROOT / "tests" / "histories"
+CROSSING = [
+    E("1", [S("1.1"), S("1.2", "Story 1.1")]),
+    E("2", [S("2.1", "Story 1.1"), S("2.2", "Story 1.2")]),
+]
+
+
+async def simulated(world: World, repository: Path) -> str:
+    """Two epics that wait for each other, and a claim that waits in line."""
+    run = await world.start(plan(*CROSSING), project="simulated", max_parallel=1)
+    await world.result(run.id)
+    return run.id
+
+
+async def continued(world: World, repository: Path) -> str:
+    """The same with a history limit that makes epics and the sprint continue as new."""
+    slow = {"*": AgentDeclaration(kind="simulated", simulated_seconds=(0.2, 0.4), concurrency=9)}
+    run = await world.start(plan(*CROSSING), project="continued", agents=slow)
+    handle = world.client.get_workflow_handle(run.id)
+    await handle.terminate("start again with a small limit")
+    again = await world.client.start_workflow(
+        "project", ProjectInput(project=run.id, history_limit=20), id=run.id, task_queue=CONTROL_TASK_QUEUE
+    )
+    await again.result()
+    return run.id
+
+
+async def people(world: World, repository: Path) -> str:
+    """A failed attempt, an amendment, an approval, and a human story."""
+    text = plan(E("1", [S("1.1", files=("a.txt",), approval=True), S("1.2", "Story 1.1", agent="Person")]))
+    text = text.replace("### 1. Builder", "### 1. Person\n- **Role**: Decides\n\n### 2. Builder")
+    agents = {
+        **scripted("--behave", "exit", "--until-attempt", "1"),
+        "Person": AgentDeclaration(kind="human"),
+    }
+    run = await world.start(text, project="people", repository=repository, agents=agents)
+    await world.answer(await world.question(run.id), Decision.AMEND, "one more line")
+    await world.answer(await world.question(run.id), Decision.APPROVE)
+    await world.answer(await world.question(run.id), Decision.APPROVE, "done by hand")
+    await world.result(run.id)
+    return run.id
+
+
+async def failed(world: World, repository: Path) -> str:
+    """Attempts run out, a person gives up, a dependant is blocked."""
+    text = plan(E("1", [S("1.1", files=("b.txt",), checks=("false",)), S("1.2", "Story 1.1")]))
+    run = await world.start(text, project="failed", repository=repository, agents=scripted(max_attempts=2))
+    await world.answer(await world.question(run.id), Decision.REJECT)
+    await world.result(run.id)
+    return run.id
+
+
+async def cancelled(world: World, repository: Path) -> str:
+    """A run that is cancelled while an agent works."""
+    agents = {"*": AgentDeclaration(kind="simulated", simulated_seconds=(600, 600))}
+    run = await world.start(plan(E("1", [S("1.1")])), project="cancelled", agents=agents)
+
+    async def works() -> bool:
+        return any(event.name == "claim.granted" for event in await world.events(run.id))
+
+    await world.until(works, "an agent at work")
+    await world.client.get_workflow_handle(run.id).cancel()
+    try:
+        await world.result(run.id)
+    except WorkflowFailureError:
+        return run.id
+    raise AssertionError("the cancelled run ended as if it was not")
+
+
+SCENARIOS = (simulated, continued, people, failed, cancelled)
+
+
+async def record(name: str) -> int:
+    """Run every scenario and write the histories of all its workflows; returns how many."""
+    written = 0
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        settings = Settings(
+            home=home / "temporal", temporal_address=None, temporal_port=0, temporal_ui_port=0
+        )
+        server = await EmbeddedServer.start(settings, lambda sentence: None)
+        try:
+            for scenario in SCENARIOS:
+                place = home / scenario.__name__
+                async with open_world(place / "home", server.address) as world, world.workers():
+                    project = await scenario(world, make_repository(place / "repository"))
+                    written += await _write(world, project, FOLDER / name / scenario.__name__)
+        finally:
+            await server.stop()
+    return written
+
+
+async def _write(world: World, project: str, folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    count = 0
+    async for listed in world.client.list_workflows(f"PacelineProject = '{project}'"):
+        history = await world.client.get_workflow_handle(listed.id, run_id=listed.run_id).fetch_history()
+        kept = {"workflow_id": listed.id, "history": history.to_json_dict()}
+        file = folder / f"{slug(listed.id, 100)}.{(listed.run_id or '')[:8]}.json"
+        file.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        count += 1
+    return count
+
+
+if __name__ == "__main__":
+    if (FOLDER / sys.argv[1]).exists():
+        sys.exit(f"{FOLDER / sys.argv[1]} exists: recorded histories are not changed, choose a new name")
+    total = asyncio.run(record(sys.argv[1]))
+    sys.stdout.write(f"recorded {total} histories\n")
+    subprocess.run(["git", "add", str(FOLDER)], check=True, cwd=ROOT)

@@ -1,0 +1,113 @@
+"""Stories start in dependency order, in parallel where the plan allows, and end settled."""
+
+from __future__ import annotations
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+
+from paceline import search_attributes
+from paceline.domain.events import Event
+from paceline.domain.states import AgentState, RunState, StoryState
+from paceline.store import claims
+from tests.sample_plans import E, S, plan
+from tests.world import World
+
+pytestmark = pytest.mark.temporal
+
+CROSSING = plan(
+    E("1", [S("1.1"), S("1.2", "Story 1.1"), S("1.3", "Story 1.2")]),
+    E("2", [S("2.1", "Story 1.1"), S("2.2", "Story 2.1, Story 1.3")]),
+    E("3", [S("3.1"), S("3.2")], depends="Epics 1-2"),
+)
+
+
+def numbers(events: list[Event], name: str) -> dict[str, int]:
+    """Story to the number of its first event of a name."""
+    found: dict[str, int] = {}
+    for event in events:
+        if event.name == name and event.story is not None:
+            found.setdefault(event.story, event.number)
+    return found
+
+
+async def test_every_story_starts_after_what_it_depends_on(world: World, name: str) -> None:
+    run = await world.start(CROSSING, project=name)
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    assert result.counts == {StoryState.SETTLED: 7}
+    events = await world.events(run.id)
+    assert [event.number for event in events] == list(range(1, len(events) + 1))
+    started, ended = numbers(events, "claim.granted"), numbers(events, "story.settled")
+    status = await world.status(run.id)
+    assert len(ended) == len(status.stories) == 7
+    edges = [(before, story.id) for story in status.stories for before in story.dependencies]
+    assert len(edges) == 15
+    assert all(ended[before] < started[after] for before, after in edges)
+    assert status.percent == 100.0
+    assert {agent.state for agent in status.agents} == {AgentState.IDLE}
+    assert await world.database.read(claims.list_claims) == []
+
+
+async def test_max_parallel_is_never_exceeded(world: World, name: str) -> None:
+    text = plan(E("1", [S(f"1.{number}") for number in range(1, 9)]))
+    run = await world.start(text, project=name, max_parallel=2)
+    async with world.workers():
+        await world.result(run.id)
+    holding: set[str] = set()
+    most = 0
+    for event in await world.events(run.id):
+        if event.name == "claim.granted" and event.story:
+            holding.add(event.story)
+        if event.name == "story.settled" and event.story:
+            holding.remove(event.story)
+        most = max(most, len(holding))
+    assert most == 2
+
+
+async def test_stories_that_share_a_file_take_turns(world: World, name: str) -> None:
+    stories = [
+        S("1.1", files=("src/*.py",)),
+        S("1.2", files=("src/main.py",)),
+        S("1.3", files=("docs/a.md",)),
+    ]
+    run = await world.start(plan(E("1", stories)), project=name)
+    async with world.workers():
+        await world.result(run.id)
+    holders: set[str] = set()
+    for event in await world.events(run.id):
+        if event.name == "claim.granted" and event.story:
+            holders.add(event.story)
+        if event.name == "story.settled" and event.story:
+            holders.remove(event.story)
+        assert not {"Story 1.1", "Story 1.2"} <= holders
+
+
+async def test_ids_search_attributes_and_details_tell_what_a_workflow_is(world: World, name: str) -> None:
+    run = await world.start(CROSSING, project=name)
+    async with world.workers():
+        await world.result(run.id)
+        story = world.client.get_workflow_handle(f"{name}/sprint/epic-2/story-2.2")
+        description = await story.describe()
+        details = await world.client.get_workflow_handle(f"{name}/sprint/epic-2").query(
+            "__temporal_workflow_metadata"
+        )
+    assert description.status is WorkflowExecutionStatus.COMPLETED
+    attributes = description.typed_search_attributes
+    assert attributes[search_attributes.STORY] == "Story 2.2"
+    assert attributes[search_attributes.STATE] == "settled"
+    assert attributes[search_attributes.PROJECT] == name
+    assert attributes[search_attributes.AGENT] == "Builder"
+    assert await description.static_summary() == "Story 2.2: Piece 2.2"
+    assert "- [x] Story 2.2: Piece 2.2 (settled)" in str(details)
+
+
+async def test_starting_the_same_plan_again_attaches(world: World, name: str) -> None:
+    first = await world.start(CROSSING, project=name)
+    again = await world.start(CROSSING, project=name)
+    async with world.workers():
+        await world.result(first.id)
+        after = await world.start(CROSSING, project=name)
+    assert first.id == again.id == after.id
+    ended = [event for event in await world.events(first.id) if event.name == "story.settled"]
+    assert len(ended) == 7

@@ -1,0 +1,114 @@
+"""The sweep: frees what nobody holds any more, and tells waiters whose signal was lost.
+
+A claim lives while its holder's workflow runs. Temporal is asked, not a clock: `Terminate` runs no clean-up
+code in a workflow, and only this frees such a claim.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from sqlalchemy.orm import Session
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.claims import settle
+from activities.context import ActivityContext
+from paceline.contracts import SettledBatch, SettleStep, StorySettled
+from paceline.domain import ids
+from paceline.domain.claims import Grant
+from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.domain.status import StoryStatus
+from paceline.errors import PacelineError
+from paceline.store import claims, status
+
+log = logging.getLogger(__name__)
+
+
+async def sweep_forever(context: ActivityContext) -> None:
+    """Sweep at the settings' interval until cancelled; a failed sweep is logged and the next one tries."""
+    while True:
+        await asyncio.sleep(context.settings.sweep_interval)
+        try:
+            await sweep(context)
+        except (PacelineError, RPCError, OSError) as error:
+            log.warning("the sweep failed and will try again: %s", error)
+
+
+async def sweep(context: ActivityContext) -> list[str]:
+    """Sweep once.
+
+    Returns:
+        Holders whose claims were freed.
+    """
+    await context.tell(await context.database.read(claims.unsignalled_grants))
+    freed: list[str] = []
+    for holder in await context.database.read(claims.live_holders):
+        if await _closed(context, holder):
+            await _free(context, holder)
+            freed.append(holder)
+    return freed
+
+
+async def _closed(context: ActivityContext, holder: str) -> bool:
+    try:
+        description = await context.client.get_workflow_handle(holder).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return True
+        raise
+    return description.status not in (
+        WorkflowExecutionStatus.RUNNING,
+        WorkflowExecutionStatus.CONTINUED_AS_NEW,
+    )
+
+
+async def _free(context: ActivityContext, holder: str) -> None:
+    log.warning("workflow %s is closed and still held a claim, which is freed", holder)
+    found = await context.database.read(_story_of, holder)
+    if found is None:
+        await context.tell(await context.database.write(claims.release_holder, holder))
+        return
+    project, row = found
+    run = await context.run(project)
+    story = run.story(row.id)
+    step = SettleStep(
+        project=project,
+        sprint=run.sprint_of(story),
+        epic=run.epic_of(story),
+        story=row.id,
+        attempt=row.attempt,
+        state=row.state if row.state in FINAL_STATES else StoryState.FAILED,
+        code="WORKFLOW_CLOSED",
+        reason="its workflow was closed from outside before it could settle",
+        attempts=row.attempt,
+    )
+    grants: list[Grant] = await context.database.write(settle, run, story, step)
+    await context.tell(grants)
+    await _tell_epic(context, step)
+
+
+async def _tell_epic(context: ActivityContext, step: SettleStep) -> None:
+    """The epic's current run may have inherited the story, and then cannot see its end by itself."""
+    run = await context.run(step.project)
+    dependants = {
+        run.epic_of(story)
+        for story in run.plan.stories
+        if step.story in run.edges.get(story.id, []) and run.sprint_of(story) == step.sprint
+    }
+    settled = StorySettled(story=step.story, state=step.state, notify=sorted(dependants - {step.epic}))
+    epic = ids.epic_workflow_id(step.project, step.sprint, step.epic)
+    try:
+        await context.client.get_workflow_handle(epic).signal(
+            "stories-settled", SettledBatch(stories=[settled])
+        )
+    except RPCError as error:
+        log.info("epic %s was not told of %s: %s", epic, step.story, error.message)
+
+
+def _story_of(session: Session, holder: str) -> tuple[str, StoryStatus] | None:
+    for claim in claims.list_claims(session):
+        if claim.holder == holder and claim.story is not None:
+            return claim.project, status.story_status(session, claim.project, claim.story)
+    return None

@@ -1,0 +1,146 @@
+"""A worker: the control queue with its workflows, the work queues with their agents, and the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.attempts import AttemptActivities
+from activities.claims import ClaimActivities
+from activities.context import ActivityContext
+from activities.landing import LandingActivities
+from activities.outlines import OutlineActivities
+from activities.people import PeopleActivities
+from activities.status import StatusActivities
+from activities.work import WorkActivities
+from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
+from paceline.settings import Settings
+from paceline.store.database import Database
+from workers.errors import TypedFailures
+from workers.sweep import sweep_forever
+from workflows.epic import EpicWorkflow
+from workflows.project import ProjectWorkflow
+from workflows.sprint import SprintWorkflow
+from workflows.story import StoryWorkflow
+
+WORKFLOWS: tuple[type, ...] = (ProjectWorkflow, SprintWorkflow, EpicWorkflow, StoryWorkflow)
+
+PASSED_THROUGH = (
+    "paceline",
+    "pydantic",
+    "pydantic_core",
+    "annotated_types",
+    "typing_extensions",
+    "typing_inspection",
+)
+"""Modules that workflows share with the process: data and rules, nothing that keeps a run's state."""
+
+
+def sandbox() -> SandboxedWorkflowRunner:
+    """The SDK's sandbox; workflow modules themselves are never passed through."""
+    return SandboxedWorkflowRunner(
+        restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
+    )
+
+
+def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
+    """Short activities around the database; most run as local activities."""
+    claims = ClaimActivities(context)
+    people = PeopleActivities(context)
+    outlines = OutlineActivities(context)
+    status = StatusActivities(context)
+    return [
+        claims.claim_story,
+        claims.resume_claim,
+        claims.settle_story,
+        claims.block_stories,
+        people.ask_person,
+        people.record_answer,
+        people.ask_about_project,
+        people.record_project_answer,
+        outlines.load_project,
+        outlines.load_sprint,
+        outlines.load_epic,
+        status.settle_lost_story,
+        status.count_stories,
+        status.finish_project,
+    ]
+
+
+def work_activities(context: ActivityContext) -> list[Callable[..., Any]]:
+    """Activities that need the repository and the agents."""
+    return [
+        WorkActivities(context).do_work,
+        AttemptActivities(context).end_attempt,
+        LandingActivities(context).land_story,
+    ]
+
+
+@asynccontextmanager
+async def running_workers(
+    client: Client,
+    database: Database,
+    settings: Settings,
+    *,
+    work_queues: Sequence[str] = (WORK_TASK_QUEUE,),
+    control: bool = True,
+) -> AsyncGenerator[None]:
+    """Workers for the control queue and the given work queues, until the block is left.
+
+    Args:
+        client: connected with the pydantic data converter.
+        database: migrated.
+        settings: timings and folders.
+        work_queues: task queues whose agents this machine runs.
+        control: also run workflows and the sweep.
+    """
+    context = ActivityContext(database, settings, client)
+    common: dict[str, Any] = {
+        "max_heartbeat_throttle_interval": timedelta(seconds=1.5),
+        "default_heartbeat_throttle_interval": timedelta(seconds=1.5),
+        "graceful_shutdown_timeout": timedelta(seconds=0),
+        "interceptors": [TypedFailures()],
+    }
+    async with AsyncExitStack() as stack:
+        for queue in work_queues:
+            work = Worker(
+                client,
+                task_queue=queue,
+                activities=work_activities(context),
+                max_concurrent_activities=200,
+                **common,
+            )
+            await stack.enter_async_context(work)
+        if control:
+            await stack.enter_async_context(
+                Worker(
+                    client,
+                    task_queue=CONTROL_TASK_QUEUE,
+                    workflows=WORKFLOWS,
+                    activities=control_activities(context),
+                    workflow_runner=sandbox(),
+                    sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
+                    **common,
+                )
+            )
+            sweep = asyncio.create_task(sweep_forever(context), name="sweep")
+            stack.push_async_callback(_stop, sweep)
+        yield
+
+
+async def _stop(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def run_workers(client: Client, database: Database, settings: Settings) -> None:
+    """Run until cancelled."""
+    async with running_workers(client, database, settings):
+        await asyncio.Event().wait()

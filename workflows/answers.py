@@ -1,0 +1,57 @@
+"""How a workflow hears people: one validated Update, and the same as a Signal for Temporal's own UI."""
+
+from __future__ import annotations
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from paceline.domain.questions import Answer, AnswerReceipt
+
+
+class Answerable:
+    """Keeps the open question of one workflow and the answers it has taken; the first answer wins."""
+
+    def __init__(self) -> None:
+        self._open_question: str | None = None
+        self._answers: dict[str, Answer] = {}
+
+    async def _await_answer(self, question: str) -> Answer:
+        """Wait, for weeks if need be; holds no thread and no slot."""
+        if question not in self._answers:
+            self._open_question = question
+            await workflow.wait_condition(
+                lambda: question in self._answers, timeout_summary=f"answer to {question}"
+            )
+        self._open_question = None
+        return self._answers[question]
+
+    @workflow.update(name="answer")
+    def answer(self, answer: Answer) -> AnswerReceipt:
+        """Take an answer; for a question that has one, say whose it is."""
+        first = self._answers.get(answer.question)
+        if first is None:
+            self._answers[answer.question] = first = answer
+        return AnswerReceipt(
+            question=answer.question,
+            accepted=first == answer,
+            decision=first.decision,
+            actor=first.actor,
+        )
+
+    @answer.validator
+    def _check_answer(self, answer: Answer) -> None:
+        if answer.question in self._answers or answer.question == self._open_question:
+            return
+        now = f"It asks {self._open_question} now." if self._open_question else "It asks nothing now."
+        raise ApplicationError(
+            f"Workflow {workflow.info().workflow_id} has no question {answer.question}. {now}",
+            type="NOT_FOUND",
+            non_retryable=True,
+        )
+
+    @workflow.signal(name="answer")
+    def answer_by_signal(self, answer: Answer) -> None:
+        """The same by signal: a wrong question id, or a second answer, changes nothing."""
+        if answer.question == self._open_question and answer.question not in self._answers:
+            self._answers[answer.question] = answer

@@ -1,0 +1,329 @@
+"""The stories of one epic in one sprint: each starts when what it depends on has settled."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, ChildWorkflowError, is_cancelled_exception
+
+from workflows.policies import ALWAYS, SHORT, WORKFLOW_TASK
+from workflows.story import StoryWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.claims import ClaimActivities
+    from activities.outlines import OutlineActivities
+    from activities.status import StatusActivities
+    from paceline import search_attributes
+    from paceline.contracts import (
+        BlockedStories,
+        EpicInput,
+        EpicResult,
+        EpicSlice,
+        EpicStep,
+        LostStory,
+        SettledBatch,
+        StoryInput,
+        StoryRef,
+        StorySettled,
+    )
+    from paceline.domain import ids
+    from paceline.domain.states import SUCCESS_STATES, StoryState
+
+
+@workflow.defn(name="epic")
+class EpicWorkflow:
+    """Starts stories in dependency order and passes on what settled."""
+
+    @workflow.init
+    def __init__(self, start: EpicInput) -> None:
+        self._in = start
+        self._slice = EpicSlice(title=start.title, stories=[])
+        self._settled = {each.story: each.state for each in start.settled}
+        self._running = dict.fromkeys(start.running, True)
+        self._outbox: list[StorySettled] = []
+        self._sending = 0
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._started = dict.fromkeys(start.running, True)
+        self._changed = True
+
+    @workflow.run
+    async def run(self, start: EpicInput) -> EpicResult:
+        """Run every story of the slice to its end."""
+        self._slice = await workflow.execute_local_activity_method(
+            OutlineActivities.load_epic,
+            EpicStep(project=start.project, sprint=start.sprint, epic=start.epic),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+        )
+        for each in self._slice.settled:
+            self._settled.setdefault(each.story, each.state)
+        forwarder = asyncio.create_task(self._forward())
+        try:
+            await self._adopt()
+            await self._run_stories()
+        except asyncio.CancelledError:
+            await self._cancel_stories()
+            raise
+        # Cancelling the forwarder while it sends would take the signal back.
+        await workflow.wait_condition(lambda: not self._outbox and not self._sending)
+        forwarder.cancel()
+        await self._tell_sprint_of_end()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return EpicResult(counts=self._counts())
+
+    async def _run_stories(self) -> None:
+        while not self._finished():
+            await workflow.wait_condition(lambda: self._changed)
+            self._changed = False
+            await self._block_unreachable()
+            if self._too_long():
+                await self._continue_when_quiet()
+            else:
+                self._start_ready()
+            self._show()
+
+    def _finished(self) -> bool:
+        return all(story.key in self._settled for story in self._slice.stories)
+
+    def _ready(self) -> list[StoryRef]:
+        """Stories whose dependencies all ended in success, most urgent and most critical first."""
+        ready = [
+            story
+            for story in self._slice.stories
+            if story.key not in self._settled
+            and story.key not in self._running
+            and all(self._settled.get(key) in SUCCESS_STATES for key in story.dependencies)
+        ]
+        return sorted(ready, key=lambda story: (story.rank, -story.weight))
+
+    def _start_ready(self) -> None:
+        for story in self._ready():
+            self._running[story.key] = True
+            self._watchers[story.key] = asyncio.create_task(self._watch(story))
+
+    async def _watch(self, story: StoryRef) -> None:
+        """Run one story as a child and take its end, however it ended."""
+        try:
+            child = await workflow.start_child_workflow(
+                StoryWorkflow.run,
+                self._story_input(story),
+                id=self._story_id(story.key),
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                task_timeout=WORKFLOW_TASK,
+                search_attributes=self._attributes(story),
+                static_summary=f"{story.key}: {story.title}"[:200],
+                static_details=f"Agent: {story.agent}\n\nDepends on: {', '.join(story.dependencies) or '-'}",
+            )
+            self._started[story.key] = True
+            self._changed = True
+            state = (await child).state
+        except ChildWorkflowError as error:
+            state = await self._ended_by_force(story, error)
+        self._take(StorySettled(story=story.key, state=state, notify=story.notify))
+
+    async def _ended_by_force(self, story: StoryRef, error: ChildWorkflowError) -> StoryState:
+        """A cancelled story has cleaned up; a terminated one could not, so its claim is freed here."""
+        if is_cancelled_exception(error):
+            return StoryState.CANCELLED
+        lost = LostStory(
+            project=self._in.project,
+            sprint=self._in.sprint,
+            epic=self._in.epic,
+            story=story.key,
+            reason=str(error.cause or error)[:500],
+        )
+        settled = await workflow.execute_activity_method(
+            StatusActivities.settle_lost_story,
+            lost,
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"{story.key} was lost"[:200],
+        )
+        return settled.state
+
+    def _take(self, settled: StorySettled) -> None:
+        if settled.story in self._settled:
+            return
+        self._settled[settled.story] = settled.state
+        self._running.pop(settled.story, None)
+        if settled.notify:
+            self._outbox.append(settled)
+        self._changed = True
+
+    async def _block_unreachable(self) -> None:
+        """Stories behind one that did not succeed never start; each says which one."""
+        blocked: dict[str, str] = {}
+        while True:
+            found = self._unreachable()
+            if not found:
+                break
+            for story, cause in found:
+                blocked[story.key] = cause
+                self._take(StorySettled(story=story.key, state=StoryState.BLOCKED, notify=story.notify))
+        if blocked:
+            await workflow.execute_local_activity_method(
+                ClaimActivities.block_stories,
+                BlockedStories(
+                    project=self._in.project, sprint=self._in.sprint, epic=self._in.epic, stories=blocked
+                ),
+                start_to_close_timeout=SHORT,
+                retry_policy=ALWAYS,
+            )
+
+    def _unreachable(self) -> list[tuple[StoryRef, str]]:
+        found: list[tuple[StoryRef, str]] = []
+        for story in self._slice.stories:
+            if story.key in self._settled or story.key in self._running:
+                continue
+            for key in story.dependencies:
+                if key in self._settled and self._settled[key] not in SUCCESS_STATES:
+                    found.append((story, key))
+                    break
+        return found
+
+    # Between epics ---
+
+    async def _forward(self) -> None:
+        """Pass settled stories on to the sprint, a burst at a time."""
+        while True:
+            await workflow.wait_condition(lambda: bool(self._outbox))
+            await self._flush()
+
+    async def _flush(self) -> None:
+        batch, self._outbox = self._outbox, []
+        if not batch:
+            return
+        self._sending += 1
+        sprint = ids.sprint_workflow_id(self._in.project, self._in.sprint)
+        try:
+            await workflow.get_external_workflow_handle(sprint).signal(
+                "stories-settled", SettledBatch(stories=batch)
+            )
+        except ApplicationError:
+            workflow.logger.warning("sprint %s is closed and was not told", sprint)
+        finally:
+            self._sending -= 1
+            self._changed = True
+
+    async def _tell_sprint_of_end(self) -> None:
+        sprint = ids.sprint_workflow_id(self._in.project, self._in.sprint)
+        try:
+            await workflow.get_external_workflow_handle(sprint).signal("epic-ended", self._in.epic)
+        except ApplicationError:
+            workflow.logger.warning("sprint %s is closed and was not told", sprint)
+
+    @workflow.signal(name="stories-settled")
+    def stories_settled(self, batch: SettledBatch) -> None:
+        """From other epics through the sprint, or from a story that outlived an earlier run of this one."""
+        for settled in batch.stories:
+            self._take(settled)
+
+    # Long lives ---
+
+    def _too_long(self) -> bool:
+        return workflow.info().get_current_history_length() > self._in.history_limit
+
+    async def _continue_when_quiet(self) -> None:
+        """Continue as new once every child is known to have started and nothing is left to pass on."""
+        await self._flush()
+        if not self._outbox and not self._sending and all(key in self._started for key in self._running):
+            workflow.continue_as_new(self._carried())
+
+    def _carried(self) -> EpicInput:
+        settled = [StorySettled(story=key, state=state) for key, state in self._settled.items()]
+        return self._in.model_copy(
+            update={"settled": settled, "running": list(self._running), "continued": self._in.continued + 1}
+        )
+
+    async def _adopt(self) -> None:
+        """After continue-as-new: ask the stories still running to tell this run of their end."""
+        refs = {story.key: story for story in self._slice.stories}
+        for key in list(self._running):
+            try:
+                await workflow.get_external_workflow_handle(self._story_id(key)).signal("settle-by-signal")
+            except ApplicationError:
+                # It ended in between: what it recorded is its end, and where it recorded none it was lost.
+                lost = LostStory(
+                    project=self._in.project,
+                    sprint=self._in.sprint,
+                    epic=self._in.epic,
+                    story=key,
+                    reason="the story's workflow is closed and recorded no end",
+                )
+                settled = await workflow.execute_activity_method(
+                    StatusActivities.settle_lost_story,
+                    lost,
+                    start_to_close_timeout=SHORT,
+                    retry_policy=ALWAYS,
+                )
+                self._take(settled.model_copy(update={"notify": refs[key].notify}))
+
+    async def _cancel_stories(self) -> None:
+        """Children are started to be abandoned, so cancellation is passed on here."""
+        for key in list(self._running):
+            try:
+                await workflow.get_external_workflow_handle(self._story_id(key)).cancel()
+            except ApplicationError:
+                workflow.logger.info("story %s had ended before it could be cancelled", key)
+        inherited = [key for key in self._in.running if key not in self._watchers]
+        await workflow.wait_condition(
+            lambda: all(key in self._settled for key in [*self._watchers, *inherited])
+        )
+
+    # What people see ---
+
+    def _story_id(self, key: str) -> str:
+        return ids.story_workflow_id(self._in.project, self._in.sprint, self._in.epic, key)
+
+    def _story_input(self, story: StoryRef) -> StoryInput:
+        return StoryInput(
+            project=self._in.project,
+            sprint=self._in.sprint,
+            epic=self._in.epic,
+            story=story.key,
+            title=story.title,
+            agent=story.agent,
+            parent=workflow.info().workflow_id,
+            weight=story.weight,
+            notify=story.notify,
+            history_limit=self._in.history_limit,
+        )
+
+    def _attributes(self, story: StoryRef) -> TypedSearchAttributes:
+        return TypedSearchAttributes(
+            [
+                SearchAttributePair(search_attributes.PROJECT, self._in.project[:200]),
+                SearchAttributePair(search_attributes.SPRINT, self._in.sprint[:200]),
+                SearchAttributePair(search_attributes.EPIC, self._in.epic[:200]),
+                SearchAttributePair(search_attributes.STORY, story.key[:200]),
+                SearchAttributePair(search_attributes.AGENT, story.agent[:200]),
+                SearchAttributePair(search_attributes.STATE, StoryState.CLAIMING.value),
+                SearchAttributePair(search_attributes.ATTEMPT, 1),
+            ]
+        )
+
+    def _counts(self) -> dict[StoryState, int]:
+        counts: dict[StoryState, int] = {}
+        for story in self._slice.stories:
+            state = self._settled[story.key]
+            counts[state] = counts.get(state, 0) + 1
+        return counts
+
+    def _show(self) -> None:
+        lines = [self._line(story) for story in self._slice.stories[:100]]
+        if len(self._slice.stories) > len(lines):
+            lines.append(f"- and {len(self._slice.stories) - len(lines)} more")
+        workflow.set_current_details("\n".join(lines)[:15_000])
+
+    def _line(self, story: StoryRef) -> str:
+        state = self._settled.get(story.key)
+        if state is not None:
+            mark = "x" if state in SUCCESS_STATES else "!"
+            return f"- [{mark}] {story.key}: {story.title} ({state.value})"
+        if story.key in self._running:
+            return f"- [ ] {story.key}: {story.title} (running)"
+        missing = [key for key in story.dependencies if self._settled.get(key) not in SUCCESS_STATES]
+        return f"- [ ] {story.key}: {story.title} (waits for {', '.join(missing[:5])})"

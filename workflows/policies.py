@@ -1,0 +1,36 @@
+"""Timeouts and retries, said once: every activity call names one of these."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+SHORT = timedelta(seconds=30)
+"""Limit of an activity that only talks to the database."""
+
+ALWAYS = RetryPolicy(
+    initial_interval=timedelta(milliseconds=200),
+    maximum_interval=timedelta(seconds=30),
+    non_retryable_error_types=["NOT_FOUND", "CONFIGURATION"],
+)
+"""For effects that must happen: they are idempotent, and only a mistake in the run stops them."""
+
+GIT = timedelta(minutes=30)
+"""Limit of one landing: checks have limits of their own inside it."""
+
+HEARTBEAT = timedelta(seconds=8)
+"""A worker that is silent for so long is dead; what it did is tried again elsewhere."""
+
+WORKFLOW_TASK = timedelta(seconds=5)
+"""How long the server waits for a worker that took a workflow task and died."""
+
+FIRST_REASK = timedelta(seconds=30)
+LONGEST_REASK = timedelta(minutes=10)
+"""A waiting claim is told by signal; it also asks again after this, doubled each time up to the longest."""
+
+RETRY_PAUSE = timedelta(seconds=1)
+"""Before an agent's second attempt; doubled for each further one."""
+LONGEST_RETRY_PAUSE = timedelta(minutes=5)
+AGENT_MARGIN = timedelta(minutes=10)
+"""Beyond the agent's own limit, for its worktree and its diff."""

@@ -1,0 +1,141 @@
+"""One run of a plan: its sprints in order, then the bundle."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
+
+from workflows.answers import Answerable
+from workflows.policies import ALWAYS, GIT, SHORT, WORKFLOW_TASK
+from workflows.sprint import SprintWorkflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.outlines import OutlineActivities
+    from activities.people import PeopleActivities
+    from activities.status import StatusActivities
+    from paceline import search_attributes
+    from paceline.contracts import (
+        FinishProject,
+        ProjectAnswered,
+        ProjectAsk,
+        ProjectInput,
+        ProjectOutline,
+        ProjectResult,
+        SprintInput,
+        SprintRef,
+    )
+    from paceline.domain import ids
+    from paceline.domain.questions import Decision, QuestionKind
+    from paceline.domain.states import SUCCESS_STATES, RunState
+
+
+@workflow.defn(name="project")
+class ProjectWorkflow(Answerable):
+    """Runs a plan's sprints in order; optional sprints ask first."""
+
+    @workflow.init
+    def __init__(self, start: ProjectInput) -> None:
+        super().__init__()
+        self._in = start
+        self._sprint = ""
+
+    @workflow.run
+    async def run(self, start: ProjectInput) -> ProjectResult:
+        """Run to the end, and leave a bundle also when the run was cancelled."""
+        try:
+            outline = await workflow.execute_activity_method(
+                OutlineActivities.load_project,
+                start,
+                start_to_close_timeout=SHORT,
+                retry_policy=ALWAYS,
+                summary="read the plan",
+            )
+            for sprint in outline.sprints:
+                if sprint.key not in self._in.done_sprints:
+                    await self._run_sprint(outline, sprint)
+        except (asyncio.CancelledError, ChildWorkflowError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                await self._finish(RunState.FAILED)
+                raise
+            await self._finish(RunState.CANCELLED)
+            raise
+        failed = any(state not in SUCCESS_STATES for state, count in self._in.counts.items() if count)
+        result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return result
+
+    async def _run_sprint(self, outline: ProjectOutline, sprint: SprintRef) -> None:
+        self._sprint = sprint.key
+        self._show(outline)
+        if sprint.optional and not await self._wanted(sprint):
+            self._in.done_sprints.append(sprint.key)
+            return
+        result = await workflow.execute_child_workflow(
+            SprintWorkflow.run,
+            SprintInput(
+                project=self._in.project,
+                sprint=sprint.key,
+                title=sprint.title,
+                history_limit=self._in.history_limit,
+            ),
+            id=ids.sprint_workflow_id(self._in.project, sprint.key),
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+            task_timeout=WORKFLOW_TASK,
+            search_attributes=TypedSearchAttributes(
+                [
+                    SearchAttributePair(search_attributes.PROJECT, self._in.project[:200]),
+                    SearchAttributePair(search_attributes.SPRINT, sprint.key[:200]),
+                ]
+            ),
+            static_summary=f"{sprint.key}: {sprint.title}"[:200],
+            static_details=outline.goal or "",
+        )
+        for state, count in result.counts.items():
+            self._in.counts[state] = self._in.counts.get(state, 0) + count
+        self._in.done_sprints.append(sprint.key)
+        if workflow.info().get_current_history_length() > self._in.history_limit:
+            workflow.continue_as_new(self._in)
+
+    async def _wanted(self, sprint: SprintRef) -> bool:
+        self._in.questions_asked += 1
+        kind = QuestionKind.START_OPTIONAL_SPRINT
+        asked = await workflow.execute_local_activity_method(
+            PeopleActivities.ask_about_project,
+            ProjectAsk(
+                project=self._in.project,
+                number=self._in.questions_asked,
+                kind=kind,
+                text=f"Sprint {sprint.key} ({sprint.title}) is optional. Start it?",
+            ),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+        )
+        answer = await self._await_answer(asked.question)
+        await workflow.execute_local_activity_method(
+            PeopleActivities.record_project_answer,
+            ProjectAnswered(project=self._in.project, answer=answer, kind=kind),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+        )
+        return answer.decision is not Decision.REJECT
+
+    async def _finish(self, state: RunState) -> ProjectResult:
+        return await workflow.execute_activity_method(
+            StatusActivities.finish_project,
+            FinishProject(project=self._in.project, state=state, counts=self._in.counts),
+            start_to_close_timeout=GIT,
+            retry_policy=ALWAYS,
+            summary="record the end and make the bundle",
+        )
+
+    def _show(self, outline: ProjectOutline) -> None:
+        lines = [outline.goal or "", ""]
+        for sprint in outline.sprints:
+            mark = "x" if sprint.key in self._in.done_sprints else " "
+            now = " **now**" if sprint.key == self._sprint else ""
+            lines.append(f"- [{mark}] {sprint.key}: {sprint.title}{now}")
+        workflow.set_current_details("\n".join(lines)[:15_000])

@@ -1,0 +1,161 @@
+"""One sprint: a slice of every epic with stories in it, and settled dependencies passed between them."""
+
+from __future__ import annotations
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import ApplicationError, ChildWorkflowError
+
+from workflows.epic import EpicWorkflow
+from workflows.policies import ALWAYS, GIT, SHORT, WORKFLOW_TASK
+
+with workflow.unsafe.imports_passed_through():
+    from activities.outlines import OutlineActivities
+    from activities.status import StatusActivities
+    from paceline import search_attributes
+    from paceline.contracts import (
+        EpicInput,
+        EpicRef,
+        SettledBatch,
+        SprintInput,
+        SprintOutline,
+        SprintResult,
+        SprintStep,
+        StorySettled,
+    )
+    from paceline.domain import ids
+
+
+@workflow.defn(name="sprint")
+class SprintWorkflow:
+    """Runs the epic slices of one sprint side by side."""
+
+    @workflow.init
+    def __init__(self, start: SprintInput) -> None:
+        self._in = start
+        self._outline = SprintOutline(epics=[])
+        self._ended = dict.fromkeys(start.ended_epics, True)
+        self._mail: dict[str, list[StorySettled]] = {}
+        self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._unconfirmed = 0
+
+    @workflow.run
+    async def run(self, start: SprintInput) -> SprintResult:
+        """Run the sprint to its end and count where its stories ended."""
+        self._outline = await workflow.execute_activity_method(
+            OutlineActivities.load_sprint,
+            SprintStep(project=start.project, sprint=start.sprint),
+            start_to_close_timeout=GIT,
+            retry_policy=ALWAYS,
+            summary=f"read {start.sprint} and make its branch"[:200],
+        )
+        if not start.epics_started:
+            self._unconfirmed = len(self._outline.epics)
+            for epic in self._outline.epics:
+                self._watchers[epic.key] = asyncio.create_task(self._watch(epic))
+        try:
+            await self._pass_on()
+        except asyncio.CancelledError:
+            await self._cancel_epics()
+            raise
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        return await workflow.execute_activity_method(
+            StatusActivities.count_stories,
+            SprintStep(project=start.project, sprint=start.sprint),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary="count where the stories ended",
+        )
+
+    async def _pass_on(self) -> None:
+        while not self._finished():
+            self._show()
+            await workflow.wait_condition(lambda: self._finished() or bool(self._mail))
+            mail, self._mail = self._mail, {}
+            await asyncio.gather(*(self._deliver(epic, stories) for epic, stories in mail.items()))
+            if self._too_long() and not self._mail and not self._unconfirmed:
+                carried = {"epics_started": True, "ended_epics": list(self._ended)}
+                workflow.continue_as_new(self._in.model_copy(update=carried))
+
+    def _too_long(self) -> bool:
+        return workflow.info().get_current_history_length() > self._in.history_limit
+
+    def _finished(self) -> bool:
+        return all(epic.key in self._ended for epic in self._outline.epics)
+
+    async def _deliver(self, epic: str, stories: list[StorySettled]) -> None:
+        if epic in self._ended:
+            return
+        try:
+            await workflow.get_external_workflow_handle(self._epic_id(epic)).signal(
+                "stories-settled", SettledBatch(stories=stories)
+            )
+        except ApplicationError:
+            workflow.logger.warning("epic %s is closed and was not told", epic)
+
+    async def _watch(self, epic: EpicRef) -> None:
+        try:
+            child = await workflow.start_child_workflow(
+                EpicWorkflow.run,
+                EpicInput(
+                    project=self._in.project,
+                    sprint=self._in.sprint,
+                    epic=epic.key,
+                    title=epic.title,
+                    history_limit=self._in.history_limit,
+                ),
+                id=self._epic_id(epic.key),
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                parent_close_policy=workflow.ParentClosePolicy.ABANDON,
+                task_timeout=WORKFLOW_TASK,
+                search_attributes=TypedSearchAttributes(
+                    [
+                        SearchAttributePair(search_attributes.PROJECT, self._in.project[:200]),
+                        SearchAttributePair(search_attributes.SPRINT, self._in.sprint[:200]),
+                        SearchAttributePair(search_attributes.EPIC, epic.key[:200]),
+                    ]
+                ),
+                static_summary=f"{epic.key}: {epic.title}"[:200],
+                static_details=f"{epic.stories} stories",
+            )
+            self._unconfirmed -= 1
+            await child
+        except ChildWorkflowError as error:
+            workflow.logger.warning("epic %s ended by force: %s", epic.key, error.cause)
+        self._ended[epic.key] = True
+
+    async def _cancel_epics(self) -> None:
+        for epic in self._outline.epics:
+            if epic.key not in self._ended:
+                try:
+                    await workflow.get_external_workflow_handle(self._epic_id(epic.key)).cancel()
+                except ApplicationError:
+                    workflow.logger.info("epic %s had ended before it could be cancelled", epic.key)
+        await workflow.wait_condition(self._finished)
+
+    @workflow.signal(name="stories-settled")
+    def stories_settled(self, batch: SettledBatch) -> None:
+        """Stories of one epic that stories of other epics depend on."""
+        for settled in batch.stories:
+            for epic in settled.notify:
+                onward = StorySettled(story=settled.story, state=settled.state)
+                self._mail.setdefault(epic, []).append(onward)
+
+    @workflow.signal(name="epic-ended")
+    def epic_ended(self, epic: str) -> None:
+        """An epic's own word of its end; after continue-as-new it is the only one."""
+        self._ended[epic] = True
+
+    def _epic_id(self, epic: str) -> str:
+        return ids.epic_workflow_id(self._in.project, self._in.sprint, epic)
+
+    def _show(self) -> None:
+        goal = f"{self._outline.goal}\n\n" if self._outline.goal else ""
+        branch = f"Branch: `{self._outline.branch}`\n\n" if self._outline.branch else ""
+        lines = [
+            f"- [{'x' if epic.key in self._ended else ' '}] {epic.key}: {epic.title} ({epic.stories} stories)"
+            for epic in self._outline.epics[:100]
+        ]
+        workflow.set_current_details((goal + branch + "\n".join(lines))[:15_000])
