@@ -13,8 +13,11 @@ from paceline.agents.outputs import tail
 from paceline.agents.supervised import Heartbeat, RunExit, RunSpec, run_supervised
 
 OUTPUT_LIMIT = 4_000_000
-_WATCHED = 30.0
+_WATCHED = 15.0
 """A check whose worker died is stopped after this many seconds; nobody adopts it."""
+_INTERRUPTED = ("orphaned", "lost", "cancelled")
+"""Endings that say nothing of the work, so that the command is run again."""
+_TRIES = 3
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,6 @@ async def run_checks(
     log_dir.mkdir(parents=True, exist_ok=True)
     done: list[CheckRun] = []
     for number, command in enumerate(commands, 1):
-        run_dir = log_dir.resolve() / f".run-{number}-{uuid.uuid4().hex[:8]}"
         spec = RunSpec(
             argv=["/bin/sh", "-c", command],
             cwd=checkout,
@@ -75,11 +77,20 @@ async def run_checks(
             adoption_grace=_WATCHED,
             output_limit=OUTPUT_LIMIT,
         )
-        ended = await run_supervised(run_dir, spec, heartbeat)
-        done.append(_keep(command, ended, run_dir, log_dir / f"check-{number}.log"))
+        done.append(await _run_check(spec, log_dir.resolve() / f"check-{number}.log", heartbeat))
         if stop_at_first_failure and not done[-1].passed:
             break
     return done
+
+
+async def _run_check(spec: RunSpec, log: Path, heartbeat: Heartbeat) -> CheckRun:
+    for tries_left in reversed(range(_TRIES)):
+        run_dir = log.parent / f".run-{log.stem}-{uuid.uuid4().hex[:8]}"
+        ended = await run_supervised(run_dir, spec, heartbeat)
+        check = _keep(spec.argv[-1], ended, run_dir, log)
+        if ended.reason not in _INTERRUPTED or tries_left == 0:
+            return check
+    raise AssertionError("the last try returns")
 
 
 def _keep(command: str, ended: RunExit, run_dir: Path, log: Path) -> CheckRun:

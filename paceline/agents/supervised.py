@@ -27,7 +27,9 @@ OUTPUT_LIMIT = 32_000_000
 Reason = Literal["exited", "timeout", "idle", "cancelled", "orphaned", "start_failed", "lost"]
 Heartbeat = Callable[[dict[str, Any]], None]
 
-_EAGER, _EAGER_FOR, _CALM = 0.03, 5.0, 0.25
+# Without /proc every look starts a `ps`.
+_EAGER = 0.03 if sys.platform == "linux" else 0.2
+_EAGER_FOR, _CALM = 5.0, 0.25
 _STARTS = 5
 
 

@@ -16,8 +16,9 @@ SCHEMA_VERSION = 1
 class AgentDeclaration(Model):
     """How one agent works, from `paceline.toml` or a run's options.
 
-    Durations are seconds. `command` is an argument list; in it `{order}`, `{result}` and `{worktree}` stand
-    for the paths of the work order, of the work result to write, and of the worktree.
+    Durations are seconds. `command` is an argument list; in it `{order}`, `{prompt}`, `{result}` and
+    `{worktree}` stand for the paths of the work order, of the same as a prompt, of the work result to write,
+    and of the worktree; an argument `{files}` stands for the claimed paths.
     """
 
     kind: AgentKind = "command"

@@ -26,6 +26,9 @@ _CONFIG = {
     "core.trustctime": "true",
     "core.checkStat": "default",
     "core.quotePath": "false",
+    # A line end that does not survive a round trip must not stop work from being taken.
+    "core.safecrlf": "false",
+    "safe.bareRepository": "all",
     "commit.gpgsign": "false",
     "gc.auto": "0",
     "maintenance.auto": "false",

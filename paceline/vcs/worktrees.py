@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import uuid
@@ -144,8 +145,10 @@ def discard(path: Path) -> None:
     path.rename(trash)
     for folder, _, _ in os.walk(trash):
         if not os.access(folder, os.W_OK | os.X_OK):
-            os.chmod(folder, 0o700)
-    shutil.rmtree(trash)
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(folder, 0o700)
+    # Another process may empty the trash at the same time; what stays is removed by the next who does.
+    shutil.rmtree(trash, ignore_errors=True)
 
 
 def keep_aside(path: Path) -> Path:

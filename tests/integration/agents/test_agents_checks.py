@@ -75,3 +75,11 @@ async def test_a_checkout_that_is_gone_is_a_failed_check_and_not_a_crash(stage: 
     done = await run_checks(tmp_path / "gone", ["true"], 20.0, [], stage.path("logs"))
     assert (done[0].exit_code, done[0].passed) == (None, False)
     assert "did not run" in done[0].output_path.read_text()
+
+
+async def test_a_check_whose_supervisor_is_killed_is_run_again(stage: Any) -> None:
+    kill = f"echo x >> {stage.path('ran')}; test -e {stage.path('second')} && exit 0; "
+    kill += f"touch {stage.path('second')}; kill -9 $PPID; sleep 600"
+    done = await run_checks(stage.worktree, [kill], 60.0, [], stage.path("logs"))
+    assert done[0].passed
+    assert stage.lines("ran") == ["x", "x"]

@@ -10,8 +10,9 @@ from paceline.errors import MergeConflict, RepositoryError
 from paceline.vcs.diff import changed_paths, diff_stat, diff_text
 from paceline.vcs.merge import Candidate, candidate, find_merge
 from paceline.vcs.repository import Repository, advance, ensure_branch
+from paceline.vcs.verification import verification_checkout
 from paceline.vcs.work import collect_work
-from paceline.vcs.worktrees import prepare_worktree
+from paceline.vcs.worktrees import prepare_worktree, remove_worktree
 
 BRANCH = "paceline/p/sprint-1"
 STORY = "p/sprint-1/epic-1/1.1"
@@ -170,3 +171,33 @@ async def test_the_diff_is_text_with_a_limit_and_a_size(user: Any, sprint: Sprin
     stat = await diff_stat(sprint.repository, user.base, work)
     assert (stat.files, stat.insertions, stat.deletions) == (2, 20_001, 1)
     assert "src/app.py" in stat.text
+
+
+@pytest.mark.parametrize("kind", ["bare", "sha256", "linked"])
+async def test_other_kinds_of_repository_work_the_same(
+    user: Any, root: Path, tmp_path: Path, kind: str
+) -> None:
+    path, base = tmp_path / kind, user.base
+    if kind == "bare":
+        user.git("clone", "-q", "--bare", ".", str(path))
+    elif kind == "linked":
+        user.git("-c", "core.hooksPath=/dev/null", "worktree", "add", "-q", "-b", "mine", str(path))
+    else:
+        user.git("init", "-q", "--object-format=sha256", str(path))
+        user.git("commit", "-q", "--allow-empty", "-m", "first", cwd=path)
+        base = user.git("rev-parse", "HEAD", cwd=path).strip()
+    repository = await Repository.open(path)
+    await ensure_branch(repository, BRANCH, base)
+    tree = await prepare_worktree(repository, root, "p", "1", 1, base)
+    (tree / "a.txt").write_text("a")
+    work = await collect_work(tree, base, "work", {})
+    made = await candidate(repository, BRANCH, str(work.commit), "m", {"Paceline-Story": STORY})
+    assert await advance(repository, BRANCH, made.base, made.commit)
+    assert await find_merge(repository, BRANCH, base, STORY) == made.commit
+    assert await remove_worktree(repository, tree) is None
+    assert await verified(repository, root, made.commit) == "a"
+
+
+async def verified(repository: Repository, root: Path, commit: str) -> str:
+    async with verification_checkout(repository, root, commit) as checkout:
+        return (checkout / "a.txt").read_text()
