@@ -17,7 +17,7 @@ from typing import NamedTuple
 from paceline.domain.claims import Need
 from paceline.domain.globs import covers, is_glob, normal_pattern, patterns_overlap
 
-__all__ = ["PATIENCE", "Holding", "Ledger", "Verdict", "Waiting", "covers", "decide", "patterns_overlap"]
+__all__ = ["PATIENCE", "Demand", "Holding", "Verdict", "Waiting", "covers", "decide", "patterns_overlap"]
 
 PATIENCE = 5
 """How often a waiter may be passed over before it becomes a barrier."""
@@ -25,12 +25,48 @@ PATIENCE = 5
 _FILE = "file:"
 
 
+class _Entry(NamedTuple):
+    resource: str
+    key: str
+    """The resource, with a path in its normal form."""
+    pattern: str | None
+    """Of a glob."""
+    capacity: int
+
+
+class Demand:
+    """Needs, prepared for comparison with others; to be kept where the same ones are compared often."""
+
+    __slots__ = ("entries", "exact", "globs", "paths")
+
+    def __init__(self, needs: Iterable[Need]) -> None:
+        entries: list[_Entry] = []
+        for need in needs:
+            is_file = need.resource.startswith(_FILE)
+            path = normal_pattern(need.resource[len(_FILE) :]) if is_file else ""
+            pattern = path if is_glob(path) else None
+            key = _FILE + path if is_file else need.resource
+            entries.append(_Entry(need.resource, key, pattern, need.capacity))
+        self.entries = tuple(entries)
+        self.exact = frozenset(entry.key for entry in entries if entry.pattern is None)
+        self.globs = tuple(entry.pattern for entry in entries if entry.pattern is not None)
+        self.paths = tuple(key[len(_FILE) :] for key in self.exact if key.startswith(_FILE))
+
+    def touches(self, other: Demand) -> bool:
+        """Whether a need of this one and a need of the other can be in each other's way."""
+        if not self.exact.isdisjoint(other.exact):
+            return True
+        return any(patterns_overlap(a, b) for a in self.globs for b in (*other.paths, *other.globs)) or any(
+            patterns_overlap(a, b) for a in self.paths for b in other.globs
+        )
+
+
 class Holding(NamedTuple):
     """What one claim holds now."""
 
     claim: str
     holder: str
-    needs: Sequence[Need]
+    demand: Demand
 
 
 class Waiting(NamedTuple):
@@ -38,7 +74,7 @@ class Waiting(NamedTuple):
 
     claim: str
     holder: str
-    needs: Sequence[Need]
+    demand: Demand
     weight: float
     sequence: int
     passed: int = 0
@@ -60,62 +96,51 @@ class Verdict(NamedTuple):
 class _Taken(NamedTuple):
     claim: str
     holder: str
-    resource: str
-    path: str
-    capacity: int
+    need: _Entry
     promised: bool
 
 
-class Ledger:
-    """What is held, indexed so that asking about a literal path or a slot does not scan."""
+class _Ledger:
+    """What is held or promised, indexed so that asking about a literal path or a slot does not scan."""
 
     def __init__(self) -> None:
-        self._slots: dict[str, list[_Taken]] = {}
-        self._files: dict[str, list[_Taken]] = {}
+        self._exact: dict[str, list[_Taken]] = {}
         self._globs: list[_Taken] = []
 
-    def hold(self, claim: str, holder: str, needs: Iterable[Need], promised: bool = False) -> None:
-        """Note that a claim has these needs, or that they are promised to it."""
-        for need in needs:
-            resource = need.resource
-            if not resource.startswith(_FILE):
-                taken = _Taken(claim, holder, resource, "", need.capacity, promised)
-                self._slots.setdefault(resource, []).append(taken)
-                continue
-            path = normal_pattern(resource[len(_FILE) :])
-            taken = _Taken(claim, holder, resource, path, need.capacity, promised)
-            if is_glob(path):
-                self._globs.append(taken)
+    def hold(self, claim: str, holder: str, demand: Demand, promised: bool = False) -> None:
+        for need in demand.entries:
+            taken = _Taken(claim, holder, need, promised)
+            if need.pattern is None:
+                self._exact.setdefault(need.key, []).append(taken)
             else:
-                self._files.setdefault(path, []).append(taken)
+                self._globs.append(taken)
 
-    def lacking(self, claim: str, needs: Iterable[Need]) -> list[_Taken]:
+    def lacking(self, claim: str, demand: Demand) -> list[_Taken]:
         """Everything that keeps these needs from the claim; empty means that it can have them all."""
-        return [taken for need in needs for taken in self.in_the_way(claim, need)]
+        return [taken for need in demand.entries for taken in self._in_the_way(claim, need)]
 
-    def in_the_way(self, claim: str, need: Need) -> list[_Taken]:
-        """Who keeps one need from the claim; empty where its capacity has room.
-
-        The capacity is the least that the asking claim and any present holder name.
-        """
-        others = [taken for taken in self.takers(need) if taken.claim != claim]
+    def _in_the_way(self, claim: str, need: _Entry) -> list[_Taken]:
+        """Nobody where there is room: the capacity is the least that asker and present holders name."""
+        others = [taken for taken in self._takers(need) if taken.claim != claim]
         if not others:
             return []
-        limit = min(need.capacity, *(taken.capacity for taken in others))
+        limit = min(need.capacity, *(taken.need.capacity for taken in others))
         return others if len({taken.claim for taken in others}) >= limit else []
 
-    def takers(self, need: Need) -> list[_Taken]:
-        """Everything held or promised that overlaps the need."""
-        if not need.resource.startswith(_FILE):
-            return self._slots.get(need.resource, [])
-        path = normal_pattern(need.resource[len(_FILE) :])
-        found = [taken for taken in self._globs if patterns_overlap(taken.path, path)]
-        if not is_glob(path):
-            return found + self._files.get(path, [])
-        for literal, taken in self._files.items():
-            if patterns_overlap(literal, path):
-                found.extend(taken)
-        return found
+    def _takers(self, need: _Entry) -> list[_Taken]:
+        if need.pattern is None:
+            found = self._exact.get(need.key, [])
+            if not self._globs or not need.key.startswith(_FILE):
+                return found
+            path = need.key[len(_FILE) :]
+            return found + [each for each in self._globs if patterns_overlap(each.need.pattern or "", path)]
+        overlapping = [
+            each for each in self._globs if patterns_overlap(each.need.pattern or "", need.pattern)
+        ]
+        for key, taken in self._exact.items():
+            if key.startswith(_FILE) and patterns_overlap(key[len(_FILE) :], need.pattern):
+                overlapping.extend(taken)
+        return overlapping
 
 
 def decide(
@@ -131,26 +156,27 @@ def decide(
     Returns:
         The grants, and for the considered claims that were not granted the reasons.
     """
-    ledger = Ledger()
-    for held in holding:
-        ledger.hold(held.claim, held.holder, held.needs)
-    partial = {held.claim for held in holding if held.needs}
+    ledger = _Ledger()
+    considered = [w for w in waiting if asking is None or w.claim in asking or w.passed >= PATIENCE]
+    for held in _relevant(holding, considered):
+        ledger.hold(held.claim, held.holder, held.demand)
+    partial = {held.claim for held in holding}
     first = _obstructing(holding, waiting, partial)
     granted: list[Waiting] = []
     reasons: dict[str, list[str]] = {}
     line: list[str] = []
     for waiter in sorted(waiting, key=lambda w: _turn(w, first)):
-        considered = asking is None or waiter.claim in asking
-        lacks = ledger.lacking(waiter.claim, waiter.needs) if considered else None
+        asks = asking is None or waiter.claim in asking
+        lacks = ledger.lacking(waiter.claim, waiter.demand) if asks else None
         if lacks == []:
-            ledger.hold(waiter.claim, waiter.holder, waiter.needs)
+            ledger.hold(waiter.claim, waiter.holder, waiter.demand)
             granted.append(waiter)
             continue
         line.append(waiter.claim)
         if lacks:
             reasons[waiter.claim] = _sentences(lacks)
         if waiter.passed >= PATIENCE and waiter.claim not in first:
-            ledger.hold(waiter.claim, waiter.holder, waiter.needs, promised=True)
+            ledger.hold(waiter.claim, waiter.holder, waiter.demand, promised=True)
     passed = _passed_over(ledger, granted, waiting, partial) if granted else []
     return Verdict([waiter.claim for waiter in granted], reasons, passed, line)
 
@@ -163,6 +189,19 @@ def _turn(waiter: Waiting, first: Collection[str]) -> tuple[int, float, int]:
     return (2, -waiter.weight, waiter.sequence)
 
 
+def _relevant(holding: Sequence[Holding], waiting: Sequence[Waiting]) -> list[Holding]:
+    """The holders of something that somebody waits for: most often very few of them."""
+    wanted = frozenset[str]().union(*(waiter.demand.exact for waiter in waiting))
+    globs = [waiter.demand for waiter in waiting if waiter.demand.globs]
+    everything = [waiter.demand for waiter in waiting]
+    return [
+        held
+        for held in holding
+        if not held.demand.exact.isdisjoint(wanted)
+        or any(held.demand.touches(demand) for demand in (everything if held.demand.globs else globs))
+    ]
+
+
 def _obstructing(
     holding: Sequence[Holding], waiting: Sequence[Waiting], partial: Collection[str]
 ) -> set[str]:
@@ -171,14 +210,14 @@ def _obstructing(
     candidates = {w.claim: w for w in waiting if w.claim in partial}
     if not wanted or not candidates:
         return set()
-    parts = Ledger()
+    parts = _Ledger()
     for held in holding:
         if held.claim in candidates:
-            parts.hold(held.claim, held.holder, held.needs)
+            parts.hold(held.claim, held.holder, held.demand)
     found: set[str] = set()
     while wanted:
         waiter = wanted.pop()
-        for taken in parts.lacking(waiter.claim, waiter.needs):
+        for taken in parts.lacking(waiter.claim, waiter.demand):
             if taken.claim not in found:
                 found.add(taken.claim)
                 wanted.append(candidates[taken.claim])
@@ -187,23 +226,25 @@ def _obstructing(
 
 def _sentences(lacks: Iterable[_Taken]) -> list[str]:
     texts = (
-        f"{taken.resource} {'promised to' if taken.promised else 'held by'} {taken.holder}" for taken in lacks
+        f"{taken.need.resource} {'promised to' if taken.promised else 'held by'} {taken.holder}"
+        for taken in lacks
     )
     return list(dict.fromkeys(texts))
 
 
 def _passed_over(
-    ledger: Ledger, granted: Sequence[Waiting], waiting: Sequence[Waiting], partial: Collection[str]
+    ledger: _Ledger, granted: Sequence[Waiting], waiting: Sequence[Waiting], partial: Collection[str]
 ) -> list[str]:
     """Waiters that lack something which a younger claim, or one that asked again, was just given."""
     served = {waiter.claim for waiter in granted}
     newest = max(2**63 if waiter.claim in partial else waiter.sequence for waiter in granted)
     behind = [w for w in waiting if w.claim not in served and w.sequence < newest and w.passed < PATIENCE]
+    behind = [w for w in behind if any(w.demand.touches(other.demand) for other in granted)]
     passed: list[str] = []
     for waiter in behind:
         rivals = {
             other.claim for other in granted if other.sequence > waiter.sequence or other.claim in partial
         }
-        if any(taken.claim in rivals for taken in ledger.lacking(waiter.claim, waiter.needs)):
+        if any(taken.claim in rivals for taken in ledger.lacking(waiter.claim, waiter.demand)):
             passed.append(waiter.claim)
     return passed

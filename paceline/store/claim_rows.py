@@ -12,7 +12,7 @@ from sqlalchemy import Executable, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.claims import ClaimRecord, ClaimRequest, Need
-from paceline.domain.resources import Holding, Verdict, Waiting
+from paceline.domain.resources import Demand, Holding, Verdict, Waiting
 from paceline.store.models import ClaimRow, ClaimScopeRow, table
 from paceline.store.statements import dialect_of, insert_into, now
 
@@ -21,7 +21,7 @@ NOTHING = "[]"
 CLAIMS = table(ClaimRow)
 SCOPES = table(ClaimScopeRow)
 LIVE_STATES = ("granted", "waiting")
-_LIVE = select(
+_LIVE_COLUMNS = select(
     CLAIMS.c.claim,
     CLAIMS.c.holder,
     CLAIMS.c.state,
@@ -31,7 +31,9 @@ _LIVE = select(
     CLAIMS.c.sequence,
     CLAIMS.c.passed,
     CLAIMS.c.fence,
-).where(CLAIMS.c.scope == bindparam("of"), CLAIMS.c.state.in_(LIVE_STATES))
+).where(CLAIMS.c.scope == bindparam("of"))
+_LIVE = _LIVE_COLUMNS.where(CLAIMS.c.state.in_(LIVE_STATES))
+_IN_LINE = _LIVE_COLUMNS.where(CLAIMS.c.state == "waiting")
 _GRANT = (
     update(CLAIMS)
     .where(CLAIMS.c.claim == bindparam("key"))
@@ -49,7 +51,7 @@ _RELEASE = (
     update(CLAIMS)
     .where(CLAIMS.c.scope == bindparam("of"), CLAIMS.c.state != "released")
     .values(state="released", held=NOTHING, wanted=NOTHING)
-    .returning(CLAIMS.c.claim)
+    .returning(CLAIMS.c.needs)
 )
 RELEASE_CLAIM = _RELEASE.where(CLAIMS.c.claim == bindparam("key"))
 RELEASE_HOLDER = _RELEASE.where(CLAIMS.c.holder == bindparam("key"))
@@ -113,7 +115,17 @@ def _inserting(dialect: str) -> Executable:
 
 def live_claims(session: Session, scope: str) -> Sequence[LiveClaim]:
     """Everything granted or waiting in a locked scope."""
-    return [LiveClaim(*row) for row in session.connection().execute(_LIVE, {"of": scope})]
+    return [LiveClaim._make(row) for row in session.connection().execute(_LIVE, {"of": scope}).all()]
+
+
+def anybody_waits_for(session: Session, scope: str, needs: Collection[str]) -> bool:
+    """Whether a waiting claim of a locked scope waits for one of these needs, each a JSON array.
+
+    The others lack something else, so there is nothing to decide for them.
+    """
+    line = session.connection().execute(_IN_LINE, {"of": scope}).all()
+    waiting = waiters([LiveClaim._make(row) for row in line])
+    return any(waiter.demand.touches(_demand(given)) for waiter in waiting for given in needs)
 
 
 def grant_row(session: Session, claim: str, fence: int, at: datetime, told: bool) -> None:
@@ -164,22 +176,27 @@ def to_record(row: Mapping[str, Any] | Any) -> ClaimRecord:
 
 def holdings(live: Collection[LiveClaim]) -> list[Holding]:
     """What the claims hold, as the rules want it."""
-    return [Holding(row.claim, row.holder, parse_needs(row.held)) for row in live if row.held != NOTHING]
+    return [Holding(row.claim, row.holder, _demand(row.held)) for row in live if row.held != NOTHING]
 
 
 def waiters(live: Collection[LiveClaim]) -> list[Waiting]:
     """What the claims wait for, as the rules want it."""
     return [
-        Waiting(row.claim, row.holder, parse_needs(row.wanted), row.weight, row.sequence, row.passed)
+        Waiting(row.claim, row.holder, _demand(row.wanted), row.weight, row.sequence, row.passed)
         for row in live
         if row.state == "waiting"
     ]
 
 
-@lru_cache(maxsize=8_192)
 def parse_needs(needs: str) -> tuple[Need, ...]:
-    """Needs from their JSON; the same few are read at every decision."""
+    """Needs from their JSON."""
     return _NEEDS.validate_json(needs)
+
+
+@lru_cache(maxsize=8_192)
+def _demand(needs: str) -> Demand:
+    """The same few are compared at every decision."""
+    return Demand(parse_needs(needs))
 
 
 def dump_needs(needs: Sequence[Need]) -> str:

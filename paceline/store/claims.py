@@ -13,7 +13,7 @@ from sqlalchemy import Executable, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.claims import ClaimDecision, ClaimRecord, ClaimRequest, Grant
-from paceline.domain.resources import Verdict, Waiting, decide
+from paceline.domain.resources import Demand, Verdict, Waiting, decide
 from paceline.errors import Conflict, NotFound, StaleFence
 from paceline.store.claim_rows import (
     CLAIMS,
@@ -24,6 +24,7 @@ from paceline.store.claim_rows import (
     SCOPES,
     LiveClaim,
     Locked,
+    anybody_waits_for,
     count_passed,
     dump_needs,
     grant_row,
@@ -58,8 +59,8 @@ def request_claim(session: Session, request: ClaimRequest) -> ClaimDecision:
     known = next((row for row in live if row.claim == request.claim), None)
     if known is not None:
         return _ask_again(session, locked, live, known)
-    needs = tuple(request.needs)
-    asks = Waiting(request.claim, request.holder, needs, request.weight, locked.number)
+    demand = Demand(request.needs)
+    asks = Waiting(request.claim, request.holder, demand, request.weight, locked.number)
     verdict = decide(holdings(live), [*waiters(live), asks], {request.claim})
     granted = request.claim in verdict.grants
     if not insert_claim(session, request, locked, granted):
@@ -114,7 +115,7 @@ def reduce_claim(session: Session, claim: str, keep_prefixes: Sequence[str]) -> 
     kept = tuple(need for need in parse_needs(row.held) if need.resource.startswith(tuple(keep_prefixes)))
     values = {"state": "granted", "held": dump_needs(kept), "wanted": NOTHING}
     session.connection().execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
-    return _serve(session, locked)
+    return _serve(session, locked, [row.held, row.wanted])
 
 
 def restore_claim(session: Session, claim: str) -> ClaimDecision:
@@ -198,17 +199,16 @@ def acknowledge_grant(session: Session, claim: str) -> None:
 
 def _release(session: Session, locked: Locked, statement: Executable, key: str) -> list[Grant]:
     values = {"key": key, "of": locked.scope, "released_at": locked.at}
-    released = session.connection().execute(statement, values).all()
-    return _serve(session, locked) if released else []
+    released = session.connection().execute(statement, values).scalars().all()
+    return _serve(session, locked, released) if released else []
 
 
-def _serve(session: Session, locked: Locked) -> list[Grant]:
+def _serve(session: Session, locked: Locked, given_back: Sequence[str]) -> list[Grant]:
     """Grant what waiting claims can have now."""
-    live = live_claims(session, locked.scope)
-    waiting = waiters(live)
-    if not waiting:
+    if not anybody_waits_for(session, locked.scope, given_back):
         return []
-    verdict = decide(holdings(live), waiting)
+    live = live_claims(session, locked.scope)
+    verdict = decide(holdings(live), waiters(live))
     holders = {row.claim: row for row in live}
     grants: list[Grant] = []
     number = locked.number

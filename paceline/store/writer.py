@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from itertools import chain
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
@@ -89,45 +90,36 @@ class Writer:
                 self._write(job)
 
     def _write(self, first: Job) -> None:
-        """Run one transaction, begun with this job; jobs that arrive meanwhile join."""
+        """Run one transaction, begun with this job; jobs that arrive meanwhile join.
+
+        Savepoints would cost more than many a job, so they are used only after one of several has failed.
+        """
         jobs = [first]
 
         def work(connection: Connection) -> _Batch:
-            notes: dict[Any, Any] = {}
-            # Nothing else can suffer from the first one's failure.
-            value = run_in_session(connection, first.run, notes)
-            batch = _Batch([_Outcome(first, value, None)], notes)
-            batch.outcomes.extend(_run_aside(connection, job, notes) for job in jobs[1:])
-            for job in self._arrivals(len(jobs)):
-                jobs.append(job)
-                batch.outcomes.append(_run_aside(connection, job, notes))
+            batch = _Batch([], {})
+            for job in chain(tuple(jobs), self._arrivals(jobs)):
+                value = run_in_session(connection, job.run, batch.notes)
+                batch.outcomes.append(_Outcome(job, value, None))
+            return batch
+
+        def work_guarded(connection: Connection) -> _Batch:
+            batch = _Batch([], {})
+            batch.outcomes.extend(_run_guarded(connection, job, batch.notes) for job in jobs)
             return batch
 
         try:
-            batch = retry(self._engine, work)
-        except Exception as error:
-            self._write_alone(jobs, error)
-        else:
-            self._announce(batch)
-
-    def _write_alone(self, jobs: list[Job], error: Exception) -> None:
-        """A transaction failed as a whole: one job's failure must not be another's, so each gets its own."""
-        if len(jobs) == 1:
-            jobs[0].future.set_exception(error)
-            return
-        for job in jobs:
-
-            def work(connection: Connection, job: Job = job) -> _Batch:
-                notes: dict[Any, Any] = {}
-                value = run_in_session(connection, job.run, notes)
-                return _Batch([_Outcome(job, value, None)], notes)
-
             try:
                 batch = retry(self._engine, work)
-            except Exception as own:
-                job.future.set_exception(own)
-            else:
-                self._announce(batch)
+            except Exception:
+                if len(jobs) == 1:
+                    raise
+                batch = retry(self._engine, work_guarded)
+        except Exception as error:
+            for job in jobs:
+                job.future.set_exception(error)
+        else:
+            self._announce(batch)
 
     def _announce(self, batch: _Batch) -> None:
         self._committed(batch.notes)
@@ -137,10 +129,10 @@ class Writer:
             else:
                 job.future.set_exception(error)
 
-    def _arrivals(self, taken: int) -> Iterator[Job]:
-        """What is queued by now, within the batch's limits."""
+    def _arrivals(self, jobs: list[Job]) -> Iterator[Job]:
+        """What is queued by now, within the batch's limits; each is added to `jobs`."""
         deadline = time.monotonic() + BATCH_SECONDS
-        while taken < BATCH_LIMIT and time.monotonic() < deadline:
+        while len(jobs) < BATCH_LIMIT and time.monotonic() < deadline:
             try:
                 job = self._jobs.get_nowait()
             except queue.Empty:
@@ -149,19 +141,16 @@ class Writer:
                 self._jobs.put(None)  # the wish to close is for the loop
                 return
             if job.future.set_running_or_notify_cancel():
+                jobs.append(job)
                 yield job
-                taken += 1
 
 
-def _run_aside(connection: Connection, job: Job, notes: dict[Any, Any]) -> _Outcome:
+def _run_guarded(connection: Connection, job: Job, notes: dict[Any, Any]) -> _Outcome:
     """Run one job so that its failure undoes nothing of the others."""
-    connection.exec_driver_sql("SAVEPOINT job")
     try:
-        value = run_in_session(connection, job.run, notes)
+        with connection.begin_nested():
+            return _Outcome(job, run_in_session(connection, job.run, notes), None)
     except Exception as error:
-        if ends_transaction(error) or not connection.in_transaction():
+        if ends_transaction(error):
             raise
-        connection.exec_driver_sql("ROLLBACK TO SAVEPOINT job")
         return _Outcome(job, None, error)
-    connection.exec_driver_sql("RELEASE SAVEPOINT job")
-    return _Outcome(job, value, None)

@@ -93,7 +93,7 @@ async def measure_claims(url: str, contenders: int, paths: int, seconds: float) 
 
 
 async def measure_writes(url: str, count: int) -> dict[str, float]:
-    """A story's usual write (3 events, its status, its agent), in milliseconds: one by one, and 50 at once."""
+    """A story's usual write (3 events, its status, its agent) in milliseconds: one by one, and 50 at once."""
     database = Database(url)
     stories = [StoryStatus(id=str(number), title="t", sprint="1") for number in range(50)]
     await database.write(status.plan_stories, "p", stories)
