@@ -14,6 +14,7 @@ PacelineError                       PACELINE
 ├── RepositoryError                 REPOSITORY
 │   ├── RepositoryMissing           REPOSITORY_MISSING
 │   ├── RepositoryDirty             REPOSITORY_DIRTY
+│   ├── BranchCheckedOut            BRANCH_CHECKED_OUT
 │   └── MergeConflict               MERGE_CONFLICT
 ├── AgentError                      AGENT
 │   ├── AgentExit                   AGENT_EXIT
@@ -121,6 +122,12 @@ class RepositoryDirty(RepositoryError):
     """The checkout has uncommitted changes that the run would not see."""
 
     code = "REPOSITORY_DIRTY"
+
+
+class BranchCheckedOut(RepositoryError):
+    """The sprint branch is checked out somewhere; `details["checkout"]` says where. No fault of the work."""
+
+    code = "BRANCH_CHECKED_OUT"
 
 
 class MergeConflict(RepositoryError):

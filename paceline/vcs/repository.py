@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from paceline.errors import RepositoryError, RepositoryMissing
+from paceline.errors import BranchCheckedOut, RepositoryError, RepositoryMissing
 from paceline.vcs.git import GitOutput, git, require_git
 
 
@@ -159,14 +159,14 @@ async def advance(repository: Repository, branch: str, expected: str, new: str) 
         False where the branch moved elsewhere in between.
 
     Raises:
-        RepositoryError: the branch is checked out somewhere, so that moving it would leave that checkout
-            showing the merged work as undone; `details["checkout"]` says where.
+        BranchCheckedOut: moving the branch would leave the checkout it is in showing the merged work as
+            undone; `details["checkout"]` says where that is.
     """
     ref = f"refs/heads/{branch}"
     if await repository.resolve(ref) == new:
         return True
     for checkout in await repository.checkouts_of(branch):
-        raise RepositoryError(
+        raise BranchCheckedOut(
             f"The branch {branch} is checked out at {checkout}; switch that checkout to another branch.",
             branch=branch,
             checkout=str(checkout),

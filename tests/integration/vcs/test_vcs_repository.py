@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from paceline.errors import ConfigurationError, RepositoryError, RepositoryMissing
+from paceline.errors import BranchCheckedOut, ConfigurationError, RepositoryError, RepositoryMissing
 from paceline.vcs import git as git_module
 from paceline.vcs.git import git, require_git
 from paceline.vcs.repository import Repository, advance, ensure_branch
@@ -95,7 +95,7 @@ async def test_moving_again_after_a_crash_is_true_and_a_stale_move_is_false(
 async def test_a_branch_that_is_checked_out_is_not_moved(user: Any, repository: Repository) -> None:
     new = await git(user.path, "commit-tree", f"{user.base}^{{tree}}", "-p", user.base, "-m", "x")
     before = user.fingerprint()
-    with pytest.raises(RepositoryError, match="is checked out at") as caught:
+    with pytest.raises(BranchCheckedOut, match="is checked out at") as caught:
         await advance(repository, "main", user.base, new.text)
     assert caught.value.details["checkout"] == str(user.path)
     assert user.fingerprint() == before
