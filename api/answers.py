@@ -28,16 +28,13 @@ EARLY_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, None)
 """Seconds between the tries of an answer that came before the workflow was ready for it; None ends them."""
 
 
-async def give_answer(
-    database: Database, client: Client, answer: Answer, *, patience: float = UPDATE_SECONDS
-) -> AnswerReply:
+async def give_answer(database: Database, client: Client, answer: Answer) -> AnswerReply:
     """Give the answer as an update; where no worker takes it in time, send it as a signal.
 
     Args:
         database: where questions are.
         client: the Temporal client.
         answer: decision, text and actor.
-        patience: seconds to wait for a worker.
 
     Raises:
         NotFound: there is no such question.
@@ -54,7 +51,7 @@ async def give_answer(
         raise already(question.id, question.answer.actor, question.answer.decision)
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(question.workflow_id)
     try:
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(UPDATE_SECONDS):
             receipt = await _update(handle, answer)
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         return await _send(handle, question, answer)

@@ -54,7 +54,7 @@ async def stream_events(
     try:
         await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
         if sender.done() and sender.exception() is None:
-            await _close_slow(websocket)
+            await close_slow(websocket)
     finally:
         for task in (sender, listener):
             task.cancel()
@@ -63,7 +63,7 @@ async def stream_events(
                 log.error("An event stream ended early.", exc_info=result)
 
 
-async def _close_slow(websocket: WebSocket) -> None:
+async def close_slow(websocket: WebSocket) -> None:
     """Say why, if the client still reads at all."""
     with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
         async with asyncio.timeout(CLOSE_SECONDS):

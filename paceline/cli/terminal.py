@@ -44,12 +44,16 @@ def is_interactive() -> bool:
 
 
 def event_line(event: Event) -> str | None:
-    """An event on one line; None for those that say nothing beside the stories' states."""
+    """An event on one line; None for those that a person need not read one by one."""
     if event.type is EventType.AGENT_STATUS_CHANGE:
+        return None
+    if event.type is EventType.ARTIFACT_CREATED and event.data.get("kind") != "bundle":
         return None
     who = f" by {event.actor}" if event.actor not in ("paceline", "") else ""
     story = f" {event.story}" if event.story else ""
     detail = _detail(event.data)
+    if event.name.endswith(f".{detail}"):
+        detail = ""
     line = f"{event.at.astimezone():%H:%M:%S}{story} {event.name}{who}{f': {detail}' if detail else ''}"
     return _one_line(line)
 
