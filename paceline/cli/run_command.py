@@ -74,7 +74,7 @@ def run(
             max_parallel=max_parallel,
             approve_merges=approve_merges,
             allow_dirty=allow_dirty,
-            agents=_agents(agent, agent_command),
+            agents=choose_agents(agent, agent_command),
         ),
         rerun=rerun,
         detach=detach,
@@ -92,7 +92,12 @@ def _read(plan: Path) -> str:
         raise PlanUnreadable(f"{plan} cannot be read ({error.strerror}); name a plan's file.") from error
 
 
-def _agents(agent: str | None, command: str | None) -> dict[str, AgentDeclaration]:
+def choose_agents(agent: str | None, command: str | None) -> dict[str, AgentDeclaration]:
+    """The agents that the options name, for every agent of the plan; empty where they name none.
+
+    Raises:
+        ConfigurationError: they contradict each other, or there is no such agent.
+    """
     if agent and command:
         raise ConfigurationError("--agent and --agent-command exclude each other; give one of them.")
     if command:

@@ -1,0 +1,181 @@
+"""The command line as people use it: in its own process, with a real server behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.api.allotment import PLAN
+from workers.temporal_binary import Binary
+
+pytestmark = pytest.mark.temporal
+PATIENCE = 90
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """`paceline` with a home and ports of the test's own."""
+
+    variables: dict[str, str]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(
+            self.command(*arguments),
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        """The argument list."""
+        return [sys.executable, "-m", "paceline.cli.main", *arguments]
+
+
+@pytest.fixture
+def paceline(tmp_path: Path, temporal_binary: Binary) -> CommandLine:
+    """The command line without anything that runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PACELINE_")}
+    own = {
+        "PACELINE_HOME": str(tmp_path / "home"),
+        "PACELINE_TEMPORAL_BINARY": str(temporal_binary.path),
+        "PACELINE_TEMPORAL_PORT": "0",
+        "PACELINE_TEMPORAL_UI_PORT": "0",
+        "PACELINE_API_PORT": str(port),
+    }
+    return CommandLine({**kept, **own})
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> str:
+    """A plan's file."""
+    path = tmp_path / "plan.md"
+    path.write_text(PLAN)
+    return str(path)
+
+
+@pytest.fixture
+def up(paceline: CommandLine) -> Iterator[subprocess.Popen[str]]:
+    """`paceline up`, ready."""
+    with subprocess.Popen(
+        paceline.command("up"), env=paceline.variables, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            lines: list[str] = []
+            while not any("Ctrl-C" in line for line in lines):
+                line = process.stdout.readline()
+                assert line, f"it ended early: {lines}"
+                lines.append(line)
+            assert any(line.startswith("API: http://127.0.0.1:") for line in lines)
+            assert any(line.startswith("Temporal's UI: http://127.0.0.1:") for line in lines)
+            yield process
+        finally:
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
+
+
+def test_run_needs_nothing_that_runs(paceline: CommandLine, plan: str) -> None:
+    done = paceline("run", plan, "--agent", "simulated")
+    assert done.returncode == 0, done.stderr
+    assert "Started " in done.stdout
+    assert "Story 1.2 story.settled" in done.stdout
+    assert "completed, 2 of 2 stories" in done.stdout
+    (bundle,) = [
+        line.removeprefix("Bundle: ") for line in done.stdout.splitlines() if line.startswith("Bundle: ")
+    ]
+    with zipfile.ZipFile(bundle) as found:
+        assert found.testzip() is None
+    again = paceline("run", plan, "--agent", "simulated")
+    assert again.returncode == 0
+    assert "has run already" in again.stdout
+
+
+def test_a_day_with_a_server(paceline: CommandLine, plan: str, up: subprocess.Popen[str]) -> None:
+    started = paceline("run", plan, "--agent", "human", "--project", "Plot", "--detach")
+    assert started.returncode == 0, started.stderr
+    following = subprocess.Popen(
+        paceline.command("run", plan, "--agent", "human", "--project", "Plot", "--no-input"),
+        env=paceline.variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with following:
+        assert following.stdout is not None
+        asked: list[str] = []
+        for line in following.stdout:
+            if line.startswith("Answer it with: paceline answer "):
+                question = line.split()[5]
+                asked.append(question)
+                if len(asked) == 1:
+                    listed = json.loads(paceline("questions", "--json").stdout)
+                    assert [entry["id"] for entry in listed] == [question]
+                answered = paceline("answer", question, "approve", "looks good", "--actor", "ada")
+                assert answered.returncode == 0, answered.stderr
+                late = paceline("answer", question, "reject", "--actor", "bob")
+                assert late.returncode == 1
+                assert "ada" in late.stderr
+                assert "Traceback" not in late.stderr
+        assert following.wait(PATIENCE) == 0
+    assert len(asked) == 2
+    status = json.loads(paceline("status", "plot", "--json").stdout)
+    assert status["run"]["state"] == "completed"
+    assert "plot  completed" in paceline("status").stdout
+
+    paceline("run", plan, "--agent", "human", "--project", "Other", "--detach")
+    cancelled = paceline("cancel", "other")
+    assert cancelled.returncode == 0, cancelled.stderr
+    followed = paceline("run", plan, "--agent", "human", "--project", "Other", "--no-input")
+    assert followed.returncode == 1
+    assert "cancelled" in followed.stdout
+
+    up.send_signal(signal.SIGTERM)
+    output, _ = up.communicate(timeout=PATIENCE)
+    assert up.returncode == 0
+    assert "Stopping" in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["status"], "paceline up"),
+        (["run", "nowhere.md"], "nowhere.md cannot be read"),
+        (["run", "PLAN", "--agent", "simulated", "--detach"], "paceline up"),
+        (["run", "PLAN", "--agent", "nobody"], "no agent preset"),
+        (["api"], "paceline migrate"),
+    ],
+)
+def test_a_refusal_is_one_sentence(
+    paceline: CommandLine, plan: str, arguments: list[str], sentence: str
+) -> None:
+    done = paceline(*[plan if argument == "PLAN" else argument for argument in arguments])
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_busy_port_is_one_sentence(paceline: CommandLine) -> None:
+    with socket.create_server(("127.0.0.1", int(paceline.variables["PACELINE_API_PORT"]))):
+        done = paceline("up")
+    assert done.returncode == 1
+    assert "PACELINE_API_PORT" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_migrate_up_and_down(paceline: CommandLine) -> None:
+    assert "newest schema" in paceline("migrate").stdout
+    assert "newest schema" in paceline("migrate").stdout
+    assert paceline("migrate", "--down").returncode == 0

@@ -1,0 +1,146 @@
+"""What the command line makes of events, answers, errors and options."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from paceline.cli.asking import parse_answer
+from paceline.cli.client import api_url, as_error
+from paceline.cli.progress import stories_table
+from paceline.cli.run_command import choose_agents
+from paceline.cli.settings import load_settings
+from paceline.cli.terminal import event_line, printable, question_text
+from paceline.domain.events import Event, EventType
+from paceline.domain.questions import Decision, Question, QuestionKind
+from paceline.domain.states import StoryState
+from paceline.domain.status import ProjectStatus, Run, RunOptions, StoryStatus
+from paceline.errors import AlreadyAnswered, ConfigurationError, PacelineError, PlanError, ServerUnavailable
+from paceline.settings import Settings
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+def event(type_: EventType = EventType.WORKFLOW_EVENT, name: str = "claim.waiting", **data: Any) -> Event:
+    """An event of a story."""
+    return Event(key="k", type=type_, name=name, story="Story 1.1", data=data, project="p", number=1, at=NOON)
+
+
+def test_an_event_is_one_line_without_control_characters() -> None:
+    line = event_line(event(reason="waits\nfor \x1b[31mthe shed\x07"))
+    assert line is not None
+    assert line.endswith("Story 1.1 claim.waiting: waits for [31mthe shed")
+
+
+def test_an_event_does_not_say_its_name_twice() -> None:
+    assert (event_line(event(name="story.settled", state="settled")) or "").endswith(
+        "Story 1.1 story.settled"
+    )
+
+
+def test_events_that_come_in_crowds_are_left_out() -> None:
+    assert event_line(event(EventType.AGENT_STATUS_CHANGE)) is None
+    assert event_line(event(EventType.ARTIFACT_CREATED, kind="log")) is None
+    assert event_line(event(EventType.ARTIFACT_CREATED, kind="bundle", path="b.zip")) is not None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("approve\n", (Decision.APPROVE, "")),
+        ("a", (Decision.APPROVE, "")),
+        ("Yes, please", (Decision.APPROVE, "please")),
+        ("amend use two spades\n", (Decision.AMEND, "use two spades")),
+        ("reject: too deep", (Decision.REJECT, "too deep")),
+        ("n", (Decision.REJECT, "")),
+        ("", None),
+        ("perhaps", None),
+        ("approved", None),
+    ],
+)
+def test_typed_answers(line: str, expected: tuple[Decision, str] | None) -> None:
+    assert parse_answer(line) == expected
+
+
+def test_a_question_says_what_each_answer_means() -> None:
+    question = Question(
+        id="q1", kind=QuestionKind.APPROVE_MERGE, project="p", workflow_id="p/s/e/1", story="Story 1.1",
+        text="Merge?\x1b[2J", context={"commit": "c0ffee", "empty": ""}, asked_at=NOON,
+    )  # fmt: skip
+    text = question_text(question)
+    assert "approve: merge it" in text
+    assert "commit: c0ffee" in text
+    assert "empty" not in text
+    assert "\x1b" not in text
+
+
+def test_printable_keeps_lines_and_letters() -> None:
+    assert printable("Grüße\n\tan\x00 alle\u202e") == "Grüße\n\tan alle"
+
+
+@pytest.mark.parametrize(
+    ("settings", "url"),
+    [
+        ({"api_url": "https://paceline.example/"}, "https://paceline.example"),
+        ({"api_port": 9}, "http://127.0.0.1:9"),
+        ({"api_host": "0.0.0.0", "api_port": 9}, "http://127.0.0.1:9"),  # noqa: S104 - turned into loopback
+        ({"api_host": "::1", "api_port": 9}, "http://[::1]:9"),
+    ],
+)
+def test_where_the_api_is(settings: dict[str, Any], url: str) -> None:
+    assert api_url(Settings(**settings)) == url
+
+
+def test_problem_documents_become_our_errors_again() -> None:
+    problem = {"code": "PLAN_INVALID", "detail": "It has errors.", "findings": [{"line": 3}]}
+    error = as_error(422, json.dumps(problem), "http://x")
+    assert isinstance(error, PlanError)
+    assert error.message == "It has errors."
+    assert error.details["findings"] == [{"line": 3}]
+    answered = as_error(409, json.dumps({"code": "ALREADY_ANSWERED", "detail": "Ada."}), "http://x")
+    assert isinstance(answered, AlreadyAnswered)
+    unknown = as_error(418, json.dumps({"code": "TEAPOT", "detail": "Short and stout."}), "http://x")
+    assert type(unknown) is PacelineError
+
+
+@pytest.mark.parametrize("text", ["<html>", "[]", "{}", '"x"'])
+def test_what_is_no_problem_document_is_another_program(text: str) -> None:
+    assert isinstance(as_error(502, text, "http://x"), ServerUnavailable)
+
+
+def test_agents_of_the_command_line() -> None:
+    assert choose_agents(None, None) == {}
+    assert choose_agents("simulated", None)["*"].kind == "simulated"
+    assert choose_agents("claude", None)["*"].output == "claude"
+    assert choose_agents(None, "dig --deep '{order}'")["*"].command == ["dig", "--deep", "{order}"]
+
+
+@pytest.mark.parametrize(
+    ("agent", "command"), [("claude", "dig"), ("nobody", None), (None, "'"), (None, " ")]
+)
+def test_wrong_agents_are_refused_with_a_sentence(agent: str | None, command: str | None) -> None:
+    with pytest.raises(ConfigurationError):
+        choose_agents(agent, command)
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PACELINE_API_PORT", "often")
+    with pytest.raises(ConfigurationError, match="PACELINE_API_PORT"):
+        load_settings()
+
+
+def test_a_table_that_is_too_long_keeps_what_moves() -> None:
+    stories = [StoryStatus(id=f"S{number}", title="t", sprint="s") for number in range(30)]
+    stories[25] = stories[25].model_copy(update={"state": StoryState.WORKING, "attempt": 1})
+    run = Run(id="p", title="P", plan_digest="d", options=RunOptions(), started_at=NOON)
+    status = ProjectStatus(
+        run=run, counts={}, percent=0, stories=stories, agents=[], open_questions=0, last_event=0
+    )
+    table = stories_table(status, 6)
+    shown = [str(cell) for cell in table.columns[0].cells]
+    assert table.row_count == 6
+    assert "S25" in shown
+    assert stories_table(status).row_count == 30
