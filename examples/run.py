@@ -24,6 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paceline.domain.ids import slug
+
 if TYPE_CHECKING:
     from collections.abc import Generator
     from types import FrameType
@@ -208,14 +210,20 @@ def sprint_branch(repository: Path) -> str:
 
 
 def check_merges(repository: Path, base: str, branch: str, stories: list[str]) -> int:
-    """Count the merges by their `Paceline-Story` trailers: each story has exactly one."""
+    """Count the merges by their `Paceline-Story` trailers: each story has exactly one.
+
+    The value of a trailer is the id of the story's workflow, and its last part is the story's slug.
+    """
     trailer = "--format=%(trailers:key=Paceline-Story,valueonly,separator=%x0A)"
-    merged = Counter(git(repository, "log", "--first-parent", trailer, f"{base}..{branch}").split("\n"))
-    del merged[""]
-    wrong = [f"{story} {merged[story]} times" for story in stories if merged[story] != 1]
-    wrong += [f"{story}, which is not in the plan" for story in merged if story not in stories]
+    listed = git(repository, "log", "--first-parent", trailer, f"{base}..{branch}").split()
+    merged = Counter(workflow_id.rpartition("/")[2] for workflow_id in listed)
+    planned = {slug(story): story for story in stories}
+    wrong = [
+        f"{story} was merged {merged[name]} times" for name, story in planned.items() if merged[name] != 1
+    ]
+    wrong += [f"{name} was merged and is not in the plan" for name in merged if name not in planned]
     if wrong:
-        raise NotAsPromised(f"Each story is merged once, but: {'; '.join(wrong)}.")
+        raise NotAsPromised(f"Each story is merged once, but {'; '.join(wrong)}.")
     return merged.total()
 
 
