@@ -48,8 +48,10 @@ def patterns_overlap(a: str, b: str) -> bool:
         Exactly whether the two have a path in common; no files are looked at.
     """
     a, b = normal_pattern(a), normal_pattern(b)
+    if a == "" or b == "":
+        return False
     if a == b:
-        return a != ""
+        return True
     if is_glob(a) or is_glob(b):
         return _overlap(a, b) if a < b else _overlap(b, a)
     return False
