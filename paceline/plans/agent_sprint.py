@@ -165,8 +165,11 @@ def _settle_epics(backlog: Backlog) -> None:
         backlog.epics.append(epic)
         for story in homeless:
             story.epic = epic.id
+    members: dict[str, list[str]] = {epic.id: [] for epic in backlog.epics}
+    for story in backlog.stories:
+        members[story.epic or ""].append(story.id)
     for epic in backlog.epics:
-        epic.stories = [story.id for story in backlog.stories if story.epic == epic.id]
+        epic.stories = members[epic.id]
 
 
 def _free_id(wanted: str, taken: list[_Named]) -> str:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Agent, Finding
+from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
 from paceline.plans.resolve import key, split_outside, split_words
 
 ALL = frozenset({"all", "all agents", "everyone", "every agent", "the whole team", "all team members"})
-_FLAG = re.compile(r"\s*\((?P<flag>[^()]*)\)\s*$")
-_PARENTHESIS = re.compile(r"\s*\([^()]*\)\s*$")
 _SUFFIX = " agent"
 
 
@@ -139,7 +137,7 @@ class Team:
 
     def _name(self, text: str, line: int, story: bool) -> str:
         name = " ".join(text.replace("`", "").split()).removeprefix("@")
-        matches = self._matches(name) or self._matches(_PARENTHESIS.sub("", name))
+        matches = self._matches(name) or self._matches(split_parenthesis(name)[0])
         if not matches and not self._written:
             matches = [self._introduce(name, line)]
         if len(matches) == 1:
@@ -168,7 +166,7 @@ def _stem(name: str) -> str:
 
 
 def _without_flag(written: str) -> tuple[str, bool]:
-    match = _FLAG.search(written)
-    if match is None or not match["flag"].strip().lower().startswith(("collab", "pair", "joint")):
-        return written.strip(), False
-    return written[: match.start()].strip(), True
+    name, flag = split_parenthesis(written.strip())
+    if flag is not None and flag.lower().startswith(("collab", "pair", "joint")):
+        return name, True
+    return written.strip(), False

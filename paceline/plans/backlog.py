@@ -6,14 +6,15 @@ import re
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Epic, Item, Sprint, Story
-from paceline.plans.fields import Field, bullet_items, items_of, normal, values_of
+from paceline.plans.fields import Field, bullet_items, items_of, normal, split_parenthesis, values_of
 from paceline.plans.findings import Code
-from paceline.plans.headings import Heading, epic_heading, story_heading
+from paceline.plans.headings import Heading, story_heading
 from paceline.plans.inline import code_spans
 from paceline.plans.outline import Section
 from paceline.plans.paths import FileList, read_files
 from paceline.plans.reading import Reading, contents
 
+_TITLE_POINTS = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)$", re.IGNORECASE)
 _POINTS = re.compile(r"^~?(?P<number>\d+(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)?\.?$", re.IGNORECASE)
 _DONE = ("done", "complete", "finished", "merged", "closed")
 _NO = frozenset({"no", "none", "not required", "not needed", "n/a", "-", "false", "optional"})
@@ -156,6 +157,10 @@ class BacklogReader:
             line=section.line,
         )
         self.backlog.stories.append(story)
+        title, remark = split_parenthesis(story.title)
+        points = _TITLE_POINTS.match(remark or "")
+        if points:
+            story.title, story.points = title, float(points["number"])
         found = contents(section, STORY_LABELS)
         files = FileList()
         for entry in found.fields:
@@ -293,9 +298,3 @@ def _add_files(story: Story, all_files: FileList, found: FileList, entry: Field)
 def _sprint_id(text: str) -> str:
     bare = " ".join(text.split())
     return f"Sprint {bare}" if bare[:1].isdigit() else bare
-
-
-def holds_stories(section: Section) -> bool:
-    """Whether a story stands anywhere below a heading."""
-    in_epic = epic_heading(section) is not None
-    return any(story_heading(below, in_epic=in_epic) for below in section.walk() if below is not section)

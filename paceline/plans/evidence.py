@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 ENOUGH = 2.0
 """The score below which a document is not in the format."""
+CERTAIN = 100.0
+"""The score of a document that can be in no other format."""
 
 
 @dataclass(slots=True)

@@ -15,10 +15,8 @@ from paceline.plans.inline import Text, code_spans
 from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
 
 _NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*[.)]|[IVX]+\.)\s+")
-_CHECK = re.compile(
-    r"[\s(\[;,.\u2014\u2013-]*\b(?:checks?|verify(?: with)?|proof)\s*:\s*(?=`)", re.IGNORECASE
-)
-_TRAILING = re.compile(r"^(?P<name>.*?)\s*\((?P<qualifier>[^()]*)\)$")
+_CHECK = re.compile(r"\b(?:checks?|verify(?: with)?|proof)\s*:\s*(?=`)", re.IGNORECASE)
+_BEFORE_CHECK = " \t([;,.-\u2013\u2014"
 
 
 @dataclass(slots=True)
@@ -54,8 +52,11 @@ def without_numbering(title: str) -> str:
 
 def split_parenthesis(text: str) -> tuple[str, str | None]:
     """Split `(...)` off the end of a text."""
-    match = _TRAILING.match(text)
-    return (match["name"], match["qualifier"].strip() or None) if match and match["name"] else (text, None)
+    start = text.rfind("(")
+    name, qualifier = text[:start].rstrip(), text[start + 1 : -1]
+    if start <= 0 or not text.endswith(")") or ")" in qualifier or not name:
+        return text, None
+    return name, qualifier.strip() or None
 
 
 def contents_of(section: Section, known: Collection[str]) -> Contents:
@@ -118,7 +119,7 @@ def item(text: str, line: int, done: bool | None = None) -> Item:
     if match is None:
         return Item(text=text, done=done, line=line)
     command = next(iter(code_spans(text[match.end() :])), None)
-    return Item(text=text[: match.start()].strip(), done=done, line=line, command=command)
+    return Item(text=text[: match.start()].rstrip(_BEFORE_CHECK), done=done, line=line, command=command)
 
 
 def values_of(entry: Field) -> list[tuple[str, int]]:

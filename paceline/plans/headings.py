@@ -10,11 +10,10 @@ from paceline.plans.fields import normal, split_parenthesis, without_numbering
 from paceline.plans.inline import Text
 from paceline.plans.outline import BulletList, Paragraph, Section
 
-_IDENTIFIER = r"(?:[A-Za-z]*[-_.]?\d[\w.-]*?|[A-Za-z]+(?:-[A-Za-z]+)*-\d[\w.-]*?|[A-Z]{1,3})"
+_IDENTIFIER = r"(?:[A-Za-z]*[-_.]?\d[\w.-]*?|[A-Za-z]+(?:-[A-Za-z]+)*-\d[\w.-]*?|[A-Z]{1,2})"
 _SEPARATOR = r"(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\.\s+|\s*$)"
 _WORDED = re.compile(
-    rf"^(?P<word>(?:user )?story|task|work item)\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$",
-    re.IGNORECASE,
+    rf"^(?P<word>(?i:(?:user )?story|task|work item))\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$"
 )
 _PREFIXED = re.compile(
     r"^(?P<token>(?P<prefix>[A-Z][A-Z0-9]*)-\d[\w.-]*?)(?:\s*[:\u2013\u2014]\s*|\s+-\s+)(?P<title>.+)$"
@@ -22,14 +21,14 @@ _PREFIXED = re.compile(
 _NUMBERED = re.compile(
     r"^(?P<token>\d+(?:\.\d+)*)[.)]?\s+(?:story\s*[:\u2013-]\s*)?(?P<title>.+)$", re.IGNORECASE
 )
-_EPIC = re.compile(rf"^(?P<word>epic)\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$", re.IGNORECASE)
+_EPIC = re.compile(rf"^(?i:epic)\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$")
 _EPIC_PREFIXED = re.compile(r"^(?P<token>EPIC-[\w.-]+?)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|$)(?P<title>.*)$")
 _EPIC_NAMED = re.compile(r"^epic(?:\s+(?P<token>[^:]{1,40}))?\s*:\s*(?P<title>.+)$", re.IGNORECASE)
 _SPRINT = re.compile(
     r"^sprint\s+#?(?P<token>\d[\w.-]*?)(?:\s+plan)?(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\s*$)(?P<title>.*)$",
     re.IGNORECASE,
 )
-_PHASE = re.compile(rf"^phase\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$", re.IGNORECASE)
+_PHASE = re.compile(rf"^(?i:phase)\s+#?(?P<token>{_IDENTIFIER}|[A-Za-z]+(?=\s*:)){_SEPARATOR}(?P<title>.*)$")
 
 _STORY_PREFIXES = frozenset({"US", "STORY", "TASK"})
 _NOT_STORIES = frozenset({"EPIC", "SPRINT", "PHASE"})
@@ -115,6 +114,24 @@ def phase_heading(section: Section) -> Heading | None:
     """Read the heading of a phase; None where it is no phase's."""
     match = _PHASE.match(without_numbering(section.title.text))
     return None if match is None else Heading(f"Phase {match['token']}", match["title"].strip())
+
+
+def opens_work(section: Section) -> bool:
+    """Whether a heading is that of a sprint, an epic, a story or a phase, whatever else its words say."""
+    return any(
+        (
+            story_heading(section, in_epic=False),
+            epic_heading(section),
+            sprint_heading(section),
+            phase_heading(section),
+        )
+    )
+
+
+def holds_stories(section: Section) -> bool:
+    """Whether a story stands anywhere below a heading."""
+    in_epic = epic_heading(section) is not None
+    return any(story_heading(below, in_epic=in_epic) for below in section.walk() if below is not section)
 
 
 def has_story_signs(section: Section) -> bool:

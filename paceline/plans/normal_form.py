@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from paceline.domain.plan import SCHEMA_VERSION, Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.document import Document
-from paceline.plans.evidence import Evidence
+from paceline.plans.evidence import CERTAIN, Evidence
 
 KIND = "normal form"
 
@@ -26,7 +26,7 @@ class NormalFormReader:
         """Certain where the text is a JSON object: no markdown plan starts with a brace."""
         found = Evidence()
         if document.text.lstrip().startswith("{"):
-            found.add(100, "a JSON object")
+            found.add(CERTAIN, "a JSON object")
         return found
 
     def read(self, document: Document) -> Plan:

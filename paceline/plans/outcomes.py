@@ -45,7 +45,7 @@ def read_metric(name: str, target: str, category: str | None, line: int) -> Metr
         The operator, the number and its unit; a number without an operator is a capacity, so at least that.
     """
     metric = Metric(name=name, target=target, category=category, line=line)
-    match = _NUMBER.search(target)
+    match = _NUMBER.search(" ".join(target.split()))
     if match is None:
         return metric
     op = (match["op"] or ">=").lower()

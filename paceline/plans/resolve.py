@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from paceline.domain.plan import Dependency, Finding
+from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
 
 Kind = Literal["story", "epic"]
@@ -17,7 +18,6 @@ NOTHING = frozenset(
 )
 PARTIAL = frozenset({"partial", "partially", "in part", "part"})
 
-_QUALIFIER = re.compile(r"^(?P<name>.*?)\s*\((?P<qualifier>[^()]*)\)$")
 _KIND_WORD = re.compile(r"^(?P<word>epics?|stor(?:y|ies)|tasks?)\b[\s:#]*(?P<rest>.*)$", re.IGNORECASE)
 _RANGE = re.compile(
     r"^(?P<first>.+?)(?:\s*[\u2013\u2014]\s*|\s+(?:to|through|-)\s+|\s*-\s*)(?P<last>[^\s].*)$"
@@ -141,7 +141,7 @@ class DependencyReader:
         return parts
 
     def _one(self, part: str, carried: Kind | None, line: int) -> tuple[Dependency, Kind | None]:
-        name, qualifier = _split_qualifier(part)
+        name, qualifier = split_parenthesis(part)
         kind, bare = _split_kind(name)
         kind = kind or carried
         target = self._find(name, bare, kind)
@@ -237,11 +237,6 @@ def split_words(text: str, words: Iterable[str]) -> list[str]:
             parts[-1].append(word)
         depth += word.count("(") - word.count(")")
     return [" ".join(part) for part in parts if part]
-
-
-def _split_qualifier(text: str) -> tuple[str, str | None]:
-    match = _QUALIFIER.match(text)
-    return (match["name"], match["qualifier"].strip() or None) if match and match["name"] else (text, None)
 
 
 def _split_kind(text: str) -> tuple[Kind | None, str]:

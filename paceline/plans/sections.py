@@ -6,10 +6,18 @@ import re
 
 from paceline.domain.plan import Contingency, Epic, Item, Metric, Resources, Risk, Sprint, Story
 from paceline.plans.agents import Team
-from paceline.plans.backlog import SPRINT_LABELS, BacklogReader, holds_stories
+from paceline.plans.backlog import SPRINT_LABELS, BacklogReader
 from paceline.plans.fields import Field, normal
 from paceline.plans.findings import Code
-from paceline.plans.headings import epic_heading, heading_words, phase_heading, sprint_heading, story_heading
+from paceline.plans.headings import (
+    epic_heading,
+    heading_words,
+    holds_stories,
+    opens_work,
+    phase_heading,
+    sprint_heading,
+    story_heading,
+)
 from paceline.plans.outcomes import (
     is_contingency_section,
     read_checklist,
@@ -69,11 +77,11 @@ class SectionReader:
             epic: the epic it stands in.
             phase: the phase it stands in.
         """
-        if id(section) in self._teams or self._outcome(section) or self._resource(section):
-            return
         story = story_heading(section, in_epic=epic is not None)
         if story is not None:
             self._phased(self.backlog_reader.story(section, story, epic, sprint), phase)
+            return
+        if not opens_work(section) and self._beside_the_work(section):
             return
         found_epic, found_sprint = epic_heading(section), sprint_heading(section)
         found_phase = phase_heading(section)
@@ -94,6 +102,10 @@ class SectionReader:
     def _phased(self, story: Story, phase: str | None) -> None:
         if story.phase is None:
             story.phase = phase
+
+    def _beside_the_work(self, section: Section) -> bool:
+        """Read a section that is about the team, outcomes or resources; whether it was one of them."""
+        return id(section) in self._teams or self._outcome(section) or self._resource(section)
 
     def _outcome(self, section: Section) -> bool:
         """Read metrics, risks, contingency plans and checklists; whether it was one of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from paceline.domain.plan import Agent, Fact
 from paceline.plans.fields import Field, contents_of, normal, split_parenthesis, without_numbering
-from paceline.plans.headings import heading_words
+from paceline.plans.headings import heading_words, holds_stories, opens_work
 from paceline.plans.outline import Bullet, BulletList, Section, Table
 from paceline.plans.resolve import split_outside
 
@@ -24,8 +24,10 @@ _NAME_COLUMNS = frozenset({"agent", "name", "agent name", "member"})
 
 def is_team_section(section: Section) -> bool:
     """Whether a heading announces the agents."""
+    if opens_work(section) or holds_stories(section):
+        return False
     words = heading_words(section)
-    if words & {"coordination", "communication", "specific", "epic", "story", "phase", "availability"}:
+    if words & {"coordination", "communication", "specific", "availability"}:
         return False
     roles = {"roles", "roster", "composition", "definitions", "assignments", "team"}
     return (

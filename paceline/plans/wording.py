@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _WORD = re.compile(r"[a-z0-9]+")
 _STOP = frozenset(
@@ -21,6 +22,7 @@ def stems(text: str) -> set[str]:
     return {stem(word) for word in _WORD.findall(text.lower()) if word not in _STOP}
 
 
+@lru_cache(maxsize=16_384)
 def stem(word: str) -> str:
     """A word without its ending; `tests`, `tested` and `testing` give the same."""
     word = word.removesuffix("ly") if len(word) > _SHORTEST + 2 else word

@@ -425,3 +425,22 @@ def test_other_formats_are_not_taken_for_this_one(name: str) -> None:
 
     with pytest.raises(PlanUnreadable):
         read_plan(plan_text(name), f"{name}.md")
+
+
+def test_words_in_a_heading_do_not_make_a_story_something_else() -> None:
+    plan = read("""
+        # Team Plan for Agents
+        ## Epic 1: Risk metrics
+        ### Story 1.1: Team roster and deliverables (5 points)
+        - **Agent**: Ada
+        ### US-2: Shared resources list
+        - **Agent**: Ada
+        ### Story map
+        Where things are.
+        """)
+    assert [(story.id, story.title, story.points) for story in plan.stories] == [
+        ("Story 1.1", "Team roster and deliverables", 5),
+        ("US-2", "Shared resources list", None),
+    ]
+    assert [epic.title for epic in plan.epics] == ["Risk metrics"]
+    assert [fact.name for fact in plan.facts] == ["Story map"]
