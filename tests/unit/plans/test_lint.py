@@ -153,8 +153,8 @@ def test_a_story_that_waits_for_itself_is_refused_once() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/etc/passwd", "../up.py", "a/../../b", ".git/config", "sub/.GIT/hooks", ".git. /x", "git~1/config", "a\\b",
-        "C:/x", "~/x", "a\0b", " ",
+        "/etc/passwd", "../up.py", "a/../../b", ".git/config", "sub/.GIT/hooks", ".git. /x", "git~1/config",
+        "a\\b", "C:/x", "~/x", "a\0b", " ",
     ],
 )  # fmt: skip
 def test_unsafe_paths_are_refused(path: str) -> None:
