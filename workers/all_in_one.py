@@ -35,6 +35,7 @@ class Running:
     api_url: str | None
     temporal_address: str
     ui_url: str | None
+    embedded: EmbeddedServer | None
     failure: asyncio.Task[None]
 
 
@@ -69,7 +70,13 @@ async def all_in_one(settings: Settings, say: Say, *, with_api: bool = True) -> 
             watched.append(_keep_alive(temporal.embedded, say))
         failure = asyncio.create_task(_first_end(watched), name="watch")
         stack.push_async_callback(_stop, failure)
-        yield Running(url_of(listener) if listener else None, temporal.address, temporal.ui_url, failure)
+        yield Running(
+            api_url=url_of(listener) if listener else None,
+            temporal_address=temporal.address,
+            ui_url=temporal.ui_url,
+            embedded=temporal.embedded,
+            failure=failure,
+        )
 
 
 async def serve(settings: Settings, say: Say, *, with_api: bool = True) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import AsyncGenerator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +19,9 @@ from paceline.domain.status import Run, RunOptions
 from paceline.settings import Settings
 from paceline.store import migrate
 from paceline.store.database import Database
-from tests.integration.api.allotment import Calls, Record, Recorded, calling, git, write_run
+from tests.integration.api.allotment import PLAN, Calls, Record, Recorded, calling, git, write_run
+from tests.integration.api.command_line import CommandLine
+from workers.temporal_binary import Binary
 from workers.temporal_client import connect
 from workers.temporal_server import EmbeddedServer
 
@@ -95,3 +99,28 @@ def record(database: Database) -> Record:
         return Recorded(await database.write(write_run, run), database)
 
     return write
+
+
+@pytest.fixture
+def paceline(tmp_path: Path, temporal_binary: Binary) -> CommandLine:
+    """The command line without anything that runs."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PACELINE_")}
+    own = {
+        "PACELINE_HOME": str(tmp_path / "home"),
+        "PACELINE_TEMPORAL_BINARY": str(temporal_binary.path),
+        "PACELINE_TEMPORAL_PORT": "0",
+        "PACELINE_TEMPORAL_UI_PORT": "0",
+        "PACELINE_API_PORT": str(port),
+    }
+    return CommandLine({**kept, **own})
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> str:
+    """A plan's file."""
+    path = tmp_path / "plan.md"
+    path.write_text(PLAN)
+    return str(path)

@@ -3,70 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from tests.integration.api.allotment import PLAN
-from workers.temporal_binary import Binary
+from tests.integration.api.command_line import PATIENCE, CommandLine
 
 pytestmark = pytest.mark.temporal
-PATIENCE = 90
-
-
-@dataclass(frozen=True)
-class CommandLine:
-    """`paceline` with a home and ports of the test's own."""
-
-    variables: dict[str, str]
-
-    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run one command to its end."""
-        return subprocess.run(
-            self.command(*arguments),
-            env=self.variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-
-    def command(self, *arguments: str) -> list[str]:
-        """The argument list."""
-        return [sys.executable, "-m", "paceline.cli.main", *arguments]
-
-
-@pytest.fixture
-def paceline(tmp_path: Path, temporal_binary: Binary) -> CommandLine:
-    """The command line without anything that runs."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PACELINE_")}
-    own = {
-        "PACELINE_HOME": str(tmp_path / "home"),
-        "PACELINE_TEMPORAL_BINARY": str(temporal_binary.path),
-        "PACELINE_TEMPORAL_PORT": "0",
-        "PACELINE_TEMPORAL_UI_PORT": "0",
-        "PACELINE_API_PORT": str(port),
-    }
-    return CommandLine({**kept, **own})
-
-
-@pytest.fixture
-def plan(tmp_path: Path) -> str:
-    """A plan's file."""
-    path = tmp_path / "plan.md"
-    path.write_text(PLAN)
-    return str(path)
 
 
 @pytest.fixture
