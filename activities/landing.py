@@ -102,14 +102,14 @@ class _Landing:
         folder.mkdir(parents=True, exist_ok=True)
         logs = folder / f"checks-{built.commit[:12]}"
         runs: list[CheckRun] = []
-        if self._story.checks:
+        if self._story.proofs():
             async with verification_checkout(
                 self._repository, settings.worktree_root, built.commit
             ) as checkout:
                 lead = self._run.declaration(self._run.lead(self._story))
                 runs = await run_checks(
                     checkout,
-                    self._story.checks,
+                    self._story.proofs(),
                     settings.check_timeout,
                     lead.environment,
                     logs,

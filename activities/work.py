@@ -163,7 +163,7 @@ class WorkActivities:
             description=story.description,
             tasks=[item.text for item in story.tasks],
             acceptance_criteria=[item.text for item in story.acceptance_criteria],
-            checks=list(story.checks),
+            checks=story.proofs(),
             claimed=run.patterns(story),
             delivered=delivered,
             earlier_attempts=[

@@ -45,8 +45,7 @@ async def sweep(context: ActivityContext) -> list[str]:
     await context.tell(await context.database.read(claims.unsignalled_grants))
     freed: list[str] = []
     for holder in await context.database.read(claims.live_holders):
-        if await _closed(context, holder):
-            await _free(context, holder)
+        if await _closed(context, holder) and await _free(context, holder):
             freed.append(holder)
     return freed
 
@@ -64,13 +63,16 @@ async def _closed(context: ActivityContext, holder: str) -> bool:
     )
 
 
-async def _free(context: ActivityContext, holder: str) -> None:
-    log.warning("workflow %s is closed and still held a claim, which is freed", holder)
-    found = await context.database.read(_story_of, holder)
+async def _free(context: ActivityContext, holder: str) -> bool:
+    """Free what a closed workflow holds; False where it had given it back before it closed."""
+    found = await context.database.read(_held_by, holder)
     if found is None:
-        await context.tell(await context.database.write(claims.release_holder, holder))
-        return
+        return False
+    log.warning("workflow %s is closed and still held a claim, which is freed", holder)
     project, row = found
+    if row is None:
+        await context.tell(await context.database.write(claims.release_holder, holder))
+        return True
     run = await context.run(project)
     story = run.story(row.id)
     step = SettleStep(
@@ -87,6 +89,7 @@ async def _free(context: ActivityContext, holder: str) -> None:
     grants: list[Grant] = await context.database.write(settle, run, story, step)
     await context.tell(grants)
     await _tell_epic(context, step)
+    return True
 
 
 async def _tell_epic(context: ActivityContext, step: SettleStep) -> None:
@@ -107,8 +110,10 @@ async def _tell_epic(context: ActivityContext, step: SettleStep) -> None:
         log.info("epic %s was not told of %s: %s", epic, step.story, error.message)
 
 
-def _story_of(session: Session, holder: str) -> tuple[str, StoryStatus] | None:
+def _held_by(session: Session, holder: str) -> tuple[str, StoryStatus | None] | None:
+    """The project and story of a holder's live claim; None where it holds and awaits nothing."""
     for claim in claims.list_claims(session):
-        if claim.holder == holder and claim.story is not None:
-            return claim.project, status.story_status(session, claim.project, claim.story)
+        if claim.holder == holder:
+            story = claim.story
+            return claim.project, status.story_status(session, claim.project, story) if story else None
     return None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import compileall
+import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
@@ -48,6 +51,20 @@ def sandbox() -> SandboxedWorkflowRunner:
     return SandboxedWorkflowRunner(
         restrictions=SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     )
+
+
+def keep_bytecode(cache: Path) -> None:
+    """See that workflow modules have bytecode: the sandbox imports them anew for every workflow.
+
+    Where Python was told to write none beside the source, it is kept in `cache`; compiling at each import
+    would take most of a small story's time.
+    """
+    if sys.dont_write_bytecode and sys.pycache_prefix is None:
+        sys.pycache_prefix = str(cache / "bytecode")
+    for module in {workflow.__module__ for workflow in WORKFLOWS}:
+        source = sys.modules[module].__file__
+        if source is not None:
+            compileall.compile_dir(Path(source).parent, maxlevels=0, quiet=2)
 
 
 def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
@@ -119,6 +136,7 @@ async def running_workers(
             )
             await stack.enter_async_context(work)
         if control:
+            keep_bytecode(settings.cache)
             await stack.enter_async_context(
                 Worker(
                     client,

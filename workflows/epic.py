@@ -115,7 +115,6 @@ class EpicWorkflow:
                 task_timeout=WORKFLOW_TASK,
                 search_attributes=self._attributes(story),
                 static_summary=f"{story.key}: {story.title}"[:200],
-                static_details=f"Agent: {story.agent}\n\nDepends on: {', '.join(story.dependencies) or '-'}",
             )
             self._started[story.key] = True
             self._changed = True
@@ -300,7 +299,7 @@ class EpicWorkflow:
                 SearchAttributePair(search_attributes.EPIC, self._in.epic[:200]),
                 SearchAttributePair(search_attributes.STORY, story.key[:200]),
                 SearchAttributePair(search_attributes.AGENT, story.agent[:200]),
-                SearchAttributePair(search_attributes.STATE, StoryState.CLAIMING.value),
+                SearchAttributePair(search_attributes.STATE, StoryState.WORKING.value),
                 SearchAttributePair(search_attributes.ATTEMPT, 1),
             ]
         )

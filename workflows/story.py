@@ -87,6 +87,9 @@ class StoryWorkflow(Answerable):
         self._fence = 0
         self._told = False
         self._state = StoryState.CLAIMING
+        # The epic starts a story as working: most get their claim at once, and each change of it costs.
+        self._indexed = StoryState.WORKING
+        self._indexed_attempt = start.attempt
         self._merge_commit: str | None = None
         self._summary = ""
 
@@ -147,7 +150,6 @@ class StoryWorkflow(Answerable):
                 ClaimStep(**self._step(), weight=self._in.weight),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
-                summary=f"claim for {self._in.story}",
             )
             if self._granted(reply):
                 return reply.route
@@ -163,7 +165,6 @@ class StoryWorkflow(Answerable):
                 StoryStep(**self._step()),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
-                summary=f"slots again for {self._in.story}",
             )
             if self._granted(reply):
                 return
@@ -393,7 +394,6 @@ class StoryWorkflow(Answerable):
             ),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
-            summary=f"{self._in.story} is {state.value}"[:200],
         )
         self._show(state, reason or self._summary)
 
@@ -421,13 +421,14 @@ class StoryWorkflow(Answerable):
         }
 
     def _show(self, state: StoryState, details: str) -> None:
-        """Make Temporal's UI say what is going on."""
-        if state is not self._state or state in (StoryState.MERGED, StoryState.SETTLED):
-            updates: list[SearchAttributeUpdate[Any]] = [
-                search_attributes.STATE.value_set(state.value),
-                search_attributes.ATTEMPT.value_set(self._in.attempt),
-            ]
+        """Make Temporal's UI say what is going on; a state that is only passed through is not indexed."""
+        if state not in (self._indexed, StoryState.VERIFYING, StoryState.MERGING):
+            updates: list[SearchAttributeUpdate[Any]] = [search_attributes.STATE.value_set(state.value)]
+            if self._in.attempt != self._indexed_attempt:
+                updates.append(search_attributes.ATTEMPT.value_set(self._in.attempt))
             workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType] - open generic
+            self._indexed = state
+            self._indexed_attempt = self._in.attempt
         self._state = state
         workflow.set_current_details(f"### {state.value.replace('_', ' ')}\n\n{details}"[:8000])
 

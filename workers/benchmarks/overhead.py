@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import statistics
 import tempfile
 import time
@@ -18,7 +19,7 @@ from temporalio.worker import Worker
 from api.schemas import StartRequest
 from api.starts import start_run
 from paceline.contracts import ProjectResult
-from paceline.domain.plan import Dependency, Epic, Plan, Source, Sprint, Story
+from paceline.domain.plan import Agent, Dependency, Epic, File, Item, Plan, Source, Sprint, Story
 from paceline.domain.states import SUCCESS_STATES
 from paceline.domain.status import RunOptions
 from paceline.domain.work import AgentDeclaration
@@ -178,6 +179,8 @@ def plan_of(graph: list[list[int]]) -> Plan:
             epic=f"E{graphs.epic_of(index)}",
             sprints=["Sprint"],
             agents=[AGENT],
+            acceptance_criteria=[Item(text="It is done.")],
+            files=[File(path=f"src/{index}.txt")],
             dependencies=[
                 Dependency(as_written=f"S{before}", resolved=[f"S{before}"]) for before in before_it
             ],
@@ -188,6 +191,7 @@ def plan_of(graph: list[list[int]]) -> Plan:
         title="Benchmark",
         source=Source(kind="normal form", lines=0, digest="0" * 64),
         sprints=[Sprint(id="Sprint")],
+        agents=[Agent(id=AGENT)],
         epics=[
             Epic(
                 id=f"E{epic}",
@@ -214,6 +218,8 @@ async def _laboratory(say: Say) -> AsyncGenerator[_Laboratory]:
         client = await connect(server.address, settings.temporal_namespace)
         own = settings.model_copy(update={"database_url": None})
         await stack.enter_async_context(running_workers(client, database, own))
+        # Both systems' workflow modules have bytecode, wherever Python may write it.
+        compileall.compile_dir(Path(__file__).parent, maxlevels=0, quiet=2)
         bare = Worker(
             client,
             task_queue=BARE_QUEUE,
