@@ -91,6 +91,8 @@ def _create_claims() -> None:
         "claim_scopes",
         _text("scope"),
         sa.Column("counter", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.BigInteger(), nullable=False),
+        sa.Column("previous_state", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("scope", name="pk_claim_scopes"),
     )
     op.create_table(

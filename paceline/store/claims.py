@@ -7,9 +7,10 @@ workflow runs; nothing expires by a clock, and `release_holder` frees what a ter
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 
-from sqlalchemy import Executable, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.claims import ClaimDecision, ClaimRecord, ClaimRequest, Grant
@@ -19,24 +20,14 @@ from paceline.store.claim_rows import (
     CLAIMS,
     LIVE_STATES,
     NOTHING,
-    RELEASE_CLAIM,
-    RELEASE_HOLDER,
-    SCOPES,
     LiveClaim,
-    Locked,
-    anybody_waits_for,
-    count_passed,
+    LockedScope,
     dump_needs,
-    grant_row,
-    holdings,
-    insert_claim,
-    live_claims,
     lock_claim,
     lock_scope,
     parse_needs,
     record_of,
     to_record,
-    waiters,
 )
 
 REASONS_SHOWN = 20
@@ -54,21 +45,20 @@ def request_claim(session: Session, request: ClaimRequest) -> ClaimDecision:
     Raises:
         Conflict: the key is used in another scope.
     """
-    locked = lock_scope(session, request.scope)
-    live = live_claims(session, request.scope)
-    known = next((row for row in live if row.claim == request.claim), None)
-    if known is not None:
-        return _ask_again(session, locked, live, known)
-    demand = Demand(request.needs)
-    asks = Waiting(request.claim, request.holder, demand, request.weight, locked.number)
-    verdict = decide(holdings(live), [*waiters(live), asks], {request.claim})
-    granted = request.claim in verdict.grants
-    if not insert_claim(session, request, locked, granted):
-        return _ended(session, request)
-    count_passed(session, verdict)
-    if granted:
-        return ClaimDecision(claim=request.claim, state="granted", fence=locked.number)
-    return _waits(request.claim, verdict, None)
+    scope = lock_scope(session, request.scope)
+    with _changing(scope):
+        known = scope.live.get(request.claim)
+        if known is not None:
+            return _ask_again(session, scope, known)
+        asks = Waiting(request.claim, request.holder, Demand(request.needs), request.weight, scope.number)
+        verdict = decide(scope.holdings(), [*scope.waiters(), asks], {request.claim})
+        granted = request.claim in verdict.grants
+        if not scope.add(request, granted):
+            return _ended(session, request)
+        scope.count_passed(verdict)
+        if granted:
+            return ClaimDecision(claim=request.claim, state="granted", fence=scope.number)
+        return _waits(request.claim, verdict, None)
 
 
 def release_claim(session: Session, claim: str) -> list[Grant]:
@@ -77,8 +67,8 @@ def release_claim(session: Session, claim: str) -> list[Grant]:
     Returns:
         The waiting claims that this granted; their holders have to be told.
     """
-    locked = lock_claim(session, claim)
-    return _release(session, locked, RELEASE_CLAIM, claim) if locked else []
+    scope = lock_claim(session, claim)
+    return _release(scope, [claim] if claim in scope.live else []) if scope else []
 
 
 def release_holder(session: Session, holder: str) -> list[Grant]:
@@ -89,8 +79,10 @@ def release_holder(session: Session, holder: str) -> list[Grant]:
     """
     query = select(CLAIMS.c.scope).where(CLAIMS.c.state.in_(LIVE_STATES), CLAIMS.c.holder == holder)
     grants: list[Grant] = []
-    for scope in session.connection().execute(query.distinct().order_by(CLAIMS.c.scope)).scalars().all():
-        grants += _release(session, lock_scope(session, scope), RELEASE_HOLDER, holder)
+    names = session.connection().execute(query.distinct().order_by(CLAIMS.c.scope)).scalars().all()
+    for name in names:
+        scope = lock_scope(session, name)
+        grants += _release(scope, [row.claim for row in scope.live.values() if row.holder == holder])
     return grants
 
 
@@ -105,17 +97,17 @@ def reduce_claim(session: Session, claim: str, keep_prefixes: Sequence[str]) -> 
     Returns:
         The waiting claims that this granted; their holders have to be told.
     """
-    locked = lock_claim(session, claim)
-    if locked is None:
+    scope = lock_claim(session, claim)
+    if scope is None:
         return []
-    live = live_claims(session, locked.scope)
-    row = next((row for row in live if row.claim == claim), None)
-    if row is None or row.fence is None:
-        return []
-    kept = tuple(need for need in parse_needs(row.held) if need.resource.startswith(tuple(keep_prefixes)))
-    values = {"state": "granted", "held": dump_needs(kept), "wanted": NOTHING}
-    session.connection().execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
-    return _serve(session, locked, [row.held, row.wanted])
+    with _changing(scope):
+        row = scope.live.get(claim)
+        if row is None or row.fence is None:
+            return []
+        held = parse_needs(row.held)
+        kept = [need for need in held if need.resource.startswith(tuple(keep_prefixes))]
+        scope.change(claim, state="granted", held=dump_needs(kept), wanted=NOTHING)
+        return _serve(scope, [row.held, row.wanted])
 
 
 def restore_claim(session: Session, claim: str) -> ClaimDecision:
@@ -127,18 +119,18 @@ def restore_claim(session: Session, claim: str) -> ClaimDecision:
     Raises:
         NotFound: nobody ever asked for this claim.
     """
-    locked = lock_claim(session, claim)
-    if locked is None:
+    scope = lock_claim(session, claim)
+    if scope is None:
         raise NotFound(f"There is no claim {claim} to restore; request it first.", claim=claim)
-    record = record_of(session, claim)
-    if record.state == "released":
-        return ClaimDecision(claim=claim, state="released")
-    if record.state == "granted" and len(record.held) < len(record.needs):
-        wanted = tuple(need for need in record.needs if need not in record.held)
-        values = {"state": "waiting", "wanted": dump_needs(wanted), "passed": 0}
-        session.connection().execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
-    live = live_claims(session, locked.scope)
-    return _ask_again(session, locked, live, next(row for row in live if row.claim == claim))
+    with _changing(scope):
+        row = scope.live.get(claim)
+        if row is None:
+            return ClaimDecision(claim=claim, state="released")
+        if row.state == "granted" and row.held != row.needs:
+            held = parse_needs(row.held)
+            wanted = [need for need in parse_needs(row.needs) if need not in held]
+            scope.change(claim, state="waiting", wanted=dump_needs(wanted), passed=0)
+        return _ask_again(session, scope, scope.live[claim])
 
 
 def check_fence(session: Session, claim: str, fence: int) -> None:
@@ -197,45 +189,40 @@ def acknowledge_grant(session: Session, claim: str) -> None:
 # Steps ---
 
 
-def _release(session: Session, locked: Locked, statement: Executable, key: str) -> list[Grant]:
-    values = {"key": key, "of": locked.scope, "released_at": locked.at}
-    released = session.connection().execute(statement, values).scalars().all()
-    return _serve(session, locked, released) if released else []
+@contextmanager
+def _changing(scope: LockedScope) -> Generator[None]:
+    """Remember the scope after a change that came to its end."""
+    yield
+    scope.remember()
 
 
-def _serve(session: Session, locked: Locked, given_back: Sequence[str]) -> list[Grant]:
+def _release(scope: LockedScope, claims: Sequence[str]) -> list[Grant]:
+    with _changing(scope):
+        return _serve(scope, scope.release(claims))
+
+
+def _serve(scope: LockedScope, given_back: Sequence[str]) -> list[Grant]:
     """Grant what waiting claims can have now."""
-    if not anybody_waits_for(session, locked.scope, given_back):
+    if not scope.anybody_waits_for(given_back):
         return []
-    live = live_claims(session, locked.scope)
-    verdict = decide(holdings(live), waiters(live))
-    holders = {row.claim: row for row in live}
+    verdict = decide(scope.holdings(), scope.waiters())
     grants: list[Grant] = []
-    number = locked.number
     for claim in verdict.grants:
-        row = holders[claim]
-        fence = row.fence
-        if fence is None:
-            fence, number = number, number + 1
-        grant_row(session, claim, fence, locked.at, told=False)
-        grants.append(Grant(claim=claim, holder=row.holder, fence=fence))
-    count_passed(session, verdict)
-    if number - 1 > locked.number:
-        taken = update(SCOPES).where(SCOPES.c.scope == locked.scope).values(counter=number - 1)
-        session.connection().execute(taken)
+        fence = scope.grant(claim, told=False)
+        grants.append(Grant(claim=claim, holder=scope.live[claim].holder, fence=fence))
+    scope.count_passed(verdict)
     return grants
 
 
-def _ask_again(session: Session, locked: Locked, live: Sequence[LiveClaim], row: LiveClaim) -> ClaimDecision:
+def _ask_again(session: Session, scope: LockedScope, row: LiveClaim) -> ClaimDecision:
     if row.state == "granted":
         acknowledge_grant(session, row.claim)
         return ClaimDecision(claim=row.claim, state="granted", fence=row.fence)
-    verdict = decide(holdings(live), waiters(live), {row.claim})
+    verdict = decide(scope.holdings(), scope.waiters(), {row.claim})
     if row.claim not in verdict.grants:
         return _waits(row.claim, verdict, row.fence)
-    fence = locked.number if row.fence is None else row.fence
-    grant_row(session, row.claim, fence, locked.at, told=True)
-    count_passed(session, verdict)
+    fence = scope.grant(row.claim, told=True)
+    scope.count_passed(verdict)
     return ClaimDecision(claim=row.claim, state="granted", fence=fence)
 
 

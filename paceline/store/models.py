@@ -102,6 +102,9 @@ class ClaimScopeRow(Base):
     scope: Mapped[str] = mapped_column(primary_key=True)
     counter: Mapped[int] = mapped_column(BigInteger)
     """The last number given, as a fence or as a place in the order of asking."""
+    state: Mapped[int] = mapped_column(BigInteger)
+    """Random, new with every change; names the set of live claims after it."""
+    previous_state: Mapped[int] = mapped_column(BigInteger)
 
 
 class ClaimRow(Base):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from sqlalchemy.orm import Session
 from paceline.domain.claims import Grant, Need
 from paceline.domain.resources import PATIENCE, patterns_overlap
 from paceline.errors import Conflict, NotFound, StaleFence
+from paceline.store import claim_rows
 from paceline.store.claims import (
     acknowledge_grant,
     check_fence,
@@ -192,6 +194,85 @@ def test_a_waiter_is_passed_over_only_so_often(database: Database) -> None:
         ["file:b promised to victim-workflow"],
     )
     assert [grant.claim for grant in database.write_now(release_claim, "holder")] == ["victim"]
+
+
+def test_what_was_rolled_back_or_done_elsewhere_is_not_remembered(any_database_url: str) -> None:
+    here, elsewhere = Database(any_database_url), Database(any_database_url)
+
+    def fail(session: Session) -> None:
+        release_claim(session, "a")
+        request_claim(session, request("lost", "file:x"))
+        raise RuntimeError("rolled back")
+
+    try:
+        here.write_now(request_claim, request("a", "file:x"))
+        with pytest.raises(RuntimeError):
+            here.write_now(fail)
+        assert here.write_now(request_claim, request("b", "file:x")).waits_for == [
+            "file:x held by a-workflow"
+        ]
+        with pytest.raises(RuntimeError):
+            here.write_now(fail)
+        assert [grant.claim for grant in elsewhere.write_now(release_claim, "a")] == ["b"]
+        assert here.write_now(request_claim, request("c", "file:x")).waits_for == [
+            "file:x held by b-workflow"
+        ]
+        assert elsewhere.write_now(release_claim, "b")[0].claim == "c"
+        assert here.write_now(request_claim, request("d", "file:x")).position == 1
+    finally:
+        here.close()
+        elsewhere.close()
+
+
+def test_two_changes_of_a_scope_in_one_transaction_see_each_other(database: Database) -> None:
+    def exchange(session: Session) -> tuple[str, str]:
+        release_claim(session, "a")
+        first = request_claim(session, request("b", "file:x"))
+        return first.state, request_claim(session, request("c", "file:x")).state
+
+    database.write_now(request_claim, request("a", "file:x"))
+    assert database.write_now(exchange) == ("granted", "waiting")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_remembered_is_what_a_query_finds(sqlite_url: str, seed: int) -> None:
+    """The same random steps with and without memory end in the same claims, fences and reasons."""
+    chance = random.Random(seed)  # noqa: S311 - seeded steps, no secret
+    steps = [(chance.randrange(5), chance.randrange(12), chance.sample(_RESOURCES, 2)) for _ in range(120)]
+    results: list[list[str]] = []
+    for scope, forgetful in (("remembers", False), ("forgets", True)):
+        database = Database(sqlite_url)
+        results.append([_step(database, scope, *step, forgetful) for step in steps])
+        database.close()
+    assert results[0] == results[1]
+
+
+_RESOURCES = ["file:a", "file:b", "file:*", "agent:A", "sprint:1"]
+
+
+def _step(
+    database: Database, scope: str, action: int, number: int, resources: list[str], forgetful: bool
+) -> str:
+    if forgetful:
+        claim_rows._states.clear()  # pyright: ignore[reportPrivateUsage] - there is no other way to forget
+    claim = f"{scope}-{number}"
+    if action <= 1 or not database.read_now(list_claims, scope, ["granted", "waiting", "released"]):
+        asks = request(claim, *resources, scope=scope, weight=float(number % 3))
+        outcome: object = database.write_now(request_claim, asks)
+    elif action == 2:
+        outcome = database.write_now(release_claim, claim)
+    elif action == 3:
+        outcome = database.write_now(reduce_claim, claim, ["file:"])
+    else:
+        try:
+            outcome = database.write_now(restore_claim, claim)
+        except NotFound as unknown:
+            outcome = unknown.code
+    records = [
+        record.model_dump(exclude={"requested_at", "granted_at", "released_at"})
+        for record in database.read_now(list_claims, scope)
+    ]
+    return f"{outcome} {records}".replace(scope, "")
 
 
 # Concurrency ---
