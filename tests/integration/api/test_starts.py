@@ -17,8 +17,11 @@ from temporalio.exceptions import CancelledError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.main import create_app
+from api.schemas import StartRequest
+from api.starts import start_run
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput, ProjectResult
 from paceline.domain.states import RunState
+from paceline.domain.status import RunOptions
 from paceline.settings import Settings
 from paceline.store import events, runs, status
 from paceline.store.database import Database
@@ -106,6 +109,23 @@ async def test_ten_at_once_start_exactly_one(
     run_ids = {(await handle.describe()).run_id}
     await post(live, name)
     assert {(await handle.describe()).run_id} == run_ids
+
+
+@pytest.mark.postgres
+async def test_ten_at_once_on_postgresql_from_five_processes_start_exactly_one(
+    postgres_url: str, temporal: Client, settings: Settings, name: str
+) -> None:
+    databases = [Database(postgres_url) for _ in range(5)]
+    request = StartRequest(plan=PLAN, project=name, options=RunOptions.model_validate(SIMULATED))
+    try:
+        replies = await asyncio.gather(*(start_run(request, each, temporal) for each in databases * 2))
+        assert sorted(reply.attached for reply in replies) == [False] + [True] * 9
+        (project,) = {reply.run.id for reply in replies}
+        assert [run.id for run in await databases[0].read(runs.list_runs)] == [project]
+        assert await databases[0].read(events.last_number, project) == 1
+    finally:
+        for each in databases:
+            each.close()
 
 
 async def test_a_crash_before_the_workflow_started_is_repaired_by_the_next_post(

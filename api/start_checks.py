@@ -1,0 +1,133 @@
+"""What is checked of a request to start a plan, before anything is written or started."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from api.schemas import StartRequest
+from paceline.agents.registry import declaration_for, load_declarations
+from paceline.domain import ids
+from paceline.domain.plan import Finding, Plan
+from paceline.domain.status import RunOptions
+from paceline.domain.work import AgentDeclaration
+from paceline.errors import ConfigurationError, PlanError, RepositoryDirty, RepositoryMissing
+from paceline.plans.lint import check_plan
+from paceline.plans.reader import read_plan
+from paceline.vcs.repository import Repository
+
+EVERY_AGENT = "*"
+DECLARATIONS = "paceline.toml"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A request that was checked and may run."""
+
+    plan: Plan
+    text: str
+    base: str
+    """Project id of its first run."""
+    repository: str | None
+    base_commit: str | None
+    options: RunOptions
+    rerun: bool
+    warnings: list[str]
+
+
+async def check_request(request: StartRequest) -> Wanted:
+    """Everything that can be refused before anything is written."""
+    plan = read_plan(request.plan, request.file)
+    findings = check_plan(plan)
+    _refuse_errors(findings)
+    repository = await _open(request.repository)
+    declared = await asyncio.to_thread(_declared, repository.path) if repository else {}
+    agents = _resolve_agents(plan, request.options.agents, declared)
+    if repository is None and any(agent.kind == "command" for agent in agents.values()):
+        raise ConfigurationError(
+            "The plan's agents are commands, and there is no repository for them to work in; name one, "
+            "or run with simulated agents."
+        )
+    if repository is not None and not request.options.allow_dirty:
+        await _refuse_dirty(repository)
+    return Wanted(
+        plan=plan,
+        text=request.plan,
+        base=ids.project_id(request.project or plan.project or plan.title),
+        repository=str(repository.path) if repository else None,
+        base_commit=await repository.head_commit() if repository else None,
+        options=request.options.model_copy(update={"agents": agents}),
+        rerun=request.rerun,
+        warnings=[_sentence(finding) for finding in findings],
+    )
+
+
+def _refuse_errors(findings: list[Finding]) -> None:
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise PlanError(
+            f"The plan has errors, nothing was started: {_sentence(errors[0])}{more}",
+            findings=[finding.model_dump() for finding in findings],
+        )
+
+
+def _sentence(finding: Finding) -> str:
+    where = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
+    remedy = f" {finding.remedy}" if finding.remedy else ""
+    return f"{where}: {finding.message}{remedy}" if where else f"{finding.message}{remedy}"
+
+
+async def _open(path: str | None) -> Repository | None:
+    if path is None:
+        return None
+    if not Path(path).is_absolute():
+        raise RepositoryMissing(f"The repository's path {path!r} is not absolute; write it from the root.")
+    return await Repository.open(Path(path))
+
+
+def _declared(repository: Path) -> dict[str, AgentDeclaration]:
+    """The agents of the repository's `paceline.toml`; none where there is no such file."""
+    file = repository / DECLARATIONS
+    try:
+        return load_declarations(file.read_text(encoding="utf-8"), str(file))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
+
+
+async def _refuse_dirty(repository: Repository) -> None:
+    paths = await repository.is_dirty()
+    if paths:
+        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+        raise RepositoryDirty(
+            f"The checkout {repository.path} has uncommitted changes that the run would not see "
+            f"({paths[0]}{more}); commit or stash them, or allow a dirty checkout.",
+            paths=paths[:100],
+        )
+
+
+def _resolve_agents(
+    plan: Plan, chosen: dict[str, AgentDeclaration], declared: dict[str, AgentDeclaration]
+) -> dict[str, AgentDeclaration]:
+    """The declaration of every agent that works, under the plan's name for it.
+
+    Args:
+        plan: names the agents.
+        chosen: what the person who starts the run says; goes before the repository's declarations as a whole,
+            so that its `*` covers also agents that are declared.
+        declared: `paceline.toml` of the repository.
+    """
+    names = dict.fromkeys(name for story in plan.stories for name in (story.agents or [EVERY_AGENT]))
+    resolved = {name: declaration_for(name, chosen) or declaration_for(name, declared) for name in names}
+    missing = [name for name, found in resolved.items() if found is None]
+    if missing:
+        raise ConfigurationError(
+            f"No declaration says how these agents work: {', '.join(missing)}; write "
+            f'[agents."{missing[0]}"] with a kind into paceline.toml at the top of '
+            'the repository, or [agents."*"] for every agent.',
+            agents=missing,
+        )
+    return {name: found for name, found in resolved.items() if found is not None}
