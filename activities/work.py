@@ -19,7 +19,7 @@ from paceline.domain import ids
 from paceline.domain.globs import covers
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.domain.work import Delivered, EarlierAttempt, WorkOrder, WorkOutcome
+from paceline.domain.work import AgentDeclaration, Delivered, EarlierAttempt, WorkOrder, WorkOutcome
 from paceline.errors import RepositoryError, StaleFence, UnclaimedChange
 from paceline.store import claims, status
 from paceline.vcs.diff import diff_text
@@ -44,22 +44,16 @@ class WorkActivities:
         run = await self._context.run(step.project)
         story = run.story(step.story)
         declaration = run.declaration(run.lead(story))
-        stored = self._context.attempt_folder(step) / "report.json"
-        if stored.exists():
-            return WorkReport.model_validate_json(stored.read_text())
-        await self._context.database.write(_begin, run, story, step)
         async with self._alive(step, story):
-            order = await self._order(run, story, step)
             if declaration.kind == "simulated":
-                seconds, result = simulate(declaration, order)
-                await asyncio.sleep(seconds)
-                return WorkReport(
-                    outcome=result.outcome,
-                    code="" if result.outcome is WorkOutcome.DONE else "AGENT_EXIT",
-                    reason=result.summary[:2000],
-                    summary=result.summary[:2000],
-                )
+                return await _simulated(declaration, self._order(run, story, step, []))
+            stored = self._context.attempt_folder(step) / "report.json"
+            if stored.exists():
+                return WorkReport.model_validate_json(stored.read_text())
+            await self._context.database.write(_begin, run, story, step)
+            delivered = await self._context.database.read(_delivered, run, story)
             try:
+                order = self._order(run, story, step, delivered)
                 return await self._command(run, story, step, order, stored)
             except RepositoryError as error:
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
@@ -149,8 +143,7 @@ class WorkActivities:
             )
         return report
 
-    async def _order(self, run: RunContext, story: Story, step: WorkStep) -> WorkOrder:
-        delivered = await self._context.database.read(_delivered, run, story)
+    def _order(self, run: RunContext, story: Story, step: WorkStep, delivered: list[Delivered]) -> WorkOrder:
         return WorkOrder(
             project=run.plan.title,
             goal=run.plan.goal,
@@ -220,12 +213,12 @@ class WorkActivities:
         async def beat() -> None:
             count = 0
             while True:
+                await asyncio.sleep(1)
                 activity.heartbeat()
                 if count % 5 == 4:
                     for name in story.agents:
                         await self._context.database.write(status.heartbeat_agent, step.project, name)
                 count += 1
-                await asyncio.sleep(1)
 
         task = asyncio.create_task(beat())
         try:
@@ -233,6 +226,18 @@ class WorkActivities:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def _simulated(declaration: AgentDeclaration, order: WorkOrder) -> WorkReport:
+    """Wait as long as the simulated agent would work; it touches neither files nor the database."""
+    seconds, result = simulate(declaration, order)
+    await asyncio.sleep(seconds)
+    return WorkReport(
+        outcome=result.outcome,
+        code="" if result.outcome is WorkOutcome.DONE else "AGENT_EXIT",
+        reason=result.summary[:2000],
+        summary=result.summary[:2000],
+    )
 
 
 def _leave_running() -> bool:

@@ -88,7 +88,7 @@ class StoryWorkflow(Answerable):
         self._told = False
         self._state = StoryState.CLAIMING
         # The epic starts a story as working: most get their claim at once, and each change of it costs.
-        self._indexed = StoryState.WORKING
+        self._indexed: StoryState = StoryState.WORKING
         self._indexed_attempt = start.attempt
         self._merge_commit: str | None = None
         self._summary = ""
@@ -247,7 +247,7 @@ class StoryWorkflow(Answerable):
     async def _approved(self, route: StoryRoute, work: WorkReport, report: LandReport) -> bool:
         answer = await self._ask(
             QuestionKind.APPROVE_MERGE,
-            f"Story {self._in.story} ({self._in.title}) is done and its checks pass. Merge it?",
+            f"{self._in.story} ({self._in.title}) is done and its checks pass. Merge it?",
             {
                 "commit": work.commit or "",
                 "summary": work.summary,
@@ -269,7 +269,7 @@ class StoryWorkflow(Answerable):
     async def _ask_about_repository(self, route: StoryRoute, reason: str) -> None:
         answer = await self._ask(
             QuestionKind.LANDING_BLOCKED,
-            f"The finished work of story {self._in.story} ({self._in.title}) cannot be merged: {reason} "
+            f"The finished work of {self._in.story} ({self._in.title}) cannot be merged: {reason} "
             "Try again?",
             {"code": "REPOSITORY", "reason": reason},
         )
@@ -292,7 +292,7 @@ class StoryWorkflow(Answerable):
             return
         answer = await self._ask(
             QuestionKind.TAKE_OVER,
-            f"Story {self._in.story} ({self._in.title}) failed {self._in.attempt} times; "
+            f"{self._in.story} ({self._in.title}) failed {self._in.attempt} times; "
             f"the last time: {reason} What now?",
             {"code": code, "reason": reason},
         )
@@ -307,7 +307,7 @@ class StoryWorkflow(Answerable):
         await self._end_attempt(route, report.outcome.name, text[:2000])
         answer = await self._ask(
             QuestionKind.ANSWER_AGENT,
-            f"The agent of story {self._in.story} ({self._in.title}) asks: {text}"[:20_000],
+            f"The agent of {self._in.story} ({self._in.title}) asks: {text}"[:20_000],
             {"summary": report.summary},
         )
         if answer.decision is Decision.REJECT:
@@ -324,7 +324,7 @@ class StoryWorkflow(Answerable):
     async def _closed_by_person(self) -> None:
         answer = await self._ask(
             QuestionKind.HUMAN_STORY,
-            f"Story {self._in.story} ({self._in.title}) is yours to do. Is it done?",
+            f"{self._in.story} ({self._in.title}) is yours to do. Is it done?",
             {},
         )
         self._summary = answer.text[:2000]

@@ -9,6 +9,8 @@ STORIES = 200
 EDGES = 202
 CRITICAL_PATH = 17
 SEED = 7
+STAY_IN_EPIC = 0.9
+"""Chance that a story is put into the epic of its first dependency, while that has room."""
 
 
 def independent(stories: int = STORIES) -> list[list[int]]:
@@ -51,9 +53,21 @@ def layered(
     return dependencies
 
 
-def epic_of(story: int) -> int:
-    """Stories are dealt out to the epics in turn, so that many dependencies cross epics."""
-    return story % EPICS
+def epics_of(dependencies: list[list[int]], seed: int = SEED) -> list[int]:
+    """The epic of each story: equally many in each, and most stories in that of their first dependency.
+
+    Returns:
+        For each story the index of its epic; about a third of the dependencies cross epics.
+    """
+    rng = random.Random(seed)  # noqa: S311 - a reproducible graph, not a secret
+    room = [-(-len(dependencies) // EPICS)] * EPICS
+    epics: list[int] = []
+    for before in dependencies:
+        wanted = epics[before[0]] if before and rng.random() < STAY_IN_EPIC else rng.randrange(EPICS)
+        epic = wanted if room[wanted] else max(range(EPICS), key=lambda index: room[index])
+        room[epic] -= 1
+        epics.append(epic)
+    return epics
 
 
 def longest_path(dependencies: list[list[int]]) -> int:

@@ -172,11 +172,12 @@ def _expect(done: int, stories: int) -> None:
 
 def plan_of(graph: list[list[int]]) -> Plan:
     """The graph as a plan with ten epics and one agent."""
+    epics = graphs.epics_of(graph)
     stories = [
         Story(
             id=f"S{index}",
             title=f"Story number {index}",
-            epic=f"E{graphs.epic_of(index)}",
+            epic=f"E{epics[index]}",
             sprints=["Sprint"],
             agents=[AGENT],
             acceptance_criteria=[Item(text="It is done.")],
