@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 from temporalio import activity
 
@@ -11,6 +13,7 @@ from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.states import SUCCESS_STATES, AgentState, StoryState
+from paceline.domain.status import StoryStatus
 from paceline.store import claims, events, questions, status
 
 _REASON_LIMIT = 500
@@ -90,68 +93,86 @@ def _project_decision(
     session: Session, run: RunContext, story: Story, step: StoryStep, decision: ClaimDecision
 ) -> None:
     workflow_id = run.workflow_id(story)
-    if decision.state != "granted":
-        reason = "waits for " + (", ".join(decision.waits_for) or "its place in the line")
-        status.set_story(
-            session,
-            step.project,
-            story.id,
-            state=StoryState.CLAIMING,
-            attempt=step.attempt,
-            workflow_id=workflow_id,
-            reason=reason[:_REASON_LIMIT],
-            reason_code="WAITING_FOR_CLAIM",
-        )
-        draft = EventDraft(
-            key=f"{workflow_id}#claim.waiting#{step.attempt}",
-            type=EventType.WORKFLOW_EVENT,
-            name="claim.waiting",
-            story=story.id,
-            data={"waits_for": decision.waits_for[:10], "position": decision.position},
-        )
-        events.append_events(session, step.project, [draft])
+    if decision.state == "granted" and decision.fence is not None:
+        _project_grant(session, step.project, story.id, workflow_id, decision.fence, step.attempt)
         return
-    claims.acknowledge_grant(session, workflow_id)
+    reason = "waits for " + (", ".join(decision.waits_for) or "its place in the line")
     status.set_story(
         session,
         step.project,
         story.id,
-        state=StoryState.WORKING,
+        state=StoryState.CLAIMING,
         attempt=step.attempt,
         workflow_id=workflow_id,
-        fence=decision.fence,
+        reason=reason[:_REASON_LIMIT],
+        reason_code="WAITING_FOR_CLAIM",
     )
-    drafts = [
-        EventDraft(
-            key=f"{workflow_id}#claim.granted#{decision.fence}#{step.attempt}",
-            type=EventType.WORKFLOW_EVENT,
-            name="claim.granted",
-            story=story.id,
-            data={
-                "fence": decision.fence,
-                "attempt": step.attempt,
-                "needs": [need.resource for need in run.needs(story)][:50],
-            },
-        )
-    ]
-    drafts += agent_events(session, run, story, step, AgentState.WORKING)
-    events.append_events(session, step.project, drafts)
+    draft = EventDraft(
+        key=f"{workflow_id}#claim.waiting#{step.attempt}",
+        type=EventType.WORKFLOW_EVENT,
+        name="claim.waiting",
+        story=story.id,
+        data={"waits_for": decision.waits_for[:10], "position": decision.position},
+    )
+    events.append_events(session, step.project, [draft])
+
+
+def announce(session: Session, grants: Sequence[Grant]) -> None:
+    """Write down that waiting stories were granted their claims, in the transaction that granted them.
+
+    So a waiter that is told by signal can work at once, without asking again.
+    """
+    stories = claims.stories_of(session, [grant.claim for grant in grants])
+    for grant in grants:
+        if grant.claim in stories:
+            project, story = stories[grant.claim]
+            attempt = status.story_status(session, project, story).attempt
+            _project_grant(session, project, story, grant.holder, grant.fence, attempt)
+
+
+def _project_grant(
+    session: Session, project: str, story: str, workflow_id: str, fence: int, attempt: int
+) -> None:
+    row = status.set_story(
+        session,
+        project,
+        story,
+        state=StoryState.WORKING,
+        attempt=attempt,
+        workflow_id=workflow_id,
+        fence=fence,
+    )
+    granted = EventDraft(
+        key=f"{workflow_id}#claim.granted#{fence}#{attempt}",
+        type=EventType.WORKFLOW_EVENT,
+        name="claim.granted",
+        story=story,
+        data={"fence": fence, "attempt": attempt},
+    )
+    agents = agent_events(session, project, row, AgentState.WORKING)
+    events.append_events(session, project, [granted, *agents])
 
 
 def agent_events(
-    session: Session, run: RunContext, story: Story, step: StoryStep, state: AgentState, *, mark: str = ""
+    session: Session, project: str, row: StoryStatus, state: AgentState, *, mark: str = ""
 ) -> list[EventDraft]:
-    """Set the state of the story's agents; returns the events that say so, not yet appended."""
+    """Set the state of a story's agents; returns the events that say so, not yet appended.
+
+    An agent that may do several stories at once becomes idle only when none of its others is being done.
+    """
+    busy = status.busy_agents(session, project, row.id) if state is AgentState.IDLE else frozenset[str]()
     drafts: list[EventDraft] = []
-    for name in dict.fromkeys(story.agents):
-        status.set_agent(session, step.project, name, state, story=story.id)
+    for name in row.agents:
+        if name in busy:
+            continue
+        status.set_agent(session, project, name, state, story=row.id)
         drafts.append(
             EventDraft(
-                key=f"{run.workflow_id(story)}#agent#{name}#{state}#{step.attempt}#{mark}",
+                key=f"{row.workflow_id}#agent#{name}#{state}#{row.attempt}#{mark}",
                 type=EventType.AGENT_STATUS_CHANGE,
                 name="agent.status",
-                story=story.id,
-                data={"agent": name, "state": state.value, "story": story.id},
+                story=row.id,
+                data={"agent": name, "state": state.value, "story": row.id},
             )
         )
     return drafts
@@ -166,7 +187,7 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
     workflow_id = run.workflow_id(story)
     grants = claims.release_claim(session, workflow_id)
     questions.withdraw_questions(session, workflow_id)
-    status.set_story(
+    row = status.set_story(
         session,
         step.project,
         story.id,
@@ -179,25 +200,24 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
         summary=step.summary or None,
     )
     failed = step.state not in SUCCESS_STATES and step.state is not StoryState.CANCELLED
-    drafts = agent_events(
-        session, run, story, step, AgentState.ERROR if failed else AgentState.IDLE, mark="settled"
+    ended = EventDraft(
+        key=f"{workflow_id}#settled",
+        type=EventType.WORKFLOW_EVENT,
+        name=f"story.{step.state.value}",
+        story=story.id,
+        data={
+            "state": step.state.value,
+            "attempts": step.attempts,
+            "merge_commit": step.merge_commit,
+            "code": step.code or None,
+            "reason": step.reason[:_REASON_LIMIT] or None,
+        },
     )
-    drafts.append(
-        EventDraft(
-            key=f"{workflow_id}#settled",
-            type=EventType.WORKFLOW_EVENT,
-            name=f"story.{step.state.value}",
-            story=story.id,
-            data={
-                "state": step.state.value,
-                "attempts": step.attempts,
-                "merge_commit": step.merge_commit,
-                "code": step.code or None,
-                "reason": step.reason[:_REASON_LIMIT] or None,
-            },
-        )
+    agents = agent_events(
+        session, step.project, row, AgentState.ERROR if failed else AgentState.IDLE, mark="settled"
     )
-    events.append_events(session, step.project, drafts)
+    events.append_events(session, step.project, [*agents, ended])
+    announce(session, grants)
     return grants
 
 

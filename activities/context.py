@@ -24,7 +24,7 @@ from paceline.domain.status import Run
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, NotFound
 from paceline.settings import Settings
-from paceline.store import runs
+from paceline.store import claims, runs
 from paceline.store.database import Database
 from paceline.vcs.repository import Repository
 
@@ -200,14 +200,23 @@ class ActivityContext:
         A signal that is lost here is sent again by the sweep; the waiter also asks again by itself.
         """
         if grants:
-            await asyncio.gather(*(self._tell(grant) for grant in grants))
+            told = await asyncio.gather(*(self._tell(grant) for grant in grants))
+            await self.database.write(_acknowledge, [claim for claim in told if claim is not None])
 
-    async def _tell(self, grant: Grant) -> None:
+    async def _tell(self, grant: Grant) -> str | None:
         handle = self.client.get_workflow_handle(grant.holder)
         try:
             await handle.signal("claim-granted", ClaimGranted(claim=grant.claim, fence=grant.fence))
         except RPCError as error:
             log.warning("claim %s was granted and its holder not told: %s", grant.claim, error.message)
+            return None
+        return grant.claim
+
+
+def _acknowledge(session: Session, told: Sequence[str]) -> None:
+    """Temporal keeps the signals now, so nobody has to send them again."""
+    for claim in told:
+        claims.acknowledge_grant(session, claim)
 
 
 def _load(session: Session, project: str) -> tuple[Run, Plan]:

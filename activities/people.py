@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 from temporalio import activity
 
-from activities.claims import agent_events
+from activities.claims import agent_events, announce
 from activities.context import ActivityContext, RunContext
 from paceline.contracts import AnsweredStep, AskReply, AskStep, Done, ProjectAnswered, ProjectAsk
 from paceline.domain import ids
@@ -73,7 +73,7 @@ def _ask(session: Session, run: RunContext, story: Story, step: AskStep) -> tupl
         ),
     )
     grants = claims.reduce_claim(session, workflow_id, KEPT_WHILE_WAITING)
-    status.set_story(
+    row = status.set_story(
         session,
         step.project,
         story.id,
@@ -83,9 +83,10 @@ def _ask(session: Session, run: RunContext, story: Story, step: AskStep) -> tupl
         reason=f"waits for an answer to {question.id}",
         reason_code="WAITING_FOR_PERSON",
     )
-    drafts = agent_events(session, run, story, step, AgentState.WAITING_FOR_HITL, mark=question.id)
+    drafts = agent_events(session, step.project, row, AgentState.WAITING_FOR_HITL, mark=question.id)
     drafts.append(_request_event(question))
     events.append_events(session, step.project, drafts)
+    announce(session, grants)
     return question, grants
 
 
@@ -123,7 +124,7 @@ def _request_event(question: Question) -> EventDraft:
 def _answered(session: Session, run: RunContext, story: Story, step: AnsweredStep) -> None:
     key = f"{step.answer.question}#answered"
     _record(session, step.project, story.id, step.answer, step.kind, key)
-    status.set_story(
+    row = status.set_story(
         session,
         step.project,
         story.id,
@@ -132,7 +133,7 @@ def _answered(session: Session, run: RunContext, story: Story, step: AnsweredSte
         reason=f"was answered by {step.answer.actor} and goes on"[:500],
         reason_code="ANSWERED",
     )
-    drafts = agent_events(session, run, story, step, AgentState.IDLE, mark=key)
+    drafts = agent_events(session, step.project, row, AgentState.IDLE, mark=key)
     events.append_events(session, step.project, drafts)
 
 

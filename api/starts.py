@@ -28,7 +28,7 @@ from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain import graph, ids
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Plan, Story
-from paceline.domain.states import AgentState, RunState
+from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.status import Run, StoryStatus
 from paceline.errors import (
     Conflict,
@@ -168,6 +168,8 @@ def _first_status(story: Story, plan: Plan, edges: dict[str, list[str]]) -> Stor
         epic=story.epic,
         sprint=story.sprints[0] if story.sprints else plan.sprints[0].id,
         agents=list(dict.fromkeys(story.agents)),
+        state=StoryState.SETTLED if story.done else StoryState.PENDING,
+        reason="done before this run, says the plan" if story.done else None,
         dependencies=edges.get(story.id, []),
         points=story.points,
     )

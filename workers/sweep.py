@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.claims import settle
+from activities.claims import announce, settle
 from activities.context import ActivityContext
 from paceline.contracts import SettledBatch, SettleStep, StorySettled
 from paceline.domain import ids
@@ -71,7 +71,7 @@ async def _free(context: ActivityContext, holder: str) -> bool:
     log.warning("workflow %s is closed and still held a claim, which is freed", holder)
     project, row = found
     if row is None:
-        await context.tell(await context.database.write(claims.release_holder, holder))
+        await context.tell(await context.database.write(_release, holder))
         return True
     run = await context.run(project)
     story = run.story(row.id)
@@ -108,6 +108,12 @@ async def _tell_epic(context: ActivityContext, step: SettleStep) -> None:
         )
     except RPCError as error:
         log.info("epic %s was not told of %s: %s", epic, step.story, error.message)
+
+
+def _release(session: Session, holder: str) -> list[Grant]:
+    grants = claims.release_holder(session, holder)
+    announce(session, grants)
+    return grants
 
 
 def _held_by(session: Session, holder: str) -> tuple[str, StoryStatus | None] | None:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,8 @@ async def running_workers(
         "default_heartbeat_throttle_interval": timedelta(seconds=1.5),
         "graceful_shutdown_timeout": timedelta(seconds=0),
         "interceptors": [TypedFailures()],
+        # Without it the SDK reads the code of every loaded module to make one up, which takes a second.
+        "build_id": f"paceline-{version('paceline')}",
     }
     async with AsyncExitStack() as stack:
         for queue in work_queues:

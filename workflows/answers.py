@@ -9,6 +9,10 @@ with workflow.unsafe.imports_passed_through():
     from paceline.domain.questions import Answer, AnswerReceipt
 
 
+ANSWERS_KEPT = 1000
+"""Answers by signal beyond so many are dropped; they can only be to questions that are not asked."""
+
+
 class Answerable:
     """Keeps the open question of one workflow and the answers it has taken; the first answer wins."""
 
@@ -18,8 +22,8 @@ class Answerable:
 
     async def _await_answer(self, question: str) -> Answer:
         """Wait, for weeks if need be; holds no thread and no slot."""
+        self._open_question = question
         if question not in self._answers:
-            self._open_question = question
             await workflow.wait_condition(
                 lambda: question in self._answers, timeout_summary=f"answer to {question}"
             )
@@ -52,6 +56,10 @@ class Answerable:
 
     @workflow.signal(name="answer")
     def answer_by_signal(self, answer: Answer) -> None:
-        """The same by signal: a wrong question id, or a second answer, changes nothing."""
-        if answer.question == self._open_question and answer.question not in self._answers:
-            self._answers[answer.question] = answer
+        """The same by signal; the first answer wins, and one to a question never asked changes nothing.
+
+        An answer may come before this workflow knows that its question is open: the question is stored by an
+        activity, and a worker that dies right after leaves it for people to see and answer. It is kept.
+        """
+        if answer.question in self._answers or len(self._answers) < ANSWERS_KEPT:
+            self._answers.setdefault(answer.question, answer)

@@ -85,7 +85,7 @@ class StoryWorkflow(Answerable):
         super().__init__()
         self._in = start
         self._fence = 0
-        self._told = False
+        self._told: int | None = None
         self._state = StoryState.CLAIMING
         # The epic starts a story as working: most get their claim at once, and each change of it costs.
         self._indexed: StoryState = StoryState.WORKING
@@ -144,36 +144,38 @@ class StoryWorkflow(Answerable):
         """Ask for everything at once; then wait for the signal, and ask again now and then to be sure."""
         reask = FIRST_REASK
         while True:
-            self._told = False
             reply = await workflow.execute_local_activity_method(
                 ClaimActivities.claim_story,
                 ClaimStep(**self._step(), weight=self._in.weight),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
             )
-            if self._granted(reply):
+            if self._granted(reply.fence if reply.granted else None):
                 return reply.route
             reask = await self._wait_in_line(reply, reask)
+            # A first grant is final, and who granted it has written it down: no need to ask again.
+            if self._granted(self._told):
+                return reply.route
 
     async def _resume_claim(self) -> None:
         """Get back the slots that were given back while a person was asked."""
         reask = FIRST_REASK
         while True:
-            self._told = False
+            self._told = None
             reply = await workflow.execute_local_activity_method(
                 ClaimActivities.resume_claim,
                 StoryStep(**self._step()),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
             )
-            if self._granted(reply):
+            if self._granted(reply.fence if reply.granted else None):
                 return
             reask = await self._wait_in_line(reply, reask)
 
-    def _granted(self, reply: ClaimReply) -> bool:
-        if not reply.granted or reply.fence is None:
+    def _granted(self, fence: int | None) -> bool:
+        if fence is None:
             return False
-        self._fence = reply.fence
+        self._fence = fence
         self._show(StoryState.WORKING, f"Attempt {self._in.attempt} by {self._in.agent}.")
         return True
 
@@ -182,7 +184,7 @@ class StoryWorkflow(Answerable):
         self._show(StoryState.CLAIMING, f"Waits in line for:\n\n{waits_for}")
         try:
             await workflow.wait_condition(
-                lambda: self._told, timeout=reask, timeout_summary="ask again for the claim"
+                lambda: self._told is not None, timeout=reask, timeout_summary="ask again for the claim"
             )
         except TimeoutError:
             return min(reask * 2, LONGEST_REASK)
@@ -269,8 +271,7 @@ class StoryWorkflow(Answerable):
     async def _ask_about_repository(self, route: StoryRoute, reason: str) -> None:
         answer = await self._ask(
             QuestionKind.LANDING_BLOCKED,
-            f"The finished work of {self._in.story} ({self._in.title}) cannot be merged: {reason} "
-            "Try again?",
+            f"The finished work of {self._in.story} ({self._in.title}) cannot be merged: {reason} Try again?",
             {"code": "REPOSITORY", "reason": reason},
         )
         if answer.decision is Decision.REJECT:
@@ -440,7 +441,7 @@ class StoryWorkflow(Answerable):
     @workflow.signal(name="claim-granted")
     def claim_granted(self, granted: ClaimGranted) -> None:
         """Someone's release granted this story's claim."""
-        self._told = True
+        self._told = granted.fence
 
     @workflow.signal(name="settle-by-signal")
     def settle_by_signal(self) -> None:

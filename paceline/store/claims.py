@@ -180,6 +180,16 @@ def unsignalled_grants(session: Session) -> list[Grant]:
     return [Grant(claim=row.claim, holder=row.holder, fence=row.fence) for row in rows]
 
 
+def stories_of(session: Session, claims: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Project and story of each of these claims that is a story's."""
+    if not claims:
+        return {}
+    query = select(CLAIMS.c.claim, CLAIMS.c.project, CLAIMS.c.story).where(
+        CLAIMS.c.claim.in_(claims), CLAIMS.c.story.is_not(None)
+    )
+    return {row.claim: (row.project, row.story) for row in session.connection().execute(query)}
+
+
 def acknowledge_grant(session: Session, claim: str) -> None:
     """Note that the holder knows of its grant."""
     knows = update(CLAIMS).where(CLAIMS.c.claim == claim, CLAIMS.c.state == "granted").values(told=True)

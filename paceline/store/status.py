@@ -24,6 +24,7 @@ _STORIES = table(StoryRow)
 _AGENTS = table(AgentRow)
 _HISTORY = table(AgentHistoryRow)
 _NOTE_HISTORY = _HISTORY.insert()
+_UNDER_WORK = [state.value for state in (StoryState.WORKING, StoryState.VERIFYING, StoryState.MERGING)]
 _FINAL = sorted(state.value for state in FINAL_STATES)
 
 
@@ -96,6 +97,15 @@ def _changing_story(dialect: str, given: frozenset[str], enters: bool) -> Execut
                 kept = case((_STORIES.c.state == entered, column), else_=null())
                 change = change.values({column: kept})
     return change.values(updated_at=now(dialect)).returning(_STORIES)
+
+
+def busy_agents(session: Session, project: str, besides: str) -> frozenset[str]:
+    """Agents with a story under work, verification or merge, other than the one named."""
+    query = select(_STORIES.c.agents).where(
+        _STORIES.c.project == project, _STORIES.c.state.in_(_UNDER_WORK), _STORIES.c.id != besides
+    )
+    found = session.connection().execute(query).scalars()
+    return frozenset(name for agents in found for name in agents)
 
 
 def story_status(session: Session, project: str, story: str) -> StoryStatus:

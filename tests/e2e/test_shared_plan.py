@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from tests.shared_plans import plan_text, truth
 
 from paceline.domain.events import Event
 from paceline.domain.states import RunState, StoryState
+from tests.shared_plans import plan_text, truth
 from tests.world import World, git_lines, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
