@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -163,7 +165,7 @@ def sqlite_engine(url: str, pool_size: int, read_only: bool = False) -> Engine:
         connection.isolation_level = None  # BEGIN is ours
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-        cursor.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(cursor)
         cursor.execute("PRAGMA synchronous = NORMAL")
         if read_only:
             cursor.execute("PRAGMA query_only = ON")
@@ -175,6 +177,19 @@ def sqlite_engine(url: str, pool_size: int, read_only: bool = False) -> Engine:
     event.listen(engine, "connect", connected)
     event.listen(engine, "begin", begun)
     return engine
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Switch the file to write-ahead logging, once; SQLite's busy timeout does not cover this switch."""
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.02)
 
 
 def _postgres_engine(url: str, pool_size: int, writes: bool = False) -> Engine:
