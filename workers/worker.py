@@ -47,6 +47,10 @@ PASSED_THROUGH = (
 """Modules that workflows share with the process: data and rules, nothing that keeps a run's state."""
 
 
+POLLERS = 20
+"""Open requests for tasks, of each kind: with the SDK's five, a burst of small stories waits for its turn."""
+
+
 def sandbox() -> SandboxedWorkflowRunner:
     """The SDK's sandbox; workflow modules themselves are never passed through."""
     return SandboxedWorkflowRunner(
@@ -135,6 +139,7 @@ async def running_workers(
                 task_queue=queue,
                 activities=work_activities(context),
                 max_concurrent_activities=200,
+                max_concurrent_activity_task_polls=POLLERS,
                 **common,
             )
             await stack.enter_async_context(work)
@@ -147,6 +152,7 @@ async def running_workers(
                     workflows=WORKFLOWS,
                     activities=control_activities(context),
                     workflow_runner=sandbox(),
+                    max_concurrent_workflow_task_polls=POLLERS,
                     sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
                     **common,
                 )
