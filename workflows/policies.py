@@ -19,7 +19,7 @@ ALWAYS = RetryPolicy(
 GIT = timedelta(minutes=30)
 """Limit of one landing: checks have limits of their own inside it."""
 
-HEARTBEAT = timedelta(seconds=8)
+HEARTBEAT = timedelta(seconds=6)
 """A worker that is silent for so long is dead; what it did is tried again elsewhere."""
 
 WORKFLOW_TASK = timedelta(seconds=5)
