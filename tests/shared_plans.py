@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,16 @@ def truth(name: str) -> dict[str, Any]:
     return yaml.safe_load(_read(FOLDER / f"{name}.truth.yaml"))
 
 
+def requirement_ids() -> list[str]:
+    """The ids of every requirement of the plan documents; skips or fails as `plan_text` does."""
+    text = _read(FOLDER.parent / "REQUIREMENTS.md")
+    return re.findall(r"^\| (R\d{3}-\d{2}) \|", text, re.MULTILINE)
+
+
 def _read(path: Path) -> str:
     if path.is_file():
         return path.read_text(encoding="utf-8")
-    reason = f"the shared plan {path.name} is not at ../shared/plans"
+    reason = f"the shared document {path.name} is not beside the checkout, at {path}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

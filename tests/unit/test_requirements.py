@@ -1,34 +1,59 @@
-"""docs/requirements.md and the other documents name only what exists."""
+"""docs/requirements.md has every requirement once, and it and the other documents name only what exists."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import Counter
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = [
-    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
-    *sorted((ROOT / "docs").rglob("*.md")),
-]
+from paceline.settings import Settings
+from tests.documents import DOCUMENTS, ROOT
+from tests.shared_plans import requirement_ids
+
+STATES = ("done", "partly", "later")
 
 
-def test_each_requirement_row_names_tests_that_exist() -> None:
-    text = (ROOT / "docs" / "requirements.md").read_text()
-    for row in re.findall(r"^\| (R\d.*) \|$", text, re.MULTILINE):
-        tests = re.findall(r"`(tests/[^`]+?)(?:::(\w+))?`", row)
-        assert tests, f"no test in the row: {row}"
-        for path, name in tests:
+def rows() -> list[tuple[str, str, str, str]]:
+    """Id, words, state and tests of every row."""
+    text = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+    found = re.findall(r"^\| (R\d{3}-\d{2}) \| ([^|]+) \| ([^|]+) \| (.+) \|$", text, re.MULTILINE)
+    assert found
+    return found
+
+
+@cache
+def names_in(path: str) -> frozenset[str]:
+    """Names of the test functions of a file, also in classes."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(node.name for node in functions if node.name.startswith("test_"))
+
+
+def test_every_requirement_is_there_once() -> None:
+    listed = Counter(row[0] for row in rows())
+    assert [each for each, count in listed.items() if count > 1] == []
+    assert set(listed) == set(requirement_ids())
+
+
+def test_each_row_names_tests_that_exist() -> None:
+    for number, _, state, shown in rows():
+        assert state in STATES, number
+        named = re.findall(r"`(tests/[^`:]+\.py)::(\w+)`", shown)
+        assert bool(named) == (state != "later"), f"{number} is {state} and names {shown}"
+        assert len(named) == shown.count("`") // 2, f"{number}: {shown}"
+        for path, name in named:
             assert (ROOT / path).is_file(), path
-            assert not name or f"def {name}(" in (ROOT / path).read_text(), f"{path}::{name}"
+            assert name in names_in(path), f"{path}::{name}"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_somewhere(document: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text()):
-        if "://" not in target:
-            assert (document.parent / target).exists(), target
+def test_the_counts_at_the_top_are_those_of_the_rows() -> None:
+    counts = Counter(row[2] for row in rows())
+    told = f"Today: {counts['done']} done, {counts['partly']} partly, {counts['later']} later."
+    assert told in (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -38,12 +63,12 @@ def test_make_targets_that_are_named_exist(document: Path) -> None:
     assert set(named) <= targets
 
 
-def test_settings_in_the_readme_exist() -> None:
-    from paceline.settings import Settings
-
-    named = set(re.findall(r"PACELINE_([A-Z_]+)", (ROOT / "README.md").read_text()))
-    assert named
-    assert {name.lower() for name in named} <= Settings.model_fields.keys()
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_settings_that_are_named_exist(document: Path) -> None:
+    named = set(re.findall(r"PACELINE_([A-Z_]+)", document.read_text()))
+    others = {"WORK_ORDER", "WORK_RESULT", "WORKTREE", "RUN", "DEBUG"}
+    """What agents and the command line read beside the settings."""
+    assert {name.lower() for name in named - others} <= Settings.model_fields.keys()
 
 
 def test_readme_stays_a_page() -> None:
