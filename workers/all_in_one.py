@@ -17,6 +17,7 @@ from paceline.settings import Settings
 from paceline.store import migrate
 from paceline.store.database import Database
 from workers.api_server import bind, serving, url_of
+from workers.search_attributes import ensure_search_attributes
 from workers.temporal_client import connect
 from workers.temporal_server import EmbeddedServer, open_temporal
 from workers.worker import running_workers
@@ -102,7 +103,8 @@ async def serve_api(settings: Settings, say: Say) -> None:
     """Run only the API, against a Temporal server and a migrated database that are there.
 
     Raises:
-        ConfigurationError: the database has another schema, or a token is needed.
+        ConfigurationError: the database has another schema, a token is needed, or Temporal does not let this
+            client register search attributes.
         ServerUnavailable: Temporal does not answer.
     """
 
@@ -124,7 +126,8 @@ async def serve_worker(settings: Settings, say: Say) -> None:
     """Run only a worker, against a Temporal server and a migrated database that are there.
 
     Raises:
-        ConfigurationError: the database has another schema.
+        ConfigurationError: the database has another schema, or Temporal does not let this client register
+            search attributes.
         ServerUnavailable: Temporal does not answer.
     """
 
@@ -181,6 +184,7 @@ async def _connected(settings: Settings) -> tuple[Client, Database]:
     if not await asyncio.to_thread(migrate.is_current, url):
         raise ConfigurationError("The database does not have this version's schema; run `paceline migrate`.")
     client = await connect(temporal_address(settings), settings.temporal_namespace)
+    await ensure_search_attributes(client)
     return client, Database(url)
 
 
