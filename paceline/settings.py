@@ -33,8 +33,6 @@ class Settings(BaseSettings):
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
 
-    heartbeat_timeout: float = Field(default=15.0, gt=0)
-    """An agent whose heartbeat is older is dead, and its work step is tried again."""
     check_timeout: float = Field(default=600.0, gt=0)
     """Limit of one check command."""
     agent_grace: float = Field(default=3.0, ge=0)

@@ -55,14 +55,18 @@ def run(
         str | None,
         typer.Option(help="A command that does the stories; {order}, {result} and {worktree} are paths."),
     ] = None,
-    approve_merges: Annotated[bool, typer.Option(help="Ask before every merge.")] = False,
+    approve_merges: Annotated[bool, typer.Option("--approve-merges", help="Ask before every merge.")] = False,
     allow_dirty: Annotated[
-        bool, typer.Option(help="Run although the checkout has uncommitted changes.")
+        bool, typer.Option("--allow-dirty", help="Run although the checkout has uncommitted changes.")
     ] = False,
     project: Annotated[str | None, typer.Option(help="Name of the project; default: the plan's.")] = None,
-    rerun: Annotated[bool, typer.Option(help="Run again although the same plan has ended.")] = False,
-    detach: Annotated[bool, typer.Option(help="Start it and return.")] = False,
-    no_input: Annotated[bool, typer.Option(help="Never ask here; print the questions.")] = False,
+    rerun: Annotated[
+        bool, typer.Option("--rerun", help="Run again although the same plan has ended.")
+    ] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Start it and return.")] = False,
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Never ask here; print the questions.")
+    ] = False,
 ) -> None:
     """Run a plan to its end; exit status 0 only when every story succeeded."""
     order = Order(
