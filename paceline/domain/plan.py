@@ -28,6 +28,8 @@ class Item(Model):
     line: int | None = None
     command: str | None = None
     """A command that proves it, where the plan names one."""
+    group: str | None = None
+    """The heading that it stands under within its list."""
 
 
 class File(Model):
@@ -125,8 +127,16 @@ class Sprint(Model):
     number: int | None = None
     goal: str | None = None
     duration_text: str | None = None
+    weeks: tuple[int, int] | None = None
+    """First and last week."""
     capacity_points: float | None = None
+    capacity_range: tuple[float, float] | None = None
+    """Least and most points, where the capacity is a range."""
     points_stated: float | None = None
+    deliverables: list[Item] = Field(default_factory=list[Item])
+    success_criteria: list[Item] = Field(default_factory=list[Item])
+    definition_of_done: list[Item] = Field(default_factory=list[Item])
+    """What holds for this sprint in addition to the plan's own definition of done."""
     optional: bool = False
     implicit: bool = False
     line: int | None = None
@@ -164,6 +174,7 @@ class Phase(Model):
     id: str
     name: str | None = None
     days: tuple[int, int] | None = None
+    week: int | None = None
     mode: PhaseMode | None = None
     mode_as_written: str | None = None
     steps: list[PhaseStep] = Field(default_factory=list[PhaseStep])
@@ -216,6 +227,11 @@ class Risk(Model):
     probability: str | None = None
     impact: str | None = None
     mitigation: str | None = None
+    mitigation_inferred: bool = False
+    """Whether the mitigation stands in a list of its own and was paired by its place."""
+    mitigation_line: int | None = None
+    category: str | None = None
+    """What kind of risk the heading says it is, where that is no level."""
     line: int | None = None
 
 
