@@ -125,6 +125,7 @@ class Sprint(Model):
     id: str
     name: str | None = None
     number: int | None = None
+    theme: str | None = None
     goal: str | None = None
     duration_text: str | None = None
     weeks: tuple[int, int] | None = None
@@ -133,11 +134,14 @@ class Sprint(Model):
     capacity_range: tuple[float, float] | None = None
     """Least and most points, where the capacity is a range."""
     points_stated: float | None = None
+    points_as_written: str | None = None
     deliverables: list[Item] = Field(default_factory=list[Item])
     success_criteria: list[Item] = Field(default_factory=list[Item])
     definition_of_done: list[Item] = Field(default_factory=list[Item])
     """What holds for this sprint in addition to the plan's own definition of done."""
     optional: bool = False
+    condition: str | None = None
+    """When an optional sprint is needed, as written."""
     implicit: bool = False
     line: int | None = None
 
@@ -153,6 +157,12 @@ class Agent(Model):
     tools: list[str] | None = None
     focus_areas: list[str] | None = None
     success_criteria: list[str] | None = None
+    primary: str | None = None
+    """The work it has in the first place, as written; `primary_stories` are those it names."""
+    primary_stories: list[str] = Field(default_factory=list[str])
+    secondary: str | None = None
+    points_stated: float | None = None
+    """The load that the plan gives it, in points."""
     coordinator: bool = False
     line: int | None = None
 
@@ -222,6 +232,7 @@ class Risk(Model):
     """An entry of the risk register."""
 
     name: str
+    sprint: str | None = None
     text: str | None = None
     level: str | None = None
     probability: str | None = None
@@ -240,6 +251,8 @@ class Contingency(Model):
 
     name: str
     text: str | None = None
+    stories: list[str] = Field(default_factory=list[str])
+    """The stories that it names."""
     line: int | None = None
 
 

@@ -199,7 +199,7 @@ def test_metrics_risks_and_contingency(plan: Plan, expected: dict[str, Any]) -> 
         assert risk.level == told_risk["level_from_heading"]
         for name in ("name", "text", "probability", "impact", "mitigation", "line"):
             assert getattr(risk, name) == told_risk[name], name
-    assert [each.model_dump() for each in plan.contingency] == expected["contingency"]
+    assert [each.model_dump(exclude={"stories"}) for each in plan.contingency] == expected["contingency"]
 
 
 def communication(plan: Plan, name: str) -> dict[str, Any]:
