@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,17 @@ from paceline.domain import ids
 from paceline.domain.plan import Finding, Plan
 from paceline.domain.status import RunOptions
 from paceline.domain.work import AgentDeclaration
-from paceline.errors import ConfigurationError, PlanError, RepositoryDirty, RepositoryMissing
+from paceline.errors import ConfigurationError, PlanError, RepositoryMissing
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
+from paceline.vcs.git import git
 from paceline.vcs.repository import Repository
 
 EVERY_AGENT = "*"
 DECLARATIONS = "paceline.toml"
+_KIND_OF_DOCUMENT = re.compile(r"\s*sprint\s+plan\s*[:\u2013\u2014-]\s*(?=\w)", re.IGNORECASE)
+_REFS_OF_RUNS = ("refs/heads/paceline/", "refs/paceline/preserved/")
+"""Below each of them stands the id of a run."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,10 @@ class Wanted:
     options: RunOptions
     rerun: bool
     warnings: list[str]
+    dirty: list[str]
+    """Paths with uncommitted changes that refuse a new run; one that goes on does not look at them again."""
+    used: frozenset[str]
+    """Ids of runs that left branches or preserved work in the repository, known to this database or not."""
 
 
 async def check_request(request: StartRequest) -> Wanted:
@@ -43,23 +52,25 @@ async def check_request(request: StartRequest) -> Wanted:
     _refuse_errors(findings)
     repository = await _open(request.repository)
     declared = await asyncio.to_thread(_declared, repository.path) if repository else {}
-    agents = _resolve_agents(plan, request.options.agents, declared)
+    agents = _resolve_agents(plan, request.options.agents, declared, with_repository=repository is not None)
     if repository is None and any(agent.kind == "command" for agent in agents.values()):
         raise ConfigurationError(
             "The plan's agents are commands, and there is no repository for them to work in; name one, "
             "or run with simulated agents."
         )
-    if repository is not None and not request.options.allow_dirty:
-        await _refuse_dirty(repository)
     return Wanted(
         plan=plan,
         text=request.plan,
-        base=ids.project_id(request.project or plan.project or plan.title),
+        base=ids.project_id(
+            request.project or plan.project or _KIND_OF_DOCUMENT.sub("", plan.title, count=1)
+        ),
         repository=str(repository.path) if repository else None,
         base_commit=await repository.head_commit() if repository else None,
         options=request.options.model_copy(update={"agents": agents}),
         rerun=request.rerun,
         warnings=[_sentence(finding) for finding in findings],
+        dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
+        used=await _used_ids(repository) if repository else frozenset(),
     )
 
 
@@ -98,19 +109,27 @@ def _declared(repository: Path) -> dict[str, AgentDeclaration]:
         raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
 
 
-async def _refuse_dirty(repository: Repository) -> None:
-    paths = await repository.is_dirty()
-    if paths:
-        more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
-        raise RepositoryDirty(
-            f"The checkout {repository.path} has uncommitted changes that the run would not see "
-            f"({paths[0]}{more}); commit or stash them, or allow a dirty checkout.",
-            paths=paths[:100],
-        )
+async def _used_ids(repository: Repository) -> frozenset[str]:
+    """The ids of runs that the repository remembers.
+
+    A story whose merge is found is never merged again. So a run of another database must not take the id of
+    one of these: it would find that one's merges and call them its own.
+    """
+    listed = await git(repository.common_dir, "for-each-ref", "--format=%(refname)", *_REFS_OF_RUNS)
+    return frozenset(
+        name.removeprefix(prefix).partition("/")[0]
+        for name in listed.text.splitlines()
+        for prefix in _REFS_OF_RUNS
+        if name.startswith(prefix)
+    )
 
 
 def _resolve_agents(
-    plan: Plan, chosen: dict[str, AgentDeclaration], declared: dict[str, AgentDeclaration]
+    plan: Plan,
+    chosen: dict[str, AgentDeclaration],
+    declared: dict[str, AgentDeclaration],
+    *,
+    with_repository: bool,
 ) -> dict[str, AgentDeclaration]:
     """The declaration of every agent that works, under the plan's name for it.
 
@@ -119,15 +138,19 @@ def _resolve_agents(
         chosen: what the person who starts the run says; goes before the repository's declarations as a whole,
             so that its `*` covers also agents that are declared.
         declared: `paceline.toml` of the repository.
+        with_repository: whether there is one; the refusal says what to do without.
     """
     names = dict.fromkeys(name for story in plan.stories for name in (story.agents or [EVERY_AGENT]))
     resolved = {name: declaration_for(name, chosen) or declaration_for(name, declared) for name in names}
     missing = [name for name, found in resolved.items() if found is None]
     if missing:
+        remedy = (
+            f'write [agents."{missing[0]}"] with a kind into paceline.toml at the top of the repository, or '
+            '[agents."*"] for every agent'
+            if with_repository
+            else "name the repository whose paceline.toml declares them, or run with simulated agents"
+        )
         raise ConfigurationError(
-            f"No declaration says how these agents work: {', '.join(missing)}; write "
-            f'[agents."{missing[0]}"] with a kind into paceline.toml at the top of '
-            'the repository, or [agents."*"] for every agent.',
-            agents=missing,
+            f"No declaration says how these agents work: {', '.join(missing)}; {remedy}.", agents=missing
         )
     return {name: found for name, found in resolved.items() if found is not None}

@@ -34,6 +34,7 @@ from paceline.errors import (
     Conflict,
     NotFound,
     PlanChanged,
+    RepositoryDirty,
 )
 from paceline.store import events, runs, status
 from paceline.store.database import Database
@@ -64,6 +65,8 @@ async def start_run(request: StartRequest, database: Database, client: Client) -
     """
     wanted = await check_request(request)
     run, attached = await _record(database, wanted)
+    if not attached:
+        wanted.warnings.extend(await _passed_over(database, run, wanted))
     if run.state is RunState.RUNNING:
         run = await _start_workflow(database, client, run)
     return StartReply(run=run, attached=attached, stories=len(wanted.plan.stories), warnings=wanted.warnings)
@@ -95,8 +98,9 @@ def _find_or_create(session: Session, wanted: Wanted) -> tuple[Run, bool]:
             raise _contradiction(last, same_place)
         if same and (last.state is RunState.RUNNING or not wanted.rerun):
             return last, True
+    _refuse_dirty(wanted)
     run = Run(
-        id=ids.project_id(wanted.base, number := _free_number(session, wanted.base, last)),
+        id=ids.project_id(wanted.base, number := _free_number(session, wanted, last)),
         run_number=number,
         title=wanted.plan.title,
         plan_digest=digest,
@@ -110,14 +114,38 @@ def _find_or_create(session: Session, wanted: Wanted) -> tuple[Run, bool]:
     return run, False
 
 
-def _free_number(session: Session, base: str, last: Run | None) -> int:
-    """The next run number whose id is free: a plan called "x run 2" may hold the id of x's second run."""
+def _refuse_dirty(wanted: Wanted) -> None:
+    if wanted.dirty:
+        more = f" and {len(wanted.dirty) - 1} more" if len(wanted.dirty) > 1 else ""
+        raise RepositoryDirty(
+            f"The checkout {wanted.repository} has uncommitted changes that the run would not see "
+            f"({wanted.dirty[0]}{more}); commit or stash them, or allow a dirty checkout.",
+            paths=wanted.dirty[:100],
+        )
+
+
+def _free_number(session: Session, wanted: Wanted, last: Run | None) -> int:
+    """The next run number whose id is free, in the database and in the repository.
+
+    A plan called "x run 2" may hold the id of x's second run.
+    """
     number = last.run_number + 1 if last is not None else 1
-    while _holder(session, ids.project_id(base, number)):
-        if any(run.run_number == number for run in runs.runs_of(session, base)):
-            raise Conflict(f"Run {number} of {base} was recorded at the same time.")
+    while (taken := ids.project_id(wanted.base, number)) in wanted.used or _holder(session, taken):
+        if any(run.run_number == number for run in runs.runs_of(session, wanted.base)):
+            raise Conflict(f"Run {number} of {wanted.base} was recorded at the same time.")
         number += 1
     return number
+
+
+async def _passed_over(database: Database, run: Run, wanted: Wanted) -> list[str]:
+    """Say that the run has another number because of what an unknown run left in the repository."""
+    before = ids.project_id(wanted.base, run.run_number - 1) if run.run_number > 1 else ""
+    if before not in wanted.used or await database.read(_holder, before):
+        return []
+    return [
+        f"{wanted.repository} has branches or preserved work of {before}, a run that this database does not "
+        f"know; this run is {run.id} and begins anew."
+    ]
 
 
 def _holder(session: Session, project: str) -> Run | None:

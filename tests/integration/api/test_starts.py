@@ -170,6 +170,53 @@ async def test_after_the_end_the_same_plan_attaches_and_rerun_or_another_text_ru
     assert (code, third["run"]["id"]) == (201, f"{project}-run-3")
 
 
+async def test_a_run_attaches_although_the_checkout_became_dirty(
+    live: Calls, name: str, repository: Path
+) -> None:
+    _, first = await post(live, name, repository=str(repository))
+    (repository / "beds.txt").write_text("half dug\n")
+    code, again = await post(live, name, repository=str(repository))
+    assert (code, again["attached"], again["run"]["id"]) == (200, True, first["run"]["id"])
+    changed = PLAN.replace("one row a bed", "two rows a bed")
+    code, problem = await post(live, name, changed, repository=str(repository))
+    assert (code, problem["code"]) == (409, "PLAN_CHANGED")
+
+
+@pytest.mark.parametrize("ref", ["refs/heads/paceline/{}/sprint", "refs/paceline/preserved/{}/story-1.1/1"])
+async def test_the_id_of_a_run_of_another_database_is_not_taken_again(
+    live: Calls, name: str, repository: Path, ref: str
+) -> None:
+    base = name.lower().replace(" ", "-")
+    git(repository, "update-ref", ref.format(base), "HEAD")
+    code, body = await post(live, name, repository=str(repository))
+    assert (code, body["run"]["id"], body["run"]["run_number"]) == (201, f"{base}-run-2", 2)
+    assert (
+        f"branches or preserved work of {base}, a run that this database does not know"
+        in body["warnings"][-1]
+    )
+    assert (await post(live, name, repository=str(repository)))[1]["run"]["id"] == f"{base}-run-2"
+
+
+async def test_a_second_run_says_nothing_of_what_the_first_one_left(
+    live: Calls, name: str, repository: Path, database: Database
+) -> None:
+    _, first = await post(live, name, repository=str(repository))
+    project = first["run"]["id"]
+    git(repository, "update-ref", f"refs/heads/paceline/{project}/sprint", "HEAD")
+    await database.write(runs.end_run, project, RunState.COMPLETED)
+    _, second = await post(live, name, repository=str(repository), rerun=True)
+    assert second["run"]["id"] == f"{project}-run-2"
+    assert second["warnings"] == first["warnings"]
+
+
+async def test_a_project_is_called_like_its_plan_without_the_kind_of_document(live: Calls, name: str) -> None:
+    reply = await live.post(
+        "/api/v1/sprints", json={"plan": PLAN.replace("Tend the Allotment", name), "options": SIMULATED}
+    )
+    assert reply.json()["run"]["id"] == name.lower().replace(" ", "-")
+    assert reply.json()["run"]["title"] == f"Sprint Plan: {name}"
+
+
 async def test_a_project_called_like_a_second_run_keeps_its_id(
     live: Calls, name: str, database: Database
 ) -> None:
@@ -243,6 +290,14 @@ async def test_agents_that_nobody_declared_are_named(
     assert problem["agents"] == ["Digger", "Planter"]
     assert '[agents."Digger"]' in problem["detail"]
     assert "paceline.toml" in problem["detail"]
+
+
+async def test_agents_without_a_repository_are_told_where_declarations_would_be(
+    api: Calls, database: Database
+) -> None:
+    code, problem = await refused(api, database, options={})
+    assert (code, problem["code"]) == (422, "CONFIGURATION")
+    assert "name the repository whose paceline.toml declares them" in problem["detail"]
 
 
 async def test_command_agents_need_a_repository(api: Calls, database: Database) -> None:
