@@ -16,7 +16,7 @@ from temporalio.service import RPCError
 
 from api.schemas import AnswerReply
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
-from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Question
+from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Decision, Question, QuestionKind
 from paceline.errors import AlreadyAnswered, Conflict, NotFound, PacelineError, Refused
 from paceline.store import questions
 from paceline.store.database import Database
@@ -38,6 +38,7 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
 
     Raises:
         NotFound: there is no such question.
+        Refused: it is an amendment that says nothing.
         AlreadyAnswered: another answer was first.
         Conflict: the question was withdrawn, or its workflow has ended.
         ServerUnavailable: Temporal does not answer.
@@ -45,6 +46,7 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     question = await database.read(questions.get_question, answer.question)
     if question.state == "withdrawn":
         raise Conflict(f"Question {question.id} was withdrawn: its story has ended.", question=question.id)
+    _refuse_empty(question, answer)
     if question.answer == answer:
         return _reply(question, answer, "taken")
     if question.answer is not None:
@@ -60,6 +62,19 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     if not receipt.accepted:
         raise already(answer.question, receipt.actor, receipt.decision)
     return _reply(question, answer, "taken")
+
+
+_NEEDS_TEXT = (QuestionKind.APPROVE_MERGE, QuestionKind.ANSWER_AGENT, QuestionKind.TAKE_OVER)
+
+
+def _refuse_empty(question: Question, answer: Answer) -> None:
+    """An attempt costs money; one that is told to change nothing would be paid for in vain."""
+    if answer.decision is Decision.AMEND and question.kind in _NEEDS_TEXT and not answer.text.strip():
+        raise Refused(
+            f"An amendment of {question.id} needs a text that says what to do differently; give one, or "
+            "approve.",
+            question=question.id,
+        )
 
 
 async def _update(handle: WorkflowHandle[Any, Any], answer: Answer) -> AnswerReceipt:

@@ -139,3 +139,15 @@ async def test_an_answer_after_the_workflow_ended_is_a_conflict(
     await asking.terminate()
     code, reply = await give(live, question, "ada")
     assert (code, reply["code"]) == (409, "CONFLICT")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+async def test_an_amendment_that_says_nothing_is_refused_and_the_question_stays_open(
+    live: Calls, database: Database, asking: WorkflowHandle[Asking, Answer], question: str, text: str
+) -> None:
+    body = {"decision": "amend", "actor": "Ada", "text": text}
+    reply = await live.post(f"/api/v1/questions/{question}/answer", json=body)
+    assert (reply.status_code, reply.json()["code"]) == (403, "REFUSED")
+    assert "needs a text" in reply.json()["detail"]
+    assert (await database.read(questions.get_question, question)).state == "open"
+    await asking.terminate()
