@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
-from paceline.contracts import BlockedStories, ClaimReply, ClaimStep, Done, SettleStep, StoryStep
+from activities.merges import recorded_merge
+from paceline.contracts import (
+    BlockedStories,
+    ClaimReply,
+    ClaimStep,
+    Done,
+    SettleReply,
+    SettleStep,
+    StoryStep,
+)
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
@@ -53,12 +63,14 @@ class ClaimActivities:
         )
 
     @activity.defn(name="settle-story")
-    async def settle_story(self, step: SettleStep) -> Done:
+    async def settle_story(self, step: SettleStep) -> SettleReply:
         """Release everything, record the final state, and tell whoever was waiting for the resources."""
         run = await self._context.run(step.project)
-        grants = await self._context.database.write(settle, run, run.story(step.story), step)
-        await self._context.tell(grants)
-        return Done()
+        ended = await self._context.database.write(settle, run, run.story(step.story), step)
+        await self._context.tell(ended.grants)
+        if ended.state is step.state:
+            return SettleReply()
+        return SettleReply(state=ended.state, merge_commit=ended.merge_commit)
 
     @activity.defn(name="block-stories")
     async def block_stories(self, step: BlockedStories) -> Done:
@@ -178,15 +190,25 @@ def agent_events(
     return drafts
 
 
-def settle(session: Session, run: RunContext, story: Story, step: SettleStep) -> list[Grant]:
+class Settlement(NamedTuple):
+    """How a story ended, and the claims of others that its release granted."""
+
+    state: StoryState
+    merge_commit: str | None
+    grants: list[Grant]
+
+
+def settle(session: Session, run: RunContext, story: Story, step: SettleStep) -> Settlement:
     """Release the story's claim and record its end; twice is once.
 
-    Returns:
-        Claims of others that this release granted.
+    A story whose merge was made is merged, whatever happened to it afterwards.
     """
     workflow_id = run.workflow_id(story)
     grants = claims.release_claim(session, workflow_id)
     questions.withdraw_questions(session, workflow_id)
+    if step.state not in SUCCESS_STATES and (commit := recorded_merge(session, run, story)) is not None:
+        merged = {"state": StoryState.MERGED, "merge_commit": commit, "code": "", "reason": ""}
+        step = step.model_copy(update=merged)
     row = status.set_story(
         session,
         step.project,
@@ -218,7 +240,7 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
     )
     events.append_events(session, step.project, [*agents, ended])
     announce(session, grants)
-    return grants
+    return Settlement(row.state, row.merge_commit, grants)
 
 
 def _block(session: Session, step: BlockedStories) -> None:

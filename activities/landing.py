@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -11,19 +13,22 @@ from temporalio import activity
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
 from activities.heartbeat import heartbeating
+from activities.merges import EVIDENCE, evidence_path, find_own_merge, record_merge
 from paceline.agents.checks import CheckRun, run_checks
 from paceline.contracts import LandReport, LandStep
-from paceline.domain.events import EventDraft, EventType
+from paceline.domain.globs import covers
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.errors import MergeConflict, RepositoryError, StaleFence
-from paceline.store import claims, events, status
+from paceline.errors import MergeConflict, RepositoryError, StaleFence, UnclaimedChange
+from paceline.store import claims, status
 from paceline.vcs.attempts import worktree_path
-from paceline.vcs.diff import diff_stat
-from paceline.vcs.merge import Candidate, candidate, find_merge
+from paceline.vcs.diff import changed_paths, diff_stat
+from paceline.vcs.merge import Candidate, candidate
 from paceline.vcs.repository import Repository, advance
 from paceline.vcs.verification import verification_checkout
 from paceline.vcs.worktrees import remove_worktree
+
+_Result = TypeVar("_Result")
 
 
 class LandingActivities:
@@ -53,7 +58,7 @@ class LandingActivities:
                 if not report.moved:
                     break
             if report.merged:
-                await self._clear(repository, step)
+                await _to_its_end(self._clear(repository, step))
             return report
 
     async def _clear(self, repository: Repository, step: LandStep) -> None:
@@ -78,9 +83,7 @@ class _Landing:
         self._workflow_id = run.workflow_id(story)
 
     async def attempt(self, branch: str) -> LandReport:
-        merged = await find_merge(
-            self._repository, branch, self._run.run.base_commit or "", self._workflow_id
-        )
+        merged = await find_own_merge(self._context, self._run, self._story, self._repository)
         if merged is not None:
             await self._context.database.write(self._record_merge, merged)
             return LandReport(verified=True, merged=True, merge_commit=merged)
@@ -91,10 +94,23 @@ class _Landing:
             )
         except MergeConflict as conflict:
             return LandReport(verified=False, code=conflict.code, reason=conflict.message[:2000])
+        foreign = await self._foreign(built)
+        if foreign is not None:
+            return foreign
         report = await self._verify(built)
         if not report.verified or self._step.verify_only:
             return report
         return await self._merge(branch, built, report)
+
+    async def _foreign(self, built: Candidate) -> LandReport | None:
+        """What is merged is compared with the claim once more: a rename on the branch can move a change."""
+        patterns = self._run.patterns(self._story)
+        changed = await changed_paths(self._repository, built.base, built.commit)
+        foreign = [each.path for each in changed if not covers(patterns, each.path)]
+        if not foreign:
+            return None
+        reason = f"The merge would change {', '.join(foreign[:10])}, which {self._story.id} did not claim."
+        return LandReport(verified=False, code=UnclaimedChange.code, reason=reason[:2000])
 
     async def _verify(self, built: Candidate) -> LandReport:
         settings = self._context.settings
@@ -147,17 +163,18 @@ class _Landing:
             ],
         }
         folder = self._context.attempt_folder(self._step)
-        path = folder / f"evidence-{built.commit[:12]}.json"
+        path = evidence_path(folder, built.commit)
         path.write_text(json.dumps(proof, indent=2) + "\n")
         keeper = Keeper(self._context, self._step)
         for each in runs:
             await keeper.keep("log", each.output_path)
-        return (await keeper.keep("evidence", path)).id
+        return (await keeper.keep(EVIDENCE, path)).id
 
     async def _merge(self, branch: str, built: Candidate, report: LandReport) -> LandReport:
         """Move the ref while the claim's row is locked, so that a replaced holder cannot merge."""
         loop = asyncio.get_running_loop()
-        moved = await self._context.database.write(self._fenced_merge, branch, built, loop)
+        merging = self._context.database.write(self._fenced_merge, branch, built, loop)
+        moved = await _to_its_end(merging)
         if not moved:
             return LandReport(verified=True, moved=True)
         return report.model_copy(update={"merged": True, "merge_commit": built.commit})
@@ -184,19 +201,7 @@ class _Landing:
         status.set_story(session, self._step.project, self._story.id, state=state)
 
     def _record_merge(self, session: Session, commit: str) -> None:
-        draft = EventDraft(
-            key=f"{self._workflow_id}#merge",
-            type=EventType.WORKFLOW_EVENT,
-            name="merge.made",
-            story=self._story.id,
-            data={
-                "commit": commit,
-                "branch": self._run.branch(self._step.sprint),
-                "fence": self._step.fence,
-                "attempt": self._step.attempt,
-            },
-        )
-        events.append_events(session, self._step.project, [draft])
+        record_merge(session, self._run, self._story, commit, self._step.fence, self._step.attempt)
 
     def _message(self) -> str:
         title = " ".join(self._story.title.split())[:120]
@@ -208,3 +213,12 @@ class _Landing:
             "Paceline-Attempt": str(self._step.attempt),
             "Paceline-Fence": str(self._step.fence),
         }
+
+
+async def _to_its_end(step: Coroutine[Any, Any, _Result]) -> _Result:
+    """Carry out a step that must not be left half-way: a cancellation that comes meanwhile comes too late."""
+    task = asyncio.ensure_future(step)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        return await task

@@ -44,7 +44,7 @@ class OutlineActivities:
         """The epic slices of a sprint; makes the sprint's branch where stories will merge."""
         run = await self._context.run(step.project)
         counts: dict[str, int] = {}
-        for story in _stories_of(run, step.sprint):
+        for story in stories_of(run, step.sprint):
             counts[run.epic_of(story)] = counts.get(run.epic_of(story), 0) + 1
         titles = {epic.id: epic.title for epic in run.plan.epics}
         order = [epic.id for epic in run.plan.epics if epic.id in counts]
@@ -74,8 +74,8 @@ class OutlineActivities:
     async def load_epic(self, step: EpicStep) -> EpicSlice:
         """The stories of one epic in one sprint with their edges, and dependencies settled before it."""
         run = await self._context.run(step.project)
-        mine = [story for story in _stories_of(run, step.sprint) if run.epic_of(story) == step.epic]
-        notify = _dependants(run, step.sprint)
+        mine = [story for story in stories_of(run, step.sprint) if run.epic_of(story) == step.epic]
+        notify = dependants(run, step.sprint)
         outside = {key for story in mine for key in run.edges.get(story.id, [])}
         rows = await self._context.database.read(status.story_statuses, step.project)
         settled = [
@@ -105,14 +105,15 @@ class OutlineActivities:
         )
 
 
-def _stories_of(run: RunContext, sprint: str) -> list[Story]:
+def stories_of(run: RunContext, sprint: str) -> list[Story]:
+    """The stories to do in a sprint."""
     return [story for story in run.plan.stories if run.sprint_of(story) == sprint and not story.done]
 
 
-def _dependants(run: RunContext, sprint: str) -> dict[str, set[str]]:
+def dependants(run: RunContext, sprint: str) -> dict[str, set[str]]:
     """Story key to the epics of this sprint with a story that depends on it."""
     found: dict[str, set[str]] = {}
-    for story in _stories_of(run, sprint):
+    for story in stories_of(run, sprint):
         for dependency in run.edges.get(story.id, []):
             found.setdefault(dependency, set()).add(run.epic_of(story))
     return found

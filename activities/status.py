@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.bundle import build_bundle
 from activities.claims import settle
 from activities.context import ActivityContext, RunContext
+from activities.merges import note_merge
 from paceline.contracts import (
     FinishProject,
     LostStory,
@@ -20,7 +23,10 @@ from paceline.contracts import (
 from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
+from paceline.errors import RepositoryError
 from paceline.store import events, runs, status
+
+log = logging.getLogger(__name__)
 
 
 class StatusActivities:
@@ -33,6 +39,7 @@ class StatusActivities:
     async def settle_lost_story(self, step: LostStory) -> StorySettled:
         """The end of a story whose workflow is closed: what it recorded, or that it was lost."""
         run = await self._context.run(step.project)
+        await note_merge(self._context, run, run.story(step.story))
         state, grants = await self._context.database.write(_settle_lost, run, step)
         await self._context.tell(grants)
         return StorySettled(story=step.story, state=state)
@@ -51,7 +58,12 @@ class StatusActivities:
     async def finish_project(self, step: FinishProject) -> ProjectResult:
         """Record the end of a run and make its bundle."""
         await self._context.database.write(_end_run, step)
-        bundle = await build_bundle(self._context.database, self._context.settings, step.project)
+        try:
+            bundle = await build_bundle(self._context.database, self._context.settings, step.project)
+        except RepositoryError as error:
+            # The run has ended all the same; its bundle can be made when the repository is back.
+            log.warning("no bundle of %s was made: %s", step.project, error)
+            return ProjectResult(state=step.state, counts=step.counts)
         return ProjectResult(state=step.state, counts=step.counts, bundle=bundle.id)
 
 
@@ -70,12 +82,13 @@ def _settle_lost(session: Session, run: RunContext, step: LostStory) -> tuple[St
         reason=f"its workflow was closed from outside: {step.reason}"[:500],
         attempts=row.attempt,
     )
-    return StoryState.FAILED, settle(session, run, run.story(step.story), settlement)
+    ended = settle(session, run, run.story(step.story), settlement)
+    return ended.state, ended.grants
 
 
 def _end_run(session: Session, step: FinishProject) -> None:
     runs.end_run(session, step.project, step.state)
-    if step.state is RunState.CANCELLED:
+    if step.state in (RunState.CANCELLED, RunState.FAILED):
         _cancel_pending(session, step.project)
     name = {
         RunState.COMPLETED: "project.completed",
@@ -103,6 +116,6 @@ def _cancel_pending(session: Session, project: str) -> None:
                 project,
                 row.id,
                 state=StoryState.CANCELLED,
-                reason="the run was cancelled before it started",
+                reason="the run ended before it started",
                 reason_code="CANCELLED",
             )

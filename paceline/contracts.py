@@ -306,6 +306,13 @@ class SettleStep(StoryStep):
     attempts: int
 
 
+class SettleReply(Model):
+    """How a story really ended, where that is not what was asked for: its merge had been made already."""
+
+    state: StoryState | None = None
+    merge_commit: str | None = None
+
+
 class Done(Model):
     """An activity with nothing to say."""
 

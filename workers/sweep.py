@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities.claims import announce, settle
 from activities.context import ActivityContext
+from activities.merges import note_merge
 from paceline.contracts import SettledBatch, SettleStep, StorySettled
 from paceline.domain import ids
 from paceline.domain.claims import Grant
@@ -75,6 +76,7 @@ async def _free(context: ActivityContext, holder: str) -> bool:
         return True
     run = await context.run(project)
     story = run.story(row.id)
+    await note_merge(context, run, story)
     step = SettleStep(
         project=project,
         sprint=run.sprint_of(story),
@@ -86,9 +88,9 @@ async def _free(context: ActivityContext, holder: str) -> bool:
         reason="its workflow was closed from outside before it could settle",
         attempts=row.attempt,
     )
-    grants: list[Grant] = await context.database.write(settle, run, story, step)
-    await context.tell(grants)
-    await _tell_epic(context, step)
+    ended = await context.database.write(settle, run, story, step)
+    await context.tell(ended.grants)
+    await _tell_epic(context, step.model_copy(update={"state": ended.state}))
     return True
 
 

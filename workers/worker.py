@@ -20,6 +20,7 @@ from activities.attempts import AttemptActivities
 from activities.claims import ClaimActivities
 from activities.context import ActivityContext
 from activities.landing import LandingActivities
+from activities.lost import LostActivities
 from activities.outlines import OutlineActivities
 from activities.people import PeopleActivities
 from activities.status import StatusActivities
@@ -78,6 +79,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     people = PeopleActivities(context)
     outlines = OutlineActivities(context)
     status = StatusActivities(context)
+    lost = LostActivities(context)
     return [
         claims.claim_story,
         claims.resume_claim,
@@ -91,6 +93,8 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         outlines.load_sprint,
         outlines.load_epic,
         status.settle_lost_story,
+        lost.end_epic,
+        lost.end_sprint,
         status.count_stories,
         status.finish_project,
     ]

@@ -6,7 +6,12 @@ import asyncio
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import (
+    ApplicationError,
+    ChildWorkflowError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 from workflows.policies import ALWAYS, SHORT, WORKFLOW_TASK
 from workflows.story import StoryWorkflow
@@ -45,23 +50,24 @@ class EpicWorkflow:
         self._outbox: list[StorySettled] = []
         self._sending = 0
         self._watchers: dict[str, asyncio.Task[None]] = {}
+        self._adopted: dict[str, bool] = {}
         self._started = dict.fromkeys(start.running, True)
         self._changed = True
 
     @workflow.run
     async def run(self, start: EpicInput) -> EpicResult:
         """Run every story of the slice to its end."""
-        self._slice = await workflow.execute_local_activity_method(
-            OutlineActivities.load_epic,
-            EpicStep(project=start.project, sprint=start.sprint, epic=start.epic),
-            start_to_close_timeout=SHORT,
-            retry_policy=ALWAYS,
-        )
-        for each in self._slice.settled:
-            self._settled.setdefault(each.story, each.state)
-        forwarder = asyncio.create_task(self._forward())
         try:
-            await self._adopt()
+            self._slice = await workflow.execute_local_activity_method(
+                OutlineActivities.load_epic,
+                EpicStep(project=start.project, sprint=start.sprint, epic=start.epic),
+                start_to_close_timeout=SHORT,
+                retry_policy=ALWAYS,
+            )
+            for each in self._slice.settled:
+                self._settled.setdefault(each.story, each.state)
+            forwarder = asyncio.create_task(self._forward())
+            await self._adopt_running()
             await self._run_stories()
         except asyncio.CancelledError:
             await self._cancel_stories()
@@ -119,6 +125,11 @@ class EpicWorkflow:
             self._started[story.key] = True
             self._changed = True
             state = (await child).state
+        except WorkflowAlreadyStartedError:
+            # An earlier run of this epic that was terminated left it behind.
+            self._started[story.key] = True
+            await self._adopt(story)
+            return
         except ChildWorkflowError as error:
             state = await self._ended_by_force(story, error)
         self._take(StorySettled(story=story.key, state=state, notify=story.notify))
@@ -127,12 +138,15 @@ class EpicWorkflow:
         """A cancelled story has cleaned up; a terminated one could not, so its claim is freed here."""
         if is_cancelled_exception(error):
             return StoryState.CANCELLED
+        return await self._lost(story, str(error.cause or error)[:500])
+
+    async def _lost(self, story: StoryRef, reason: str) -> StoryState:
         lost = LostStory(
             project=self._in.project,
             sprint=self._in.sprint,
             epic=self._in.epic,
             story=story.key,
-            reason=str(error.cause or error)[:500],
+            reason=reason,
         )
         settled = await workflow.execute_activity_method(
             StatusActivities.settle_lost_story,
@@ -237,40 +251,33 @@ class EpicWorkflow:
             update={"settled": settled, "running": list(self._running), "continued": self._in.continued + 1}
         )
 
-    async def _adopt(self) -> None:
+    async def _adopt_running(self) -> None:
         """After continue-as-new: ask the stories still running to tell this run of their end."""
         refs = {story.key: story for story in self._slice.stories}
         for key in list(self._running):
-            try:
-                await workflow.get_external_workflow_handle(self._story_id(key)).signal("settle-by-signal")
-            except ApplicationError:
-                # It ended in between: what it recorded is its end, and where it recorded none it was lost.
-                lost = LostStory(
-                    project=self._in.project,
-                    sprint=self._in.sprint,
-                    epic=self._in.epic,
-                    story=key,
-                    reason="the story's workflow is closed and recorded no end",
-                )
-                settled = await workflow.execute_activity_method(
-                    StatusActivities.settle_lost_story,
-                    lost,
-                    start_to_close_timeout=SHORT,
-                    retry_policy=ALWAYS,
-                )
-                self._take(settled.model_copy(update={"notify": refs[key].notify}))
+            await self._adopt(refs[key])
+            self._adopted[key] = True
+
+    async def _adopt(self, story: StoryRef) -> None:
+        try:
+            await workflow.get_external_workflow_handle(self._story_id(story.key)).signal("settle-by-signal")
+        except ApplicationError:
+            # It ended in between: what it recorded is its end, and where it recorded none it was lost.
+            state = await self._lost(story, "the story's workflow is closed and recorded no end")
+            self._take(StorySettled(story=story.key, state=state, notify=story.notify))
 
     async def _cancel_stories(self) -> None:
         """Children are started to be abandoned, so cancellation is passed on here."""
         for key in list(self._running):
+            if key not in self._watchers and key not in self._adopted:
+                await self._adopt(StoryRef(key=key, title=key, agent=""))
+            # A story cannot be cancelled before it has started, and would then run on.
+            await workflow.wait_condition(lambda key=key: key in self._started or key in self._settled)
             try:
                 await workflow.get_external_workflow_handle(self._story_id(key)).cancel()
             except ApplicationError:
                 workflow.logger.info("story %s had ended before it could be cancelled", key)
-        inherited = [key for key in self._in.running if key not in self._watchers]
-        await workflow.wait_condition(
-            lambda: all(key in self._settled for key in [*self._watchers, *inherited])
-        )
+        await workflow.wait_condition(lambda: not self._running)
 
     # What people see ---
 

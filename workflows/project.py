@@ -6,13 +6,20 @@ import asyncio
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ActivityError, ChildWorkflowError, is_cancelled_exception
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    ChildWorkflowError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 from workflows.answers import Answerable
-from workflows.policies import ALWAYS, GIT, SHORT, WORKFLOW_TASK
+from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint import SprintWorkflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.lost import LostActivities
     from activities.outlines import OutlineActivities
     from activities.people import PeopleActivities
     from activities.status import StatusActivities
@@ -26,6 +33,8 @@ with workflow.unsafe.imports_passed_through():
         ProjectResult,
         SprintInput,
         SprintRef,
+        SprintResult,
+        SprintStep,
     )
     from paceline.domain import ids
     from paceline.domain.questions import Decision, QuestionKind
@@ -56,14 +65,21 @@ class ProjectWorkflow(Answerable):
             for sprint in outline.sprints:
                 if sprint.key not in self._in.done_sprints:
                     await self._run_sprint(outline, sprint)
-        except (asyncio.CancelledError, ChildWorkflowError, ActivityError) as error:
-            if not is_cancelled_exception(error):
-                await self._finish(RunState.FAILED)
+            failed = any(state not in SUCCESS_STATES for state, count in self._in.counts.items() if count)
+            result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
+        except (
+            asyncio.CancelledError,
+            ChildWorkflowError,
+            WorkflowAlreadyStartedError,
+            ActivityError,
+        ) as error:
+            if is_cancelled_exception(error):
+                await self._finish(RunState.CANCELLED)
                 raise
-            await self._finish(RunState.CANCELLED)
+            if not isinstance(error, ActivityError):
+                await self._end_sprint()
+            await self._finish(RunState.FAILED)
             raise
-        failed = any(state not in SUCCESS_STATES for state, count in self._in.counts.items() if count)
-        result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
@@ -73,7 +89,7 @@ class ProjectWorkflow(Answerable):
         if sprint.optional and not await self._wanted(sprint):
             self._in.done_sprints.append(sprint.key)
             return
-        result = await workflow.execute_child_workflow(
+        child = await workflow.start_child_workflow(
             SprintWorkflow.run,
             SprintInput(
                 project=self._in.project,
@@ -94,11 +110,40 @@ class ProjectWorkflow(Answerable):
             static_summary=f"{sprint.key}: {sprint.title}"[:200],
             static_details=outline.goal or "",
         )
+        try:
+            result = await asyncio.shield(child)
+        except asyncio.CancelledError:
+            await self._cancel_sprint(sprint, child)
+            result = await child
         for state, count in result.counts.items():
             self._in.counts[state] = self._in.counts.get(state, 0) + count
         self._in.done_sprints.append(sprint.key)
         if workflow.info().get_current_history_length() > self._in.history_limit:
             workflow.continue_as_new(self._in)
+
+    async def _cancel_sprint(
+        self, sprint: SprintRef, child: workflow.ChildWorkflowHandle[SprintWorkflow, SprintResult]
+    ) -> None:
+        """Cancel the sprint's current run: a child's own handle cancels only the run that it started."""
+        if not workflow.patched("cancel-sprint-by-id"):
+            child.cancel()
+            return
+        name = ids.sprint_workflow_id(self._in.project, sprint.key)
+        try:
+            await workflow.get_external_workflow_handle(name).cancel()
+        except ApplicationError:
+            workflow.logger.info("sprint %s had ended before it could be cancelled", name)
+
+    async def _end_sprint(self) -> None:
+        """The sprint was closed from outside, or its id was taken: nothing of it may run on unseen."""
+        await workflow.execute_activity_method(
+            LostActivities.end_sprint,
+            SprintStep(project=self._in.project, sprint=self._sprint),
+            start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=ALWAYS,
+            summary=f"end what is left of {self._sprint}"[:200],
+        )
 
     async def _wanted(self, sprint: SprintRef) -> bool:
         self._in.questions_asked += 1

@@ -6,18 +6,25 @@ import asyncio
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
-from temporalio.exceptions import ApplicationError, ChildWorkflowError
+from temporalio.exceptions import (
+    ApplicationError,
+    ChildWorkflowError,
+    WorkflowAlreadyStartedError,
+    is_cancelled_exception,
+)
 
 from workflows.epic import EpicWorkflow
-from workflows.policies import ALWAYS, GIT, SHORT, WORKFLOW_TASK
+from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 
 with workflow.unsafe.imports_passed_through():
+    from activities.lost import LostActivities
     from activities.outlines import OutlineActivities
     from activities.status import StatusActivities
     from paceline import search_attributes
     from paceline.contracts import (
         EpicInput,
         EpicRef,
+        EpicStep,
         SettledBatch,
         SprintInput,
         SprintOutline,
@@ -39,23 +46,16 @@ class SprintWorkflow:
         self._ended = dict.fromkeys(start.ended_epics, True)
         self._mail: dict[str, list[StorySettled]] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
-        self._unconfirmed = 0
+        self._started: dict[str, bool] = {}
 
     @workflow.run
     async def run(self, start: SprintInput) -> SprintResult:
         """Run the sprint to its end and count where its stories ended."""
-        self._outline = await workflow.execute_activity_method(
-            OutlineActivities.load_sprint,
-            SprintStep(project=start.project, sprint=start.sprint),
-            start_to_close_timeout=GIT,
-            retry_policy=ALWAYS,
-            summary=f"read {start.sprint} and make its branch"[:200],
-        )
-        if not start.epics_started:
-            self._unconfirmed = len(self._outline.epics)
-            for epic in self._outline.epics:
-                self._watchers[epic.key] = asyncio.create_task(self._watch(epic))
         try:
+            self._outline = await self._load()
+            if not start.epics_started:
+                for epic in self._outline.epics:
+                    self._watchers[epic.key] = asyncio.create_task(self._watch(epic))
             await self._pass_on()
         except asyncio.CancelledError:
             await self._cancel_epics()
@@ -69,13 +69,22 @@ class SprintWorkflow:
             summary="count where the stories ended",
         )
 
+    async def _load(self) -> SprintOutline:
+        return await workflow.execute_activity_method(
+            OutlineActivities.load_sprint,
+            SprintStep(project=self._in.project, sprint=self._in.sprint),
+            start_to_close_timeout=GIT,
+            retry_policy=ALWAYS,
+            summary=f"read {self._in.sprint} and make its branch"[:200],
+        )
+
     async def _pass_on(self) -> None:
         while not self._finished():
             self._show()
             await workflow.wait_condition(lambda: self._finished() or bool(self._mail))
             mail, self._mail = self._mail, {}
             await asyncio.gather(*(self._deliver(epic, stories) for epic, stories in mail.items()))
-            if self._too_long() and not self._mail and not self._unconfirmed:
+            if self._too_long() and not self._mail and all(key in self._started for key in self._watchers):
                 carried = {"epics_started": True, "ended_epics": list(self._ended)}
                 workflow.continue_as_new(self._in.model_copy(update=carried))
 
@@ -120,20 +129,47 @@ class SprintWorkflow:
                 static_summary=f"{epic.key}: {epic.title}"[:200],
                 static_details=f"{epic.stories} stories",
             )
-            self._unconfirmed -= 1
+            self._started[epic.key] = True
             await child
-        except ChildWorkflowError as error:
-            workflow.logger.warning("epic %s ended by force: %s", epic.key, error.cause)
-        self._ended[epic.key] = True
+        except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
+            workflow.logger.warning("epic %s ended by force: %s", epic.key, error.__cause__ or error)
+            # Of a sprint that is cancelled, nobody waits for the stories of a cancelled epic.
+            if not is_cancelled_exception(error) or workflow.cancellation_reason() is None:
+                await self._end_by_force(epic.key)
+        self._started[epic.key] = self._ended[epic.key] = True
+
+    async def _end_by_force(self, epic: str) -> None:
+        """Nobody may wait for stories of an epic that starts none any more, and none may run on unseen."""
+        batch = await workflow.execute_activity_method(
+            LostActivities.end_epic,
+            EpicStep(project=self._in.project, sprint=self._in.sprint, epic=epic),
+            start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=ALWAYS,
+            summary=f"end what is left of {epic}"[:200],
+        )
+        self.stories_settled(batch)
 
     async def _cancel_epics(self) -> None:
+        if self._in.epics_started:
+            await self._cancel_inherited()
+            return
         for epic in self._outline.epics:
             if epic.key not in self._ended:
+                # An epic cannot be cancelled before it has started, and would then run on.
+                await workflow.wait_condition(lambda key=epic.key: key in self._started)
                 try:
                     await workflow.get_external_workflow_handle(self._epic_id(epic.key)).cancel()
                 except ApplicationError:
                     workflow.logger.info("epic %s had ended before it could be cancelled", epic.key)
         await workflow.wait_condition(self._finished)
+
+    async def _cancel_inherited(self) -> None:
+        """After continue-as-new: these epics' ends cannot be awaited as those of children can."""
+        if not self._outline.epics:
+            self._outline = await self._load()
+        left = [epic.key for epic in self._outline.epics if epic.key not in self._ended]
+        await asyncio.gather(*(self._end_by_force(key) for key in left))
 
     @workflow.signal(name="stories-settled")
     def stories_settled(self, batch: SettledBatch) -> None:

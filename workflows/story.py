@@ -42,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
         LandReport,
         LandStep,
         SettledBatch,
+        SettleReply,
         SettleStep,
         StoryInput,
         StoryResult,
@@ -106,7 +107,9 @@ class StoryWorkflow(Answerable):
             state = StoryState.CANCELLED if cancelled else StoryState.FAILED
             code = "CANCELLED" if cancelled else _code_of(error)
             await self._clean_up(state, code, _sentence(error))
-            if cancelled:
+            # A merge that was made before the cancellation arrived stays made, and is the story's end.
+            if cancelled and self._state is StoryState.CANCELLED:
+                await self._tell_parent()
                 raise
         await self._tell_parent()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -180,6 +183,7 @@ class StoryWorkflow(Answerable):
         return True
 
     async def _wait_in_line(self, reply: ClaimReply, reask: timedelta) -> timedelta:
+        self._stop_if_cancelled()
         waits_for = "\n".join(f"- {text}" for text in reply.waits_for)
         self._show(StoryState.CLAIMING, f"Waits in line for:\n\n{waits_for}")
         try:
@@ -191,6 +195,7 @@ class StoryWorkflow(Answerable):
         return reask
 
     async def _work(self, route: StoryRoute) -> WorkReport:
+        self._stop_if_cancelled()
         return await workflow.execute_activity_method(
             WorkActivities.do_work,
             WorkStep(
@@ -235,6 +240,7 @@ class StoryWorkflow(Answerable):
                 return False
 
     async def _land_step(self, route: StoryRoute, commit: str, *, verify_only: bool) -> LandReport:
+        self._stop_if_cancelled()
         return await workflow.execute_activity_method(
             LandingActivities.land_story,
             LandStep(**self._step(), fence=self._fence, commit=commit, verify_only=verify_only),
@@ -343,6 +349,7 @@ class StoryWorkflow(Answerable):
             retry_policy=ALWAYS,
             summary=f"ask a person: {kind.value}",
         )
+        self._stop_if_cancelled()
         self._show(StoryState.WAITING_FOR_PERSON, f"**{opened.question}**\n\n{text}")
         answer = await self._await_answer(opened.question)
         await workflow.execute_local_activity_method(
@@ -370,33 +377,44 @@ class StoryWorkflow(Answerable):
 
     async def _clean_up(self, state: StoryState, code: str, reason: str) -> None:
         """The way out of a story that was cancelled or broke: preserve first, then release."""
-        await workflow.execute_activity_method(
-            AttemptActivities.end_attempt,
-            EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
-            task_queue=WORK_TASK_QUEUE,
-            start_to_close_timeout=GIT,
-            schedule_to_close_timeout=GIT,
-            summary="preserve before the end",
-        )
+        try:
+            await workflow.execute_activity_method(
+                AttemptActivities.end_attempt,
+                EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
+                task_queue=WORK_TASK_QUEUE,
+                start_to_close_timeout=GIT,
+                schedule_to_close_timeout=GIT,
+                summary="preserve before the end",
+            )
+        except ActivityError as error:
+            # The worktree stays where it is; nobody else has to wait for what this story holds.
+            reason = f"{reason} Its worktree could not be preserved and was left: {_sentence(error)}"
         await self._settle(state, code, reason)
 
     async def _settle(self, state: StoryState, code: str = "", reason: str = "") -> None:
-        self._state = state
-        await workflow.execute_local_activity_method(
-            ClaimActivities.settle_story,
-            SettleStep(
-                **self._step(),
-                state=state,
-                code=code,
-                reason=reason[:2000],
-                summary=self._summary,
-                merge_commit=self._merge_commit,
-                attempts=self._in.attempt,
-            ),
-            start_to_close_timeout=SHORT,
-            retry_policy=ALWAYS,
+        step = SettleStep(
+            **self._step(),
+            state=state,
+            code=code,
+            reason=reason[:2000],
+            summary=self._summary,
+            merge_commit=self._merge_commit,
+            attempts=self._in.attempt,
         )
-        self._show(state, reason or self._summary)
+        try:
+            reply = await self._settle_step(step)
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            # What ended before the cancellation came is recorded as it ended; a workflow is cancelled once.
+            reply = await self._settle_step(step)
+        self._merge_commit = reply.merge_commit or self._merge_commit
+        self._show(reply.state or state, reason or self._summary)
+
+    async def _settle_step(self, step: SettleStep) -> SettleReply:
+        return await workflow.execute_local_activity_method(
+            ClaimActivities.settle_story, step, start_to_close_timeout=SHORT, retry_policy=ALWAYS
+        )
 
     async def _tell_parent(self) -> None:
         """Only after the epic continued as new: its new run cannot await this one."""
@@ -432,6 +450,11 @@ class StoryWorkflow(Answerable):
             self._indexed_attempt = self._in.attempt
         self._state = state
         workflow.set_current_details(f"### {state.value.replace('_', ' ')}\n\n{details}"[:8000])
+
+    def _stop_if_cancelled(self) -> None:
+        """An activity that ends well although its cancellation was asked for would swallow it."""
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
 
     def _continue_if_long(self) -> None:
         """Between attempts a long history is left behind; the claim and its fence stay."""

@@ -60,6 +60,13 @@ def events_after(session: Session, project: str, after: int = 0, limit: int = 10
     return [_event(row) for row in found.mappings()]
 
 
+def event_of(session: Session, project: str, key: str) -> Event | None:
+    """The event with this key; None where there is none."""
+    query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.key == key)
+    found = session.connection().execute(query).mappings().one_or_none()
+    return _event(found) if found is not None else None
+
+
 def last_number(session: Session, project: str) -> int:
     """The number of the newest event; 0 before the first."""
     query = select(_COUNTERS.c.last).where(_COUNTERS.c.project == project)

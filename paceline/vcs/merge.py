@@ -96,10 +96,17 @@ async def commit_dates(repository: Repository, commit: str) -> dict[str, str]:
 async def find_merge(
     repository: Repository, branch: str, base_commit: str, story_workflow_id: str
 ) -> str | None:
-    """The merge commit of a story on the branch since `base_commit`, by its exact trailer."""
+    """The newest of `find_merges`; None where there is none."""
+    return next(iter(await find_merges(repository, branch, base_commit, story_workflow_id)), None)
+
+
+async def find_merges(
+    repository: Repository, branch: str, base_commit: str, story_workflow_id: str
+) -> list[str]:
+    """The merge commits of a story on the branch since `base_commit`, by its exact trailer, newest first."""
     head = await repository.resolve(f"refs/heads/{branch}")
     if head is None:
-        return None
+        return []
     log = await git(
         repository.common_dir,
         "log",
@@ -111,11 +118,12 @@ async def find_merge(
         f"--grep={STORY_TRAILER}: {story_workflow_id}",
         f"{base_commit}..{head}",
     )
+    merges: list[str] = []
     for entry in log.out.decode("utf-8", "replace").split("\0"):
         found, _, message = entry.partition("\n")
         if story_workflow_id in trailer_values(message, STORY_TRAILER):
-            return found
-    return None
+            merges.append(found)
+    return merges
 
 
 async def _conflict(

@@ -51,7 +51,6 @@ async def _adopted(world: World, name: str) -> None:
     await world.until(asked, "the epic's continuation")
 
 
-@pytest.mark.xfail(strict=True, reason="a cancelled story does not tell an epic that cannot await it")
 async def test_cancelling_a_continued_run_ends_it(world: World, name: str) -> None:
     handle = await _continued(world, name)
     async with world.workers():

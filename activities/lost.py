@@ -1,0 +1,115 @@
+"""What is left of workflows that were closed from outside: ended, waited for, and settled story by story."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.claims import Settlement, settle
+from activities.context import ActivityContext, RunContext
+from activities.heartbeat import heartbeating
+from activities.merges import note_merge
+from activities.outlines import dependants, stories_of
+from paceline.contracts import Done, EpicStep, SettledBatch, SettleStep, SprintStep, StorySettled
+from paceline.domain import ids
+from paceline.domain.plan import Story
+from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.store import status
+
+_LOOK_AGAIN = 0.2
+
+
+class LostActivities:
+    """End what nobody can await. `Terminate` runs no clean-up, and children outlive their parents."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="end-epic")
+    async def end_epic(self, step: EpicStep) -> SettledBatch:
+        """Cancel an epic and its stories, wait for their ends, and settle those that never started.
+
+        Returns:
+            Every story of the epic with its state, for the epics that depend on it.
+        """
+        run = await self._context.run(step.project)
+        async with heartbeating():
+            await self._close(ids.epic_workflow_id(step.project, step.sprint, step.epic))
+            return await self._end_stories(run, step.sprint, _stories_of_epic(run, step))
+
+    @activity.defn(name="end-sprint")
+    async def end_sprint(self, step: SprintStep) -> Done:
+        """The same for a whole sprint."""
+        run = await self._context.run(step.project)
+        stories = stories_of(run, step.sprint)
+        epics = dict.fromkeys(run.epic_of(story) for story in stories)
+        async with heartbeating():
+            await self._close(ids.sprint_workflow_id(step.project, step.sprint))
+            names = [ids.epic_workflow_id(step.project, step.sprint, epic) for epic in epics]
+            await asyncio.gather(*(self._close(name) for name in names))
+            await self._end_stories(run, step.sprint, stories)
+        return Done()
+
+    async def _end_stories(self, run: RunContext, sprint: str, stories: list[Story]) -> SettledBatch:
+        await asyncio.gather(*(self._close(run.workflow_id(story)) for story in stories))
+        notify = dependants(run, sprint)
+        settled: list[StorySettled] = []
+        for story in stories:
+            await note_merge(self._context, run, story)
+            ended = await self._context.database.write(_settle, run, sprint, story)
+            await self._context.tell(ended.grants)
+            others = sorted(notify.get(story.id, set()) - {run.epic_of(story)})
+            settled.append(StorySettled(story=story.id, state=ended.state, notify=others))
+        return SettledBatch(stories=settled)
+
+    async def _close(self, workflow_id: str) -> None:
+        """Cancel a workflow unless it is closed, and wait for its end."""
+        asked = False
+        while await self._runs(workflow_id):
+            if not asked:
+                await self._cancel(workflow_id)
+                asked = True
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _runs(self, workflow_id: str) -> bool:
+        try:
+            found = await self._context.client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return found.status is WorkflowExecutionStatus.RUNNING
+
+    async def _cancel(self, workflow_id: str) -> None:
+        try:
+            await self._context.client.get_workflow_handle(workflow_id).cancel()
+        except RPCError as error:
+            # It may have ended between the look and the request.
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+
+
+def _stories_of_epic(run: RunContext, step: EpicStep) -> list[Story]:
+    return [story for story in stories_of(run, step.sprint) if run.epic_of(story) == step.epic]
+
+
+def _settle(session: Session, run: RunContext, sprint: str, story: Story) -> Settlement:
+    row = status.story_status(session, run.run.id, story.id)
+    if row.state in FINAL_STATES:
+        return Settlement(row.state, row.merge_commit, [])
+    step = SettleStep(
+        project=run.run.id,
+        sprint=sprint,
+        epic=run.epic_of(story),
+        story=story.id,
+        attempt=row.attempt,
+        state=StoryState.CANCELLED,
+        code="WORKFLOW_CLOSED",
+        reason="the workflow of its epic or sprint was closed from outside",
+        attempts=row.attempt,
+    )
+    return settle(session, run, story, step)
