@@ -78,11 +78,11 @@ class Place:
         return f"http://127.0.0.1:{self.api_port}"
 
 
-def new_place() -> Place:
-    """A fresh numbered folder and three ports that nobody uses."""
-    RUNS.mkdir(parents=True, exist_ok=True)
+def new_place(runs: Path) -> Place:
+    """A fresh numbered folder among the runs, and three ports that nobody uses."""
+    runs.mkdir(parents=True, exist_ok=True)
     for number in itertools.count(1):
-        folder = RUNS / str(number)
+        folder = runs / str(number)
         try:
             folder.mkdir()
         except FileExistsError:
@@ -271,9 +271,10 @@ def main() -> int:
     """Run the example; 0 where everything that it promises is so."""
     parser = argparse.ArgumentParser(description="Run the example sprint from beginning to end.")
     parser.add_argument("--agent", help="a coding agent to use instead: claude, codex, opencode or aider")
+    parser.add_argument("--runs", type=Path, default=RUNS, help="where runs are kept, a numbered folder each")
     chosen = parser.parse_args()
     try:
-        place = new_place()
+        place = new_place(chosen.runs.resolve())
         base = make_repository(place)
         passed, before = run_tests(place.repository)
         if passed:
