@@ -35,9 +35,7 @@ def test_overhead_is_printed_as_ratios_beside_raw_numbers(
     temporal_binary: Binary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PACELINE_TEMPORAL_BINARY", str(temporal_binary.path))
-    monkeypatch.setattr(
-        overhead, "workloads", lambda seconds: [overhead.Workload("diamond", DIAMOND, seconds)]
-    )
+    monkeypatch.setattr(overhead, "workloads", one_diamond)
     done = CliRunner().invoke(app, ["overhead", "--rounds", "2", "--work", "0.05", "--json"])
     assert done.exit_code == 0, done.output
     (found,) = json.loads(done.stdout)
