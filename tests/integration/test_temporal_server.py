@@ -6,10 +6,12 @@ import asyncio
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import AsyncGenerator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,6 +197,24 @@ async def test_server_does_not_outlive_a_killed_parent(
         await assert_kept(again.address, key)
     finally:
         await again.stop()
+
+
+async def test_runs_with_the_measured_settings(server: EmbeddedServer, temporal_settings: Settings) -> None:
+    (database,) = temporal_settings.home.rglob("*.db")
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    listed = await asyncio.create_subprocess_exec(
+        *("ps", "-ww", "-o", "args=", "-p", str(server.pid)), stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await listed.communicate()
+    for setting in (
+        "synchronous=1",
+        "history.transferProcessorMaxPollRPS=2000",
+        "history.timerProcessorMaxPollRPS=2000",
+        "matching.numTaskqueueReadPartitions=1",
+        "matching.numTaskqueueWritePartitions=1",
+    ):
+        assert setting in said.decode(), setting
 
 
 async def test_missing_search_attributes_are_registered_once(
