@@ -8,13 +8,14 @@ from functools import cached_property
 
 from paceline.domain.plan import Source
 from paceline.errors import PlanUnreadable
+from paceline.plans.mojibake import Repaired, repair
 from paceline.plans.outline import Section, read_outline
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 
 
 class Document:
-    """A plan's text.
+    """A plan's text: `raw` is as written, `text` the same with what a wrong decoding damaged repaired.
 
     Args:
         text: all of it.
@@ -27,8 +28,18 @@ class Document:
     def __init__(self, text: str, file: str | None = None) -> None:
         text = text.removeprefix("\ufeff")
         _refuse_binary(text, file)
-        self.text = text
+        self.raw = text
         self.file = file
+
+    @cached_property
+    def repaired(self) -> Repaired:
+        """The text after the repair, and where there was one."""
+        return repair(self.raw)
+
+    @property
+    def text(self) -> str:
+        """What readers read."""
+        return self.repaired.text
 
     @cached_property
     def outline(self) -> Section:
@@ -40,8 +51,8 @@ class Document:
         return Source(
             file=self.file,
             kind=kind,
-            lines=len(_NEWLINE.split(self.text)) - self.text.endswith(("\n", "\r")),
-            digest=hashlib.sha256(self.text.encode()).hexdigest(),
+            lines=len(_NEWLINE.split(self.raw)) - self.raw.endswith(("\n", "\r")),
+            digest=hashlib.sha256(self.raw.encode()).hexdigest(),
         )
 
 

@@ -13,6 +13,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 DONE_MARK = "\u2705"
+_DONE_MARKS = (DONE_MARK, "\u2611", "\u2714", "\u2713")
+_OPEN_MARKS = ("\u2610", "\u2b1c")
+_VARIATION = "\ufe0f"
 _SPECIAL = frozenset("*_`\\&")
 _CHECKBOXES: dict[str, bool] = {"[ ] ": False, "[x] ": True, "[X] ": True}
 
@@ -88,11 +91,15 @@ def code_spans(text: str) -> list[str]:
 
 
 def without_mark(text: str) -> tuple[str, bool | None]:
-    """Split a done mark off the start or the end of a text."""
-    if text.startswith(DONE_MARK):
-        return text.removeprefix(DONE_MARK).strip(), True
-    if text.endswith(DONE_MARK):
-        return text.removesuffix(DONE_MARK).strip(), True
+    """Split a done mark, or that of an open box, off the start or the end of a text."""
+    if text.isascii():
+        return text, None
+    bare = text.removesuffix(_VARIATION)
+    for marks, done in ((_DONE_MARKS, True), (_OPEN_MARKS, False)):
+        if text.startswith(marks):
+            return text[1:].removeprefix(_VARIATION).strip(), done
+        if bare.endswith(marks):
+            return bare[:-1].strip(), done
     return text, None
 
 

@@ -25,7 +25,7 @@ class NormalFormReader:
     def evidence(self, document: Document) -> Evidence:
         """Certain where the text is a JSON object: no markdown plan starts with a brace."""
         found = Evidence()
-        if document.text.lstrip().startswith("{"):
+        if document.raw.lstrip().startswith("{"):
             found.add(CERTAIN, "a JSON object")
         return found
 
@@ -36,7 +36,7 @@ class NormalFormReader:
             PlanUnreadable: it is not JSON, or not the normal form.
         """
         try:
-            plan = Plan.model_validate_json(document.text)
+            plan = Plan.model_validate_json(document.raw)
         except ValidationError as error:
             raise _unreadable(document, error) from None
         if plan.schema_version != SCHEMA_VERSION:

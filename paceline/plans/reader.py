@@ -7,11 +7,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Protocol
 
-from paceline.domain.plan import Plan
+from paceline.domain.plan import Finding, Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.agent_sprint import AgentSprintReader
+from paceline.plans.completion_report import ReportReader
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
+from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.normal_form import NormalFormReader
 
 
@@ -32,7 +34,7 @@ class Reader(Protocol):
         ...
 
 
-READERS: tuple[Reader, ...] = (NormalFormReader(), AgentSprintReader())
+READERS: tuple[Reader, ...] = (NormalFormReader(), AgentSprintReader(), ReportReader())
 """Every format there is; of equal evidence the first is taken."""
 
 
@@ -52,7 +54,24 @@ def read_plan(text: str, file: str | None = None) -> Plan:
     """
     document = Document(text, file)
     with _collector_paused():
-        return choose_reader(document).read(document)
+        reader = choose_reader(document)
+        plan = reader.read(document)
+        if not isinstance(reader, NormalFormReader) and document.repaired.lines:
+            plan.warnings = in_order([*plan.warnings, _repair_remark(document)])
+        return plan
+
+
+def _repair_remark(document: Document) -> Finding:
+    repaired = document.repaired
+    count = len(repaired.lines)
+    lines = "One line" if count == 1 else f"{count} lines"
+    return finding(
+        Code.TEXT_REPAIRED,
+        f"{lines} had been read as {repaired.encoding} instead of UTF-8; they are read as they were meant.",
+        "Save the document as UTF-8 with the repaired text.",
+        repaired.lines[0],
+        document.file,
+    )
 
 
 @contextmanager

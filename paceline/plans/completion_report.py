@@ -1,0 +1,155 @@
+"""The reader for completion reports: what a sprint did, imported as a completed sprint."""
+
+from __future__ import annotations
+
+import re
+
+from paceline.domain.plan import Epic, Plan, Sprint, Story
+from paceline.plans.agents import Team
+from paceline.plans.document import Document
+from paceline.plans.evidence import Evidence
+from paceline.plans.fields import Field, contents_of, normal
+from paceline.plans.findings import Code, in_order
+from paceline.plans.headings import epic_heading, story_heading
+from paceline.plans.marks import without_pictures
+from paceline.plans.outline import BulletList, Paragraph, Section
+from paceline.plans.reading import Reading
+from paceline.plans.report_facts import ReportFacts
+from paceline.plans.report_work import WORK_LABELS, ReportWork
+
+KIND = "completion report"
+
+_REPORT_WORDS = frozenset({"completion", "completed", "report", "retrospective", "recap", "wrapup", "review"})
+_SUMMARY_WORDS = frozenset({"summary", "complete", "finished", "done", "results"})
+_FINISHED = frozenset({"completed", "complete", "done", "finished", "delivered", "shipped", "closed"})
+_METADATA = frozenset(
+    {"status", "completion date", "completed", "date", "focus", "duration", "goal", "project"}
+)
+_SPRINT = re.compile(r"\b(?P<word>sprint|iteration|milestone)\s+#?(?P<number>\d+)\b", re.IGNORECASE)
+
+
+class ReportReader:
+    """Reads documents that tell what a sprint did."""
+
+    name = KIND
+
+    def evidence(self, document: Document) -> Evidence:
+        """How much the document says of finished work; a plan whose stories have headings is none."""
+        found = Evidence()
+        sections = [section for section in document.outline.walk() if section.level > 0]
+        if not sections or any(story_heading(section, in_epic=False) for section in sections):
+            return found
+        words = _words(sections[0])
+        if words & _REPORT_WORDS or len(words & _SUMMARY_WORDS) > 1:
+            found.add(1.5, "a title that speaks of a report")
+        if any(
+            normal(entry.label) == "status" and _is_finished(entry.value) for entry in _metadata(sections[0])
+        ):
+            found.add(1, "a status that says it is finished")
+        if any(_has_work(section) for section in sections):
+            found.add(2, "lists of completed work")
+        if any(section.title.done and epic_heading(section) for section in sections):
+            found.add(1, "epics with done marks")
+        if any({"files"} <= _words(s) and _words(s) & {"created", "modified", "changed"} for s in sections):
+            found.add(1, "lists of created and modified files")
+        if any("met" in _words(section) or "results" in _words(section) for section in sections):
+            found.add(0.5, "results")
+        return found
+
+    def read(self, document: Document) -> Plan:
+        """Read the report: all its work is done unless a mark says otherwise."""
+        root = document.outline
+        reading = Reading(Team([]))
+        top = next((section for section in root.sections), root)
+        sprint = _sprint(top)
+        facts = ReportFacts(reading, document)
+        work = ReportWork(reading, sprint, facts.index(root))
+        _read_metadata(top, sprint, facts, work)
+        _visit(root, None, work, facts)
+        work.settle()
+        facts.finish(root, work.stories)
+        _remark_import(reading, work.stories, top)
+        warnings = in_order(reading.warnings)
+        return Plan(
+            title=without_pictures(top.title.text) or document.file or "Untitled report",
+            project=facts.project,
+            source=document.source(KIND),
+            goal=sprint.goal,
+            sprints=[sprint],
+            epics=work.epics,
+            stories=work.stories,
+            facts=sorted(reading.facts, key=lambda fact: fact.line or 0),
+            warnings=[warning.model_copy(update={"file": document.file}) for warning in warnings],
+        )
+
+
+def _visit(section: Section, epic: Epic | None, work: ReportWork, facts: ReportFacts) -> None:
+    """Read one section and those below it."""
+    for below in section.sections:
+        taken = work.section(below, epic)
+        if taken is None and below.level > 1:
+            facts.section(below)
+        _visit(below, taken or epic, work, facts)
+
+
+def _sprint(top: Section) -> Sprint:
+    """The sprint that the title names, with what stands after its colon as the name."""
+    title = without_pictures(top.title.text)
+    match = _SPRINT.search(title)
+    if match is None:
+        return Sprint(id="Sprint", implicit=True)
+    _, colon, name = title.partition(":")
+    number = int(match["number"])
+    identity = f"{match['word'].capitalize()} {number}"
+    return Sprint(id=identity, number=number, name=name.strip() or None if colon else None, line=top.line)
+
+
+def _metadata(top: Section) -> list[Field]:
+    return contents_of(top, _METADATA).fields
+
+
+def _read_metadata(top: Section, sprint: Sprint, facts: ReportFacts, work: ReportWork) -> None:
+    for entry in _metadata(top):
+        match normal(entry.label):
+            case label if label in WORK_LABELS and entry.bullets:
+                work.entries(entry.bullets, None, finished=WORK_LABELS[label])
+            case "goal" | "sprint goal":
+                sprint.goal = entry.value or None
+            case "duration" | "sprint duration":
+                sprint.duration_text = entry.value or None
+            case "project" | "project name":
+                facts.project = entry.value or None
+            case _:
+                facts.metadata(entry)
+
+
+def _remark_import(reading: Reading, stories: list[Story], top: Section) -> None:
+    left = sum(not story.done for story in stories)
+    rest = f"{left} are not marked as done and can be run" if left else "nothing is left to run"
+    reading.warn(
+        Code.REPORT_IMPORTED,
+        f"The document is a report of finished work: of {len(stories)} entries {rest}.",
+        "Write an open box, `- [ ]`, before what is still to do.",
+        top.line or 1,
+    )
+
+
+def _has_work(section: Section) -> bool:
+    if normal(without_pictures(section.title.text)) in WORK_LABELS:
+        return any(isinstance(block, BulletList) for block in section.blocks)
+    labels = (
+        text.label
+        for block in section.blocks
+        if isinstance(block, Paragraph)
+        for text in block.lines
+        if text.label
+    )
+    return any(WORK_LABELS.get(normal(label)) for label in labels)
+
+
+def _is_finished(value: str) -> bool:
+    return bool(set(re.findall(r"[a-z]+", value.lower())) & _FINISHED)
+
+
+def _words(section: Section) -> set[str]:
+    return set(re.findall(r"[a-z]+", section.title.text.lower()))
