@@ -173,7 +173,10 @@ def as_error(status: int, text: str, url: str) -> PacelineError:
         found: Any = json.loads(text)
         code, detail = str(found["code"]), str(found["detail"])
     except (ValueError, KeyError, TypeError):
-        return ServerUnavailable(f"{url} answered with status {status} and not as Paceline does.")
+        return ServerUnavailable(
+            f"{url} answered with status {status} and not as Paceline does; another program is there: name "
+            "Paceline's address in PACELINE_API_URL or its port in PACELINE_API_PORT."
+        )
     details = {
         name: value for name, value in found.items() if name in ("findings", "agents", "errors", "paths")
     }

@@ -8,7 +8,7 @@ import time
 from paceline.cli.asking import InputEnded, ask
 from paceline.cli.client import ApiClient
 from paceline.cli.progress import Progress
-from paceline.cli.terminal import question_text
+from paceline.cli.terminal import how_to_answer, question_text
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import Answer, Question
 from paceline.domain.states import RunState
@@ -135,13 +135,13 @@ class Follower:
 
     def _print(self, question: Question) -> None:
         self._progress.say(question_text(question))
-        self._progress.say(f"Answer it with: paceline answer {question.id} approve|amend|reject [TEXT]")
+        self._progress.say(f"Answer it with: {how_to_answer(question)}")
 
     async def _ask(self, question: Question, actor: str) -> None:
         self._progress.pause()
         task = asyncio.create_task(ask(question, actor))
         self._asking = (question.id, task)
-        sentence = f"Answer it later with: paceline answer {question.id} approve|amend|reject [TEXT]"
+        sentence = f"Answer it later with: {how_to_answer(question)}"
         try:
             await asyncio.wait({task})
             if task.cancelled():

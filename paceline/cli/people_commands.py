@@ -9,12 +9,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
 
 from paceline.cli.client import ApiClient
 from paceline.cli.progress import stories_table
 from paceline.cli.settings import load_settings
-from paceline.cli.terminal import counts_line, printable, question_text, say
+from paceline.cli.terminal import (
+    counted,
+    counts_line,
+    how_to_answer,
+    printable,
+    question_text,
+    say,
+    wide_console,
+)
 from paceline.domain.model import Model
 from paceline.domain.questions import Answer, Decision
 from paceline.domain.status import ProjectStatus, Run
@@ -49,7 +56,7 @@ def _show_run(found: ProjectStatus, as_json: bool) -> None:
     if as_json:
         say(found.model_dump_json(indent=2))
         return
-    Console().print(stories_table(found))
+    wide_console().print(stories_table(found))
     for agent in found.agents:
         say(
             f"agent {printable(agent.agent)}: {agent.state.value}"
@@ -57,7 +64,7 @@ def _show_run(found: ProjectStatus, as_json: bool) -> None:
         )
     say(counts_line(found))
     if found.open_questions:
-        say(f"{found.open_questions} open questions: `paceline questions` shows them.")
+        say(f"{counted(found.open_questions, 'open question')}: `paceline questions` shows what is asked.")
 
 
 def questions(
@@ -70,7 +77,8 @@ def questions(
     elif not found:
         say("Nothing waits for a person.")
     else:
-        say("\n\n".join(question_text(question) for question in found))
+        for question in found:
+            say(f"{question_text(question)}\nAnswer it with: {how_to_answer(question)}\n")
 
 
 def answer(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from paceline.cli.terminal import counted, wide_console
 from paceline.domain.graph import story_edges
 from paceline.domain.plan import Finding, Plan
 from paceline.domain.schedule import Preview
@@ -39,18 +40,25 @@ def show(plan: PlanArgument, as_json: JsonOption = False) -> None:
     if as_json:
         sys.stdout.write(found.to_json())
         return
-    console = Console()
+    console = wide_console()
     console.print(Text(found.title, style="bold"))
     if found.goal:
         console.print(Text(f"Goal: {found.goal}"))
     for table in (_team_table(found), _story_table(found)):
         if table.row_count:
             console.print(table)
-    counts = {"stories": found.stories, "epics": found.epics, "phases": found.phases, "facts": found.facts}
-    console.print(Text(", ".join(f"{len(each)} {name}" for name, each in counts.items())))
+    counts = (
+        counted(len(found.stories), "story", "stories"),
+        counted(len(found.epics), "epic"),
+        counted(len(found.phases), "phase"),
+        counted(len(found.facts), "fact"),
+    )
+    console.print(Text(", ".join(counts)))
     if found.warnings:
         console.print(
-            Text(f"{len(found.warnings)} remarks; `paceline plan check` lists them.", style="yellow")
+            Text(
+                f"{counted(len(found.warnings), 'remark')}; `paceline plan check` says more.", style="yellow"
+            )
         )
 
 
@@ -88,7 +96,7 @@ def preview(plan: PlanArgument, as_json: JsonOption = False) -> None:
     if as_json:
         sys.stdout.write(result.model_dump_json(indent=2) + "\n")
         return
-    console = Console()
+    console = wide_console()
     for table in (_wave_table(found, result), _load_table(result), _contention_table(result)):
         if table.row_count:
             console.print(table)
@@ -138,7 +146,8 @@ def _verdict(findings: list[Finding]) -> str:
     if not findings:
         return "No findings: the plan can run."
     ending = "a run would be refused." if errors else "the plan can run."
-    return f"{errors} errors, {len(findings) - errors} warnings: {ending}"
+    warnings = len(findings) - errors
+    return f"{counted(errors, 'error')}, {counted(warnings, 'warning')}: {ending}"
 
 
 def _team_table(plan: Plan) -> Table:

@@ -13,10 +13,12 @@ from rich.text import Text
 
 from paceline.cli.terminal import STYLE, counts_line, event_line, say, story_row
 from paceline.domain.events import Event
-from paceline.domain.states import FINAL_STATES
+from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.status import ProjectStatus, StoryStatus
 
 _EVENTS = 8
+_WIDEST_STATE = max(len(state.value) for state in StoryState)
+"""A state is never cut off, however narrow the terminal is."""
 _HEADINGS = ("story", "title", "agents", "state", "try", "why")
 
 
@@ -140,7 +142,9 @@ def stories_table(status: ProjectStatus, height: int | None = None) -> Table:
         status: the run.
         height: the most rows; None for all.
     """
-    table = Table(*_HEADINGS, box=None, pad_edge=False, header_style="bold")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in _HEADINGS:
+        table.add_column(heading, min_width=_WIDEST_STATE if heading == "state" else None)
     shown = status.stories if height is None else _fitting(status.stories, max(height, 3))
     for story in shown:
         row = [Text(text, no_wrap=True, overflow="ellipsis") for text in story_row(story)]

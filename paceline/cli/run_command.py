@@ -16,8 +16,8 @@ from paceline.agents.presets import preset
 from paceline.cli.client import ApiClient
 from paceline.cli.following import Follower
 from paceline.cli.progress import Lines, LiveTable, stories_table
-from paceline.cli.settings import load_settings
-from paceline.cli.terminal import counts_line, is_interactive, say
+from paceline.cli.settings import load_settings, make_home
+from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
 from paceline.domain import ids
 from paceline.domain.states import RunState
 from paceline.domain.status import ProjectStatus, Run, RunOptions
@@ -178,6 +178,10 @@ async def _run_with(client: ApiClient, order: Order) -> int:
     for warning in warnings:
         say(f"Warning: {warning}")
     say(_beginning(run, attached))
+    if attached and run.state is RunState.RUNNING and options_differ(order.options, run.options):
+        say(
+            "It goes on with the options and agents that it was started with, not with those of this command."
+        )
     if order.detach:
         say(f"Look at it with: paceline status {run.id}")
         return 0
@@ -195,16 +199,23 @@ def _beginning(run: Run, attached: bool) -> str:
     return f"The same plan has run already as {run.id}; --rerun runs it again."
 
 
+def options_differ(asked: RunOptions, used: RunOptions) -> bool:
+    """Whether a command asked for something that the run it attached to does not do."""
+    agents = [asked.agents.get(name, asked.agents.get(EVERY_AGENT)) for name in used.agents]
+    wanted = [found for found in agents if found is not None]
+    return (asked.max_parallel, asked.approve_merges) != (used.max_parallel, used.approve_merges) or any(
+        found not in used.agents.values() for found in wanted
+    )
+
+
 async def _summarise(client: ApiClient, status: ProjectStatus) -> None:
     say("")
     if not is_interactive():
-        from rich.console import Console
-
-        Console(width=160).print(stories_table(status))
+        wide_console().print(stories_table(status))
     say(counts_line(status))
     merged = [story for story in status.stories if story.merge_commit]
     for story in merged:
-        say(f"  {story.merge_commit or '':.12} {story.id}: {story.title}")
+        say(f"  {(story.merge_commit or '')[:COMMIT_DIGITS]} {story.id}: {story.title}")
     if status.run.repository and merged:
         for sprint in dict.fromkeys(story.sprint for story in merged):
             say(f"Branch: {ids.sprint_branch(status.run.id, sprint)} in {status.run.repository}")
@@ -214,7 +225,7 @@ async def _summarise(client: ApiClient, status: ProjectStatus) -> None:
 
 def _log_to_file(settings: Settings) -> None:
     """Keep the servers' own words out of the terminal that shows the run."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    make_home(settings)
     logging.basicConfig(
         filename=settings.home / "paceline.log",
         level=logging.WARNING,

@@ -8,8 +8,11 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.settings import load_settings
+from paceline.cli.client import ApiClient
+from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import say
+from paceline.errors import PortBusy, ServerUnavailable
+from paceline.settings import Settings
 
 
 def up() -> None:
@@ -17,7 +20,23 @@ def up() -> None:
     from workers.all_in_one import serve
 
     _log_to_terminal()
-    asyncio.run(serve(load_settings(), say))
+    asyncio.run(_refuse_second(settings := load_settings()))
+    make_home(settings)
+    asyncio.run(serve(settings, say))
+
+
+async def _refuse_second(settings: Settings) -> None:
+    """Where Paceline is up already, say that, and not only that its port is taken."""
+    async with ApiClient.of(settings, f"http://127.0.0.1:{settings.api_port}") as client:
+        try:
+            runs = settings.api_port != 0 and await client.answers()
+        except ServerUnavailable:
+            return
+    if runs:
+        raise PortBusy(
+            f"Paceline is up already at {client.url}; use that one, or set PACELINE_API_PORT and "
+            "PACELINE_HOME for another beside it."
+        )
 
 
 def api() -> None:
@@ -47,7 +66,7 @@ def migrate(
     settings = load_settings()
     url = settings.resolved_database_url
     if settings.database_url is None:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        make_home(settings)
     if down:
         migrations.downgrade(url, "base")
         say("The database has no tables of Paceline any more.")

@@ -20,3 +20,18 @@ def load_settings() -> Settings:
         first = error.errors(include_url=False)[0]
         name = "PACELINE_" + "_".join(str(part) for part in first["loc"]).upper()
         raise ConfigurationError(f"The setting {name} is wrong: {first['msg']}.") from error
+
+
+def make_home(settings: Settings) -> None:
+    """Make the folder that everything is kept in.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigurationError(
+            f"The folder {settings.home} cannot be made ({reason}); name another in PACELINE_HOME."
+        ) from error

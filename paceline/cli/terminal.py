@@ -6,6 +6,7 @@ import sys
 from typing import Any, cast
 
 import typer
+from rich.console import Console
 
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import MEANING, Question
@@ -25,6 +26,10 @@ STYLE = {
 }
 _DETAILS = ("reason", "waits_for", "code", "text", "decision", "merge_commit", "path", "state")
 _WIDTH = 160
+_SAID_FROM = 4
+"""Shorter facts, such as the number of an attempt, are in any text by chance."""
+COMMIT_DIGITS = 12
+"""So many digits of a commit are enough to name it, and leave room beside them."""
 
 
 def say(sentence: str) -> None:
@@ -62,7 +67,8 @@ def _detail(data: dict[str, Any]) -> str:
     for name in _DETAILS:
         value: Any = data.get(name)
         if value:
-            return ", ".join(map(str, cast(list[object], value))) if isinstance(value, list) else str(value)
+            text = ", ".join(map(str, cast(list[object], value))) if isinstance(value, list) else str(value)
+            return text[:COMMIT_DIGITS] if name == "merge_commit" else text
     return ""
 
 
@@ -84,28 +90,50 @@ def story_row(story: StoryStatus) -> tuple[str, str, str, str, str, str]:
         _one_line(", ".join(story.agents), 32),
         story.state.value,
         str(story.attempt or ""),
-        _one_line(story.reason or story.merge_commit or "", 80),
+        _one_line(story.reason or (story.merge_commit or "")[:COMMIT_DIGITS], 80),
     )
 
 
 def question_text(question: Question) -> str:
     """A question with its facts and what each answer means."""
-    lines = [
-        f"Question {question.id} ({question.kind.value})"
-        + (f", story {question.story}" if question.story else "")
-    ]
+    about = f", {question.story}" if question.story else ""
+    lines = [f"Question {question.id} ({question.kind.value}) of {question.project}{about}"]
     lines += [f"  {line}" for line in printable(question.text).splitlines()]
-    lines += [
-        f"  {name}: {_one_line(str(value))}"
-        for name, value in question.context.items()
-        if value not in ("", None)
-    ]
+    for name, value in question.context.items():
+        lines += _fact(name, str(value), question.text) if value not in ("", None) else []
     lines += [f"  {decision.value}: {meaning}" for decision, meaning in MEANING[question.kind].items()]
     return "\n".join(lines)
+
+
+def _fact(name: str, value: str, said: str) -> list[str]:
+    """A fact of a question on its lines; none where the question says it already."""
+    if len(value) > _SAID_FROM and value in said:
+        return []
+    found = [line for line in printable(value).splitlines() if line.strip()]
+    if len(found) == 1:
+        return [f"  {name}: {_one_line(found[0])}"]
+    return [f"  {name}:", *(f"    {line.rstrip()}" for line in found)] if found else []
+
+
+def how_to_answer(question: Question) -> str:
+    """The command that answers a question."""
+    return f"paceline answer {question.id} approve|amend|reject [TEXT]"
+
+
+def wide_console() -> Console:
+    """A console as wide as the terminal; where there is none, wide enough to cut nothing off."""
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDTH)
+
+
+def counted(count: int, name: str, several: str | None = None) -> str:
+    """`1 story`, `2 stories`."""
+    return f"{count} {name if count == 1 else several or f'{name}s'}"
 
 
 def counts_line(status: ProjectStatus) -> str:
     """How far a run is, in one line."""
     done = sum(story.state in SUCCESS_STATES for story in status.stories)
     counts = ", ".join(f"{count} {state.value}" for state, count in status.counts.items() if count)
-    return f"{status.run.id}: {status.run.state.value}, {done} of {len(status.stories)} stories ({counts})"
+    stories = counted(len(status.stories), "story", "stories")
+    return f"{status.run.id}: {status.run.state.value}, {done} of {stories} ({counts})"

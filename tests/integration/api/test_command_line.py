@@ -89,6 +89,10 @@ def test_a_day_with_a_server(paceline: CommandLine, plan: str, up: subprocess.Po
     assert followed.returncode == 1
     assert "cancelled" in followed.stdout
 
+    second = paceline("up")
+    assert second.returncode == 1
+    assert "Paceline is up already at http://127.0.0.1:" in second.stderr
+
     up.send_signal(signal.SIGTERM)
     output, _ = up.communicate(timeout=PATIENCE)
     assert up.returncode == 0

@@ -71,7 +71,7 @@ def test_check_prints_places_and_passes_with_warnings(plan_file: Path) -> None:
     assert code == 0
     assert first.startswith(f"{plan_file}:8: FILES_SHARED_IN_WAVE warning: `Story 1`, `Story 2` could")
     assert " → " in first
-    assert out.splitlines()[-1] == "0 errors, 1 warnings: the plan can run."
+    assert out.splitlines()[-1] == "0 errors, 1 warning: the plan can run."
     assert run("check", str(plan_file), "--strict")[0] == 1
 
 

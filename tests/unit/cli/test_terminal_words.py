@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from paceline.cli.asking import parse_answer
 from paceline.cli.client import api_url, as_error
 from paceline.cli.progress import stories_table
-from paceline.cli.run_command import choose_agents
-from paceline.cli.settings import load_settings
-from paceline.cli.terminal import event_line, printable, question_text
+from paceline.cli.run_command import choose_agents, options_differ
+from paceline.cli.settings import load_settings, make_home
+from paceline.cli.terminal import counted, event_line, printable, question_text
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.states import StoryState
@@ -27,6 +30,14 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 def event(type_: EventType = EventType.WORKFLOW_EVENT, name: str = "claim.waiting", **data: Any) -> Event:
     """An event of a story."""
     return Event(key="k", type=type_, name=name, story="Story 1.1", data=data, project="p", number=1, at=NOON)
+
+
+def status_of(stories: list[StoryStatus]) -> ProjectStatus:
+    """A run with these stories."""
+    run = Run(id="p", title="P", plan_digest="d", options=RunOptions(), started_at=NOON)
+    return ProjectStatus(
+        run=run, counts={}, percent=0, stories=stories, agents=[], open_questions=0, last_event=0
+    )
 
 
 def test_an_event_is_one_line_without_control_characters() -> None:
@@ -75,6 +86,50 @@ def test_a_question_says_what_each_answer_means() -> None:
     assert "commit: c0ffee" in text
     assert "empty" not in text
     assert "\x1b" not in text
+
+
+def test_a_question_keeps_the_lines_of_its_facts_and_says_nothing_twice() -> None:
+    question = Question(
+        id="q1", kind=QuestionKind.TAKE_OVER, project="shed", workflow_id="shed/s/e/1", story="Story 1.1",
+        text="Story 1.1 (Dig) failed: the spade broke. What now?", asked_at=NOON,
+        context={"reason": "the spade broke", "attempt": 1, "diff_summary": " a | 1 +\n b | 2 ++\n"},
+    )  # fmt: skip
+    lines = question_text(question).splitlines()
+    assert lines[0] == "Question q1 (take_over) of shed, Story 1.1"
+    assert lines[2:6] == ["  attempt: 1", "  diff_summary:", "     a | 1 +", "     b | 2 ++"]
+    assert sum("the spade broke" in line for line in lines) == 1
+
+
+def test_commits_are_shortened_and_numbers_agree() -> None:
+    line = event_line(event(name="story.merged", merge_commit="c0ffee" * 7))
+    assert (line or "").endswith("story.merged: c0ffeec0ffee")
+    assert counted(1, "story", "stories") == "1 story"
+    assert counted(0, "story", "stories") == "0 stories"
+
+
+@pytest.mark.parametrize("width", [80, 60])
+def test_a_state_is_never_cut_off(width: int) -> None:
+    story = StoryStatus(
+        id="Story 1.1", title="Dig all of the beds", sprint="s", agents=["Digger", "Planter"], attempt=1,
+        state=StoryState.WAITING_FOR_PERSON, reason="waits for an answer to a question",
+    )  # fmt: skip
+    console = Console(width=width, file=StringIO(), record=True)
+    console.print(stories_table(status_of([story])))
+    assert "waiting_for_person" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("asked", "differs"),
+    [
+        ({}, False),
+        ({"agents": {"*": {"kind": "simulated"}}}, False),
+        ({"agents": {"*": {"kind": "human"}}}, True),
+        ({"approve_merges": True}, True),
+    ],
+)
+def test_options_that_an_attached_run_does_not_have_are_noticed(asked: dict[str, Any], differs: bool) -> None:
+    used = RunOptions.model_validate({"agents": {"Digger": {"kind": "simulated"}}})
+    assert options_differ(RunOptions.model_validate(asked), used) is differs
 
 
 def test_printable_keeps_lines_and_letters() -> None:
@@ -132,13 +187,16 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
+def test_a_home_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigurationError, match="PACELINE_HOME"):
+        make_home(Settings(home=tmp_path / "file" / "home"))
+
+
 def test_a_table_that_is_too_long_keeps_what_moves() -> None:
     stories = [StoryStatus(id=f"S{number}", title="t", sprint="s") for number in range(30)]
     stories[25] = stories[25].model_copy(update={"state": StoryState.WORKING, "attempt": 1})
-    run = Run(id="p", title="P", plan_digest="d", options=RunOptions(), started_at=NOON)
-    status = ProjectStatus(
-        run=run, counts={}, percent=0, stories=stories, agents=[], open_questions=0, last_event=0
-    )
+    status = status_of(stories)
     table = stories_table(status, 6)
     shown = [str(cell) for cell in table.columns[0].cells]
     assert table.row_count == 6
