@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -17,11 +18,14 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from api.errors import STATUS_OF_CODE
 from api.routes import agents, artifacts, health, projects, questions, sprints
 from paceline import errors
+from paceline.agents.registry import load_declarations
 from paceline.cli.main import app
 from paceline.domain.events import EventType
 from paceline.domain.questions import MEANING
 from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
+from paceline.plans.lint import check_plan
+from paceline.plans.reader import read_plan
 from paceline.settings import Settings
 from tests.documents import DOCUMENTS, ROOT, anchors, without_code
 
@@ -253,3 +257,27 @@ def test_ci_calls_the_commands_of_the_readme() -> None:
     assert named == ["make run", "make test"]
     called = set(re.findall(r"make (?:--no-print-directory )?(\w+)", script))
     assert {"test", "lint", "types", "migrations"} <= called
+
+
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The fenced blocks of a language in all documents, with the document's name."""
+    fence = re.compile(rf"^( *)```{language}\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+    return [
+        (document.name, textwrap.dedent(found[1]))
+        for document in DOCUMENTS
+        for found in fence.findall(document.read_text(encoding="utf-8"))
+    ]
+
+
+def test_plans_in_the_documents_can_run() -> None:
+    shown = blocks("markdown")
+    assert shown
+    for name, text in shown:
+        assert check_plan(read_plan(text, name)) == []
+
+
+def test_declarations_in_the_documents_are_valid() -> None:
+    shown = blocks("toml")
+    assert len(shown) >= 3
+    for name, text in shown:
+        assert load_declarations(text, name)
