@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from paceline.contracts import ProjectResult
 from paceline.domain.questions import Decision, QuestionKind
-from paceline.domain.states import AgentState, StoryState
+from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.store import claims
 from tests.sample_plans import E, S, plan
@@ -53,3 +54,49 @@ async def test_a_collaborative_story_holds_all_of_its_agents(world: World, name:
 
 async def _freed(world: World) -> bool:
     return await world.database.read(claims.list_claims) == []
+
+
+TWO_SPRINTS = """
+# Plan
+## Agent Team
+### 1. Ada
+- **Role**: Builds
+## Sprint 1: Ground
+### Epic 1: House
+#### Story 1.1: Dig
+- **Agent**: Ada
+- **Files**: `a.txt`
+## Sprint 2: Walls (Optional)
+### Epic 1: House (continued)
+#### Story 1.2: Build
+- **Agent**: Ada
+- **Dependencies**: Story 1.1
+- **Files**: `b.txt`
+"""
+
+
+async def _optional_sprint(world: World, name: str, decision: Decision) -> ProjectResult:
+    run = await world.start(TWO_SPRINTS, project=name)
+    async with world.workers():
+        question = await world.question(run.id)
+        assert question.kind is QuestionKind.START_OPTIONAL_SPRINT
+        before = {story.id: story.state for story in (await world.status(run.id)).stories}
+        assert before == {"Story 1.1": StoryState.SETTLED, "Story 1.2": StoryState.PENDING}
+        await world.answer(question, decision)
+        return await world.result(run.id)
+
+
+async def test_an_optional_sprint_that_is_approved_runs(world: World, name: str) -> None:
+    result = await _optional_sprint(world, name, Decision.APPROVE)
+    assert result.state is RunState.COMPLETED
+    assert result.counts == {StoryState.SETTLED: 2}
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the stories of a sprint that is left out stay pending without a reason"
+)
+async def test_an_optional_sprint_that_is_rejected_is_skipped(world: World, name: str) -> None:
+    await _optional_sprint(world, name, Decision.REJECT)
+    left_out = (await world.status(name)).stories[1]
+    assert left_out.state is StoryState.SKIPPED
+    assert left_out.reason
