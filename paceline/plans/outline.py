@@ -106,6 +106,11 @@ class Section:
             section = section.parent
 
 
+def bullets_under(section: Section) -> list[Bullet]:
+    """The bullets directly under a heading."""
+    return [bullet for block in section.blocks if isinstance(block, BulletList) for bullet in block.bullets]
+
+
 _BLOCKS = MarkdownIt("commonmark", {"maxNesting": NESTING_LIMIT}).enable("table").disable("reference")
 # Running text is read line by line and only where a plan's reader looks at it (see `inline`).
 _BLOCKS.core.ruler.enableOnly(["normalize", "block"])

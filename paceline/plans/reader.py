@@ -14,7 +14,10 @@ from paceline.plans.completion_report import ReportReader
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
 from paceline.plans.findings import Code, finding, in_order
+from paceline.plans.kiro import KiroReader
 from paceline.plans.normal_form import NormalFormReader
+from paceline.plans.spec_kit import SpecKitReader
+from paceline.plans.task_list import TaskListReader
 
 
 class Reader(Protocol):
@@ -34,7 +37,14 @@ class Reader(Protocol):
         ...
 
 
-READERS: tuple[Reader, ...] = (NormalFormReader(), AgentSprintReader(), ReportReader())
+READERS: tuple[Reader, ...] = (
+    NormalFormReader(),
+    AgentSprintReader(),
+    ReportReader(),
+    SpecKitReader(),
+    KiroReader(),
+    TaskListReader(),
+)
 """Every format there is; of equal evidence the first is taken."""
 
 
