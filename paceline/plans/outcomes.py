@@ -11,6 +11,7 @@ from paceline.plans.findings import Code
 from paceline.plans.headings import heading_words
 from paceline.plans.outline import Bullet, BulletList, Section, Table
 from paceline.plans.reading import Reading
+from paceline.plans.units import MULTIPLES, unit_of
 from paceline.plans.wording import stem, stems
 
 _NUMBER = re.compile(
@@ -24,12 +25,6 @@ _OPS = {
     "more than": ">", "over": ">", "above": ">", "less than": "<", "fewer than": "<", "under": "<",
     "below": "<",
 }  # fmt: skip
-_UNITS = frozenset(
-    {"ms", "s", "seconds", "second", "minutes", "minute", "hours", "hour", "days", "day", "mb", "gb"}
-)
-_STOP_AT = frozenset(
-    {"for", "per", "of", "in", "with", "at", "on", "within", "to", "and", "or", "by", "from"}
-)
 
 
 def read_metric(name: str, target: str, category: str | None, line: int) -> Metric:
@@ -42,16 +37,23 @@ def read_metric(name: str, target: str, category: str | None, line: int) -> Metr
         line: 1-based source line.
 
     Returns:
-        The operator, the number and its unit; a number without an operator is a capacity, so at least that.
+        The operator, the number and its unit; a number without an operator is a capacity, so at least that,
+        but nothing is more than 100 %.
     """
     metric = Metric(name=name, target=target, category=category, line=line)
-    match = _NUMBER.search(" ".join(target.split()))
+    target = " ".join(target.split())
+    match = _NUMBER.search(target)
     if match is None:
         return metric
+    attached, value = match["attached"], float(match["number"].replace(",", ""))
+    # `10k` and `5M` are numbers; `5m` is a time.
+    if attached in {"k", "K", "M"}:
+        attached, value = None, value * MULTIPLES[attached.lower()]
     op = (match["op"] or ">=").lower()
-    metric.op = _OPS.get(op, op)
-    metric.value = float(match["number"].replace(",", ""))
-    metric.unit = _unit(match["attached"], match["rest"])
+    metric.op, metric.value = _OPS.get(op, op), value
+    metric.unit = unit_of(name, target[: match.start()], attached, match["rest"])
+    if match["op"] is None and (value, metric.unit) == (100, "percent"):
+        metric.op = "="
     return metric
 
 
@@ -122,26 +124,6 @@ def read_contingency(section: Section, contingency: list[Contingency]) -> None:
 def read_checklist(section: Section) -> list[Item]:
     """All entries of a checklist, with those under its sub-headings."""
     return [found for part in section.walk() for found in bullet_items(_bullets(part))]
-
-
-def _unit(attached: str | None, rest: str) -> str | None:
-    """The unit beside a number: a sign, letters stuck to it, a unit's word, else the noun it counts."""
-    if attached == "%":
-        return "percent"
-    if attached:
-        return attached
-    words = rest.replace(",", " , ").split()
-    phrase: list[str] = []
-    for word in words:
-        bare = word.strip(".;:()").lower()
-        if bare in _STOP_AT or bare in {",", ""}:
-            break
-        phrase.append(bare)
-        if bare in _UNITS:
-            break
-    if phrase and phrase[0] in {"%", "percent"}:
-        return "percent"
-    return phrase[-1] if phrase else None
 
 
 def _risk(bullet: Bullet, level: str | None) -> Risk:
