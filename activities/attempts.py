@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from sqlalchemy.orm import Session
 from temporalio import activity
 
@@ -10,10 +12,16 @@ from activities.merges import note_merge
 from paceline.contracts import Done, EndAttemptStep
 from paceline.domain import ids
 from paceline.domain.events import EventDraft, EventType
+from paceline.errors import RepositoryError
 from paceline.store import events, status
 from paceline.vcs.attempts import worktree_path
 from paceline.vcs.work import preserve
 from paceline.vcs.worktrees import remove_worktree
+
+_TRIES = 3
+"""A refusal of git's that stays so often is no passing one."""
+
+log = logging.getLogger(__name__)
 
 
 class AttemptActivities:
@@ -38,8 +46,17 @@ class AttemptActivities:
         repository = await self._context.repository(run)
         root = self._context.settings.worktree_root
         worktree = worktree_path(repository, root, step.project, step.story, step.attempt)
-        ref = await preserve(repository, worktree, step.project, step.story, step.attempt)
-        await remove_worktree(repository, worktree)
+        try:
+            ref = await preserve(repository, worktree, step.project, step.story, step.attempt)
+            await remove_worktree(repository, worktree)
+        except RepositoryError as error:
+            if activity.info().attempt < _TRIES:
+                raise
+            # Git cannot take what the agent left: the folder itself is kept, and the story goes on.
+            log.warning(
+                "%s of %s is not preserved and is left where it is: %s", step.attempt, step.story, error
+            )
+            return None
         return ref
 
 

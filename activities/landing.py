@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -29,6 +30,8 @@ from paceline.vcs.verification import verification_checkout
 from paceline.vcs.worktrees import remove_worktree
 
 _Result = TypeVar("_Result")
+
+log = logging.getLogger(__name__)
 
 
 class LandingActivities:
@@ -64,9 +67,12 @@ class LandingActivities:
     async def _clear(self, repository: Repository, step: LandStep) -> None:
         """The work is on the sprint branch, so its worktree may go; what is left in it is preserved."""
         root = self._context.settings.worktree_root
-        await remove_worktree(
-            repository, worktree_path(repository, root, step.project, step.story, step.attempt)
-        )
+        worktree = worktree_path(repository, root, step.project, step.story, step.attempt)
+        try:
+            await remove_worktree(repository, worktree)
+        except RepositoryError as error:
+            # The merge is made; a folder that cannot be removed now is no reason to hold up the story.
+            log.warning("the worktree %s is left where it is: %s", worktree, error)
 
 
 class _Landing:

@@ -190,10 +190,15 @@ class WorkActivities:
 
     async def _keep(self, step: WorkStep, repository: Repository, work: WorkCommit, done: AgentRun) -> None:
         keeper = Keeper(self._context, step)
-        await keeper.keep("work-order", done.files.order)
-        for stream in (done.files.stdout, done.files.stderr):
-            if stream.exists() and stream.stat().st_size:
-                await keeper.keep("transcript", stream)
+        files = done.files
+        for kind, file in (
+            ("work-order", files.order),
+            ("transcript", files.stdout),
+            ("transcript", files.stderr),
+        ):
+            # The agent could have removed it, or put a pipe in its place that nobody writes to.
+            if file.is_file() and not file.is_symlink() and file.stat().st_size:
+                await keeper.keep(kind, file)
         if work.commit is not None:
             diff = self._context.attempt_folder(step) / "work.diff"
             diff.write_text(await diff_text(repository, work.base, work.commit, _DIFF_LIMIT))

@@ -57,6 +57,10 @@ with workflow.unsafe.imports_passed_through():
     from paceline.domain.work import WorkOutcome
 
 
+NOT_THE_AGENTS = ("REPOSITORY", "REPOSITORY_MISSING", "BRANCH_CHECKED_OUT")
+"""Why a landing failed, where no other attempt of an agent could do better."""
+
+
 class _Names(TypedDict):
     """The fields every step of a story shares."""
 
@@ -230,9 +234,9 @@ class StoryWorkflow(Answerable):
                 return True
             if report.verified:
                 approved = await self._approved(route, work, report)
-            elif report.code == "REPOSITORY":
+            elif report.code in NOT_THE_AGENTS:
                 # Not the agent's doing: its finished run is kept, and only the landing is tried again.
-                await self._ask_about_repository(route, report.reason)
+                await self._ask_about_repository(route, report.code, report.reason)
             else:
                 await self._failed_attempt(route, report.code, report.reason)
                 return False
@@ -274,15 +278,15 @@ class StoryWorkflow(Answerable):
         await self._next_attempt(answer)
         return False
 
-    async def _ask_about_repository(self, route: StoryRoute, reason: str) -> None:
+    async def _ask_about_repository(self, route: StoryRoute, code: str, reason: str) -> None:
         answer = await self._ask(
             QuestionKind.LANDING_BLOCKED,
             f"The finished work of {self._in.story} ({self._in.title}) cannot be merged: {reason} Try again?",
-            {"code": "REPOSITORY", "reason": reason},
+            {"code": code, "reason": reason},
         )
         if answer.decision is Decision.REJECT:
-            await self._end_attempt(route, "REPOSITORY", reason)
-            raise _Ended(StoryState.FAILED, "REPOSITORY", reason)
+            await self._end_attempt(route, code, reason)
+            raise _Ended(StoryState.FAILED, code, reason)
 
     # Failures and people ---
 

@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from pydantic import ValidationError
 
@@ -165,7 +165,7 @@ def read_result(path: Path) -> WorkResult | Failure | None:
 def tail(path: Path, limit: int = TAIL_LIMIT) -> str:
     """The last characters of a log; empty where there is none."""
     try:
-        with path.open("rb") as file:
+        with _open_regular(path) as file:
             file.seek(0, os.SEEK_END)
             file.seek(max(0, file.tell() - limit * 4))
             return file.read().decode("utf-8", "replace").strip()[-limit:]
@@ -176,7 +176,7 @@ def tail(path: Path, limit: int = TAIL_LIMIT) -> str:
 def events(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a log with one a line; other lines are passed over."""
     try:
-        with path.open("rb") as file:
+        with _open_regular(path) as file:
             for line in file:
                 try:
                     event = json.loads(line)
@@ -186,6 +186,17 @@ def events(path: Path) -> Iterator[dict[str, Any]]:
                     yield cast("dict[str, Any]", event)
     except FileNotFoundError:
         return
+
+
+def _open_regular(path: Path) -> BinaryIO:
+    """Open a file that an agent could have replaced: reading a pipe would wait for a writer for ever.
+
+    Raises:
+        FileNotFoundError: it is gone, or no regular file.
+    """
+    if not path.is_file() or path.is_symlink():
+        raise FileNotFoundError(path)
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
 
 def _from_file(written: WorkResult | Failure | None, ended: RunExit, stderr: Path) -> WorkResult | Failure:

@@ -14,7 +14,6 @@ from tests.world import World, git_lines, scripted
 pytestmark = pytest.mark.temporal
 
 
-@pytest.mark.xfail(strict=True, reason="the story takes only the code REPOSITORY for a blocked landing")
 async def test_a_checked_out_sprint_branch_is_asked_about_and_the_agent_is_not_run_again(
     world: World, name: str, repository: Path
 ) -> None:
