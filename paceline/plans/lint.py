@@ -12,6 +12,12 @@ from paceline.domain.ids import slug
 from paceline.domain.plan import Finding, Plan
 from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.lint_order import check_phases, check_shared_files, check_sprints
+from paceline.plans.lint_points import (
+    check_agent_loads,
+    check_allocations,
+    check_capacity,
+    check_sprint_points,
+)
 from paceline.plans.lint_references import check_agents, check_dependencies, check_self_dependencies
 from paceline.plans.lint_stories import check_empty_epics, check_ownership, check_paths, check_stories
 
@@ -23,6 +29,10 @@ _CHECKS: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
     check_stories,
     check_empty_epics,
     check_ownership,
+    check_sprint_points,
+    check_capacity,
+    check_allocations,
+    check_agent_loads,
 )
 
 

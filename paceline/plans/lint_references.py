@@ -22,7 +22,7 @@ def nearest(name: str, known: list[str]) -> str | None:
 def check_agents(plan: Plan) -> Iterator[Finding]:
     """Agents that stories or phases name and the team does not have."""
     known = [agent.id for agent in plan.agents]
-    names = set(known)
+    names = {*known, *(alias for agent in plan.agents for alias in agent.aliases)}
     remedies: dict[str, str] = {}
     for story in plan.stories:
         for name in story.agents:

@@ -10,6 +10,7 @@ from typing import Protocol
 from paceline.domain.plan import Finding, Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.agent_sprint import AgentSprintReader
+from paceline.plans.assignment_tables import AssignmentTablesReader
 from paceline.plans.completion_report import ReportReader
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
@@ -40,6 +41,7 @@ class Reader(Protocol):
 READERS: tuple[Reader, ...] = (
     NormalFormReader(),
     AgentSprintReader(),
+    AssignmentTablesReader(),
     ReportReader(),
     SpecKitReader(),
     KiroReader(),

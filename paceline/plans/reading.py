@@ -33,6 +33,10 @@ class Reading:
             value.extend({"text": fence.text, "line": fence.line} for fence in entry.fences)
         self.facts.append(Fact(section=section, name=entry.label, value=value, line=entry.line))
 
+    def keep_cell(self, section: str, name: str | None, value: Any, line: int) -> None:
+        """Keep a named value, such as a table's cell, that no field of the normal form holds."""
+        self.facts.append(Fact(section=section, name=name, value=value, line=line))
+
     def keep_rest(self, section: str, contents: Contents) -> None:
         """Keep the prose and the bullets without a label."""
         for text in contents.prose:

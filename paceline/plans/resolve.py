@@ -86,7 +86,7 @@ def _short_forms(name: str) -> list[str]:
     bare = key(name)
     match = _KIND_WORD.match(bare)
     if match:
-        bare = match["rest"]
+        bare = match["rest"].lstrip("-")
     forms = [bare]
     head, dash, tail = bare.rpartition("-")
     if dash and head.isalpha() and len(head) > 1 and _NUMBERS.match(tail):
