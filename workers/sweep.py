@@ -55,7 +55,8 @@ async def _closed(context: ActivityContext, holder: str) -> bool:
     try:
         description = await context.client.get_workflow_handle(holder).describe()
     except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
+        # A namespace that is missing for a moment says nothing of its workflows.
+        if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
             return True
         raise
     return description.status not in (
