@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from temporalio import activity
 
 INTERVAL = 1.0
-"""Seconds between two heartbeats; the server's patience is eight times that."""
+"""Seconds between two heartbeats; the server's patience is six times that."""
 
 
 @asynccontextmanager

@@ -54,6 +54,12 @@ class StatusActivities:
                 counts[row.state] = counts.get(row.state, 0) + 1
         return SprintResult(counts=counts)
 
+    @activity.defn(name="skip-sprint")
+    async def skip_sprint(self, step: SprintStep) -> SprintResult:
+        """Record that a person left an optional sprint out: its stories are skipped, and say so."""
+        await self._context.database.write(_skip_sprint, step)
+        return await self.count_stories(step)
+
     @activity.defn(name="finish-project")
     async def finish_project(self, step: FinishProject) -> ProjectResult:
         """Record the end of a run and make its bundle."""
@@ -84,6 +90,32 @@ def _settle_lost(session: Session, run: RunContext, step: LostStory) -> tuple[St
     )
     ended = settle(session, run, run.story(step.story), settlement)
     return ended.state, ended.grants
+
+
+def _skip_sprint(session: Session, step: SprintStep) -> None:
+    reason = f"the optional sprint {step.sprint} was left out"
+    drafts: list[EventDraft] = []
+    for row in status.story_statuses(session, step.project):
+        if row.sprint != step.sprint or row.state in FINAL_STATES:
+            continue
+        status.set_story(
+            session,
+            step.project,
+            row.id,
+            state=StoryState.SKIPPED,
+            reason=reason,
+            reason_code="SPRINT_LEFT_OUT",
+        )
+        drafts.append(
+            EventDraft(
+                key=f"{step.project}/{step.sprint}/{row.id}#skipped",
+                type=EventType.WORKFLOW_EVENT,
+                name="story.skipped",
+                story=row.id,
+                data={"state": StoryState.SKIPPED.value, "reason": reason},
+            )
+        )
+    events.append_events(session, step.project, drafts)
 
 
 def _end_run(session: Session, step: FinishProject) -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from temporalio.client import Client
 
 from api.security import required_token
+from paceline.contracts import WORK_TASK_QUEUE
 from paceline.errors import ConfigurationError, ServerUnavailable
 from paceline.settings import Settings
 from paceline.store import migrate
@@ -122,8 +123,16 @@ async def serve_api(settings: Settings, say: Say) -> None:
     await until_signal(run(), say)
 
 
-async def serve_worker(settings: Settings, say: Say) -> None:
+async def serve_worker(
+    settings: Settings, say: Say, *, work_queues: Sequence[str] = (), control: bool = True
+) -> None:
     """Run only a worker, against a Temporal server and a migrated database that are there.
+
+    Args:
+        settings: addresses, folders and timings.
+        say: is told in whole sentences what happens.
+        work_queues: task queues whose agents this machine runs; none: the default one.
+        control: also run workflows and the sweep; False for a machine that only has agents.
 
     Raises:
         ConfigurationError: the database has another schema, or Temporal does not let this client register
@@ -134,8 +143,10 @@ async def serve_worker(settings: Settings, say: Say) -> None:
     async def run() -> None:
         client, database = await _connected(settings)
         try:
-            async with running_workers(client, database, settings):
-                say(f"A worker runs for the Temporal server at {temporal_address(settings)}.")
+            queues = list(work_queues) or [WORK_TASK_QUEUE]
+            async with running_workers(client, database, settings, work_queues=queues, control=control):
+                where = temporal_address(settings)
+                say(f"A worker for {', '.join(queues)} runs for the Temporal server at {where}.")
                 await asyncio.Event().wait()
         finally:
             database.close()

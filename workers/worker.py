@@ -96,6 +96,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         lost.end_epic,
         lost.end_sprint,
         status.count_stories,
+        status.skip_sprint,
         status.finish_project,
     ]
 

@@ -87,7 +87,7 @@ class ProjectWorkflow(Answerable):
         self._sprint = sprint.key
         self._show(outline)
         if sprint.optional and not await self._wanted(sprint):
-            self._in.done_sprints.append(sprint.key)
+            self._count(sprint, await self._skip(sprint))
             return
         child = await workflow.start_child_workflow(
             SprintWorkflow.run,
@@ -115,11 +115,23 @@ class ProjectWorkflow(Answerable):
         except asyncio.CancelledError:
             await self._cancel_sprint(sprint, child)
             result = await child
+        self._count(sprint, result)
+        if workflow.info().get_current_history_length() > self._in.history_limit:
+            workflow.continue_as_new(self._in)
+
+    def _count(self, sprint: SprintRef, result: SprintResult) -> None:
         for state, count in result.counts.items():
             self._in.counts[state] = self._in.counts.get(state, 0) + count
         self._in.done_sprints.append(sprint.key)
-        if workflow.info().get_current_history_length() > self._in.history_limit:
-            workflow.continue_as_new(self._in)
+
+    async def _skip(self, sprint: SprintRef) -> SprintResult:
+        return await workflow.execute_activity_method(
+            StatusActivities.skip_sprint,
+            SprintStep(project=self._in.project, sprint=sprint.key),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"{sprint.key} was left out"[:200],
+        )
 
     async def _cancel_sprint(
         self, sprint: SprintRef, child: workflow.ChildWorkflowHandle[SprintWorkflow, SprintResult]

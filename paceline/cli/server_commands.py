@@ -47,12 +47,20 @@ def api() -> None:
     asyncio.run(serve_api(load_settings(), say))
 
 
-def worker() -> None:
+def worker(
+    queue: Annotated[
+        list[str] | None,
+        typer.Option("--queue", help="A task queue whose agents this machine runs; may be repeated."),
+    ] = None,
+    only_agents: Annotated[
+        bool, typer.Option("--only-agents", help="Leave workflows to other workers.")
+    ] = False,
+) -> None:
     """Run only a worker, against a Temporal server and a database that are there."""
     from workers.all_in_one import serve_worker
 
     _log_to_terminal()
-    asyncio.run(serve_worker(load_settings(), say))
+    asyncio.run(serve_worker(load_settings(), say, work_queues=queue or [], control=not only_agents))
 
 
 def migrate(

@@ -38,7 +38,7 @@ async def test_a_worker_registers_what_its_server_does_not_have(
         )
         try:
             assert worker.stdout is not None
-            assert b"A worker runs" in await worker.stdout.readline()
+            assert b"A worker for paceline-work runs" in await worker.stdout.readline()
             assert await ensure_search_attributes(await connect(server.address, "default")) == []
         finally:
             worker.terminate()

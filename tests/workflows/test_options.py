@@ -13,6 +13,7 @@ from paceline.domain.work import AgentDeclaration
 from paceline.store import claims
 from tests.sample_plans import E, S, plan
 from tests.world import World, scripted
+from workers.worker import running_workers
 
 pytestmark = pytest.mark.temporal
 
@@ -92,11 +93,28 @@ async def test_an_optional_sprint_that_is_approved_runs(world: World, name: str)
     assert result.counts == {StoryState.SETTLED: 2}
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the stories of a sprint that is left out stay pending without a reason"
-)
 async def test_an_optional_sprint_that_is_rejected_is_skipped(world: World, name: str) -> None:
-    await _optional_sprint(world, name, Decision.REJECT)
+    result = await _optional_sprint(world, name, Decision.REJECT)
+    assert result.counts == {StoryState.SETTLED: 1, StoryState.SKIPPED: 1}
     left_out = (await world.status(name)).stories[1]
     assert left_out.state is StoryState.SKIPPED
     assert left_out.reason
+
+
+async def test_a_story_of_another_task_queue_waits_for_a_worker_that_serves_it(
+    world: World, name: str
+) -> None:
+    agents = {"*": AgentDeclaration(kind="simulated", task_queue="paceline-work-rust")}
+    run = await world.start(plan(E("1", [S("1.1")])), project=name, agents=agents)
+    async with world.workers():
+
+        async def claimed() -> bool:
+            return (await world.status(run.id)).stories[0].state is StoryState.WORKING
+
+        await world.until(claimed, "the story's claim")
+        alone = running_workers(
+            world.client, world.database, world.settings, work_queues=["paceline-work-rust"], control=False
+        )
+        async with alone:
+            result = await world.result(run.id)
+    assert result.counts == {StoryState.SETTLED: 1}
