@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any, cast
 
@@ -33,9 +34,15 @@ COMMIT_DIGITS = 12
 
 
 def say(sentence: str) -> None:
-    """One sentence on standard output, at once."""
-    typer.echo(sentence)
-    sys.stdout.flush()
+    """One sentence on standard output, at once; a run goes on, and can be stopped, where nobody reads it."""
+    try:
+        typer.echo(sentence)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Every later sentence, and Python's own flush at the end, would fail again.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def complain(sentence: str) -> None:
