@@ -1,6 +1,8 @@
-"""The normal form as JSON: written by Paceline, and read back as the same plan."""
+"""The normal form as JSON or YAML: written by Paceline, and read back as the same plan."""
 
 from __future__ import annotations
+
+import re
 
 from pydantic import ValidationError
 
@@ -8,8 +10,13 @@ from paceline.domain.plan import SCHEMA_VERSION, Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, Evidence
+from paceline.plans.yaml_text import dump_yaml, load_yaml
 
 KIND = "normal form"
+
+_YAML = re.compile(
+    r"\A(?:---\s*\n|#[^\n]*\n|\s*\n)*(?:[a-z_]+:[^\n]*\n|\s*\n){0,3}schema_version:", re.MULTILINE
+)
 
 
 def write_normal_form(plan: Plan) -> str:
@@ -17,14 +24,21 @@ def write_normal_form(plan: Plan) -> str:
     return plan.to_json()
 
 
+def write_normal_form_yaml(plan: Plan) -> str:
+    """The plan as YAML text; the same bytes for the same plan."""
+    return dump_yaml(plan.model_dump(mode="json"))
+
+
 class NormalFormReader:
-    """Reads what `write_normal_form` writes."""
+    """Reads what `write_normal_form` and `write_normal_form_yaml` write."""
 
     name = KIND
 
     def evidence(self, document: Document) -> Evidence:
-        """Certain where the text is a JSON object: no markdown plan starts with a brace."""
+        """Certain where the text is a JSON object, or YAML with a schema version: no markdown plan is."""
         found = Evidence()
+        if _YAML.search(document.raw):
+            found.add(CERTAIN, "YAML with a schema version")
         if document.raw.lstrip().startswith("{"):
             found.add(CERTAIN, "a JSON object")
         return found
@@ -36,7 +50,10 @@ class NormalFormReader:
             PlanUnreadable: it is not JSON, or not the normal form.
         """
         try:
-            plan = Plan.model_validate_json(document.raw)
+            if document.raw.lstrip().startswith("{"):
+                plan = Plan.model_validate_json(document.raw)
+            else:
+                plan = Plan.model_validate(load_yaml(document.raw, document.file))
         except ValidationError as error:
             raise _unreadable(document, error) from None
         if plan.schema_version != SCHEMA_VERSION:

@@ -19,6 +19,7 @@ from paceline.plans.kiro import KiroReader
 from paceline.plans.normal_form import NormalFormReader
 from paceline.plans.spec_kit import SpecKitReader
 from paceline.plans.task_list import TaskListReader
+from paceline.plans.task_master import TaskMasterReader
 
 
 class Reader(Protocol):
@@ -39,6 +40,7 @@ class Reader(Protocol):
 
 
 READERS: tuple[Reader, ...] = (
+    TaskMasterReader(),
     NormalFormReader(),
     AgentSprintReader(),
     AssignmentTablesReader(),
