@@ -42,6 +42,8 @@ class AssignmentRow:
     title: str
     line: int
     id: str | None = None
+    number: str | None = None
+    """Its place in a list, which is an id only where it is unique in the whole document."""
     kind: StoryKind = "story"
     marker: str | None = None
     assignee: str | None = None
@@ -56,7 +58,7 @@ class AssignmentRow:
 def is_assignment_table(table: Table) -> bool:
     """Whether a table's columns say who does what, or for how many points."""
     columns = _columns(table)
-    work = columns & {"story", "task", "id"}
+    work = columns & {"story", "task", "id", "number"}
     return bool(work) and bool(columns & {"assignee", "points"})
 
 
@@ -98,6 +100,7 @@ class RowReader:
             title=title,
             line=row.line,
             id=identity,
+            number=cells.get("number") or None,
             kind="task" if "task" in cells and "story" not in cells else "story",
             marker=marker,
             assignee=_cell(cells.get("assignee")),
@@ -146,6 +149,7 @@ def stories_of_rows(rows: list[AssignmentRow], reading: Reading) -> list[Work]:
     Returns:
         The stories, and the work without ids, in the order of their first rows. Assignees are not resolved.
     """
+    _number_rows(rows)
     has_ids = any(row.id is not None for row in rows)
     found: list[Work] = []
     open_stories: dict[str, Work] = {}
@@ -197,6 +201,14 @@ def _work(written: str, identity: str | None) -> tuple[str | None, str, str | No
     if match is None:
         return None, text, marker
     return match["id"], match["title"].strip() or match["id"], marker
+
+
+def _number_rows(rows: list[AssignmentRow]) -> None:
+    """Take the numbers of rows for ids where there are no others and no number is used twice."""
+    numbers = {row.number for row in rows if row.number is not None}
+    if len(numbers) == len(rows) and all(row.id is None for row in rows):
+        for row in rows:
+            row.id = row.number
 
 
 def _continues(work: Work, row: AssignmentRow) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 
 from paceline.domain.plan import Sprint
@@ -12,6 +13,7 @@ from paceline.plans.labels import concept_of
 from paceline.plans.outline import Section, Table
 from paceline.plans.time_boxes import sprint_box
 
+_AHEAD = re.compile(r"^\((?P<remark>[^()]{1,80})\)\s*(?:[:\u2013\u2014-]\s*)?(?P<name>.*)$")
 _OPTIONAL = frozenset({"optional", "stretch", "buffer", "tentative", "as needed", "time permitting"})
 
 
@@ -104,15 +106,19 @@ def _sprint(section: Section) -> Sprint | None:
     if section.level == 1 and any(sprint_box(s.title.text) for s in section.walk() if s is not section):
         return None
     name, condition = box.name, None
-    remark = split_parenthesis(section.title.text)[1]
+    ahead = _AHEAD.match(name or "")
+    remark = ahead["remark"] if ahead else split_parenthesis(section.title.text)[1]
+    if ahead:
+        # A parenthesis right after the number: `Sprint 5 (If Needed): Polish`.
+        name = ahead["name"].strip() or None
     if remark is not None and _is_condition(remark):
         condition = remark
-        name = None if name is None else split_parenthesis(name)[0]
+        name = split_parenthesis(name)[0] if name is not None and not ahead else name
     return Sprint(
         id=box.id,
         name=name,
         number=box.number,
-        duration_text=box.qualifier if box.span else None,
+        duration_text=(ahead["remark"] if ahead else box.qualifier) if box.span else None,
         weeks=box.span,
         optional=box.optional or condition is not None,
         condition=condition,

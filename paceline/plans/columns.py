@@ -7,16 +7,33 @@ from typing import Literal
 from paceline.plans.fields import normal
 
 Column = Literal[
-    "id", "story", "task", "assignee", "points", "priority", "epic", "sprint", "dependencies", "status"
+    "id",
+    "number",
+    "story",
+    "task",
+    "assignee",
+    "points",
+    "priority",
+    "epic",
+    "sprint",
+    "dependencies",
+    "status",
 ]
 
 COLUMNS: dict[Column, dict[str, str]] = {
     "id": {
-        "en": "id, #, no, no., number, story id, task id, key, ticket, issue",
-        "de": "nr, nr., nummer, kennung",
-        "es": "n\u00ba, n\u00famero, c\u00f3digo",
-        "fr": "n\u00b0, num\u00e9ro, identifiant",
-        "zh": "\u7f16\u53f7, \u5e8f\u53f7",
+        "en": "id, story id, task id, key, ticket, issue",
+        "de": "kennung",
+        "es": "c\u00f3digo",
+        "fr": "identifiant",
+        "zh": "\u7f16\u53f7",
+    },
+    "number": {
+        "en": "#, no, no., number",
+        "de": "nr, nr., nummer",
+        "es": "n\u00ba, n\u00famero",
+        "fr": "n\u00b0, num\u00e9ro",
+        "zh": "\u5e8f\u53f7",
     },
     "story": {
         "en": "story, user story, story title, item, work item, feature, title, name, work, description",

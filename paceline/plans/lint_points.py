@@ -44,7 +44,9 @@ def sprint_loads(plan: Plan) -> dict[str, float | None]:
 def check_sprint_points(plan: Plan) -> Iterator[Finding]:
     """Points that a sprint states and its stories do not add up to."""
     told = {found.line for found in plan.warnings if found.code == Code.POINTS_DIFFER}
-    loads = sprint_loads(plan) if len(plan.sprints) > 1 else {}
+    # Of an only sprint, the points of its epics are what is compared.
+    epics_count = len(plan.sprints) == 1 and any(epic.points is not None for epic in plan.epics)
+    loads = {} if epics_count else sprint_loads(plan)
     for sprint in plan.sprints:
         load = loads.get(sprint.id)
         if load is None or sprint.points_stated in {None, load} or sprint.line in told:
