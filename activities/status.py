@@ -63,7 +63,7 @@ class StatusActivities:
     @activity.defn(name="finish-project")
     async def finish_project(self, step: FinishProject) -> ProjectResult:
         """Record the end of a run and make its bundle."""
-        await self._context.database.write(_end_run, step)
+        await self._context.database.write(record_end, step)
         try:
             bundle = await build_bundle(self._context.database, self._context.settings, step.project)
         except RepositoryError as error:
@@ -118,7 +118,8 @@ def _skip_sprint(session: Session, step: SprintStep) -> None:
     events.append_events(session, step.project, drafts)
 
 
-def _end_run(session: Session, step: FinishProject) -> None:
+def record_end(session: Session, step: FinishProject) -> None:
+    """Record the end of a run, and why stories that never started never will."""
     runs.end_run(session, step.project, step.state)
     if step.state in (RunState.CANCELLED, RunState.FAILED):
         _cancel_pending(session, step.project)

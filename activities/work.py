@@ -28,6 +28,8 @@ from paceline.vcs.work import WorkCommit, collect_work
 from paceline.vcs.worktrees import prepare_worktree
 
 _DIFF_LIMIT = 5_000_000
+_GIT_TRIES = 4
+"""A refusal of git's that stays so often is no passing one, and ends the attempt."""
 _FRESH_START = {"UNCLAIMED_CHANGE", "MERGE_CONFLICT"}
 """After these the preserved work is no good start: it would fail the same way. The order names its ref."""
 
@@ -56,6 +58,9 @@ class WorkActivities:
                 order = self._order(run, story, step, delivered)
                 return await self._command(run, story, step, order, stored)
             except RepositoryError as error:
+                # A finished run is kept and read again, so another look at git costs no other run.
+                if activity.info().attempt < _GIT_TRIES:
+                    raise
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
 
     async def _command(

@@ -16,13 +16,14 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.claims import announce, settle
 from activities.context import ActivityContext
 from activities.merges import note_merge
-from paceline.contracts import SettledBatch, SettleStep, StorySettled
+from activities.status import record_end
+from paceline.contracts import FinishProject, SettledBatch, SettleStep, StorySettled
 from paceline.domain import ids
 from paceline.domain.claims import Grant
-from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.domain.status import StoryStatus
 from paceline.errors import PacelineError
-from paceline.store import claims, status
+from paceline.store import claims, runs, status
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,35 @@ async def sweep(context: ActivityContext) -> list[str]:
     for holder in await context.database.read(claims.live_holders):
         if await _closed(context, holder) and await _free(context, holder):
             freed.append(holder)
+    await _end_closed_runs(context)
     return freed
+
+
+_ENDED = {
+    WorkflowExecutionStatus.TERMINATED: RunState.CANCELLED,
+    WorkflowExecutionStatus.CANCELED: RunState.CANCELLED,
+    WorkflowExecutionStatus.FAILED: RunState.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT: RunState.FAILED,
+}
+
+
+async def _end_closed_runs(context: ActivityContext) -> None:
+    """A project workflow that was terminated could not record its run's end; the run would look alive.
+
+    A run without a workflow is left alone: it is just being started, or the next start repairs it.
+    """
+    for run in await context.database.read(runs.list_runs, 1000, RunState.RUNNING):
+        try:
+            description = await context.client.get_workflow_handle(run.id).describe()
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            continue
+        ended = _ENDED.get(description.status) if description.status is not None else None
+        if ended is not None:
+            log.warning("workflow %s is closed and its run was not; it is %s", run.id, ended.value)
+            step = FinishProject(project=run.id, state=ended, counts={})
+            await context.database.write(record_end, step)
 
 
 async def _closed(context: ActivityContext, holder: str) -> bool:

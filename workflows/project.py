@@ -113,7 +113,7 @@ class ProjectWorkflow(Answerable):
         try:
             result = await asyncio.shield(child)
         except asyncio.CancelledError:
-            await self._cancel_sprint(sprint, child)
+            await self._cancel_sprint(sprint)
             result = await child
         self._count(sprint, result)
         if workflow.info().get_current_history_length() > self._in.history_limit:
@@ -133,13 +133,8 @@ class ProjectWorkflow(Answerable):
             summary=f"{sprint.key} was left out"[:200],
         )
 
-    async def _cancel_sprint(
-        self, sprint: SprintRef, child: workflow.ChildWorkflowHandle[SprintWorkflow, SprintResult]
-    ) -> None:
+    async def _cancel_sprint(self, sprint: SprintRef) -> None:
         """Cancel the sprint's current run: a child's own handle cancels only the run that it started."""
-        if not workflow.patched("cancel-sprint-by-id"):
-            child.cancel()
-            return
         name = ids.sprint_workflow_id(self._in.project, sprint.key)
         try:
             await workflow.get_external_workflow_handle(name).cancel()

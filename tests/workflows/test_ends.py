@@ -78,6 +78,8 @@ async def test_a_terminated_project_frees_everything(world: World, name: str) ->
             return await world.database.read(claims.list_claims) == []
 
         await world.until(freed, "the claim of the terminated project's story freed")
+        await world.until(lambda: _ended(world, run.id), "the end of the terminated project's run")
+    assert (await world.status(run.id)).run.state is RunState.CANCELLED
 
 
 async def test_continue_as_new_loses_nobody(world: World, name: str) -> None:

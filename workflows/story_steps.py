@@ -1,0 +1,297 @@
+"""The steps of a story as one call each: every activity with its limits, and what people see meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any, TypedDict
+
+from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+from workflows.answers import Answerable
+from workflows.policies import (
+    AGENT_MARGIN,
+    ALWAYS,
+    FIRST_REASK,
+    GIT,
+    HEARTBEAT,
+    LONGEST_REASK,
+    SHORT,
+)
+
+with workflow.unsafe.imports_passed_through():
+    from activities.attempts import AttemptActivities
+    from activities.claims import ClaimActivities
+    from activities.landing import LandingActivities
+    from activities.people import PeopleActivities
+    from activities.work import WorkActivities
+    from paceline import search_attributes
+    from paceline.contracts import (
+        WORK_TASK_QUEUE,
+        AnsweredStep,
+        AskStep,
+        ClaimGranted,
+        ClaimReply,
+        ClaimStep,
+        EndAttemptStep,
+        FailedAttempt,
+        LandReport,
+        LandStep,
+        SettledBatch,
+        SettleReply,
+        SettleStep,
+        StoryInput,
+        StoryRoute,
+        StorySettled,
+        StoryStep,
+        WorkReport,
+        WorkStep,
+    )
+    from paceline.domain.questions import Answer, QuestionKind
+    from paceline.domain.states import StoryState
+
+
+class _Names(TypedDict):
+    """The fields every step of a story shares."""
+
+    project: str
+    sprint: str
+    epic: str
+    story: str
+    attempt: int
+
+
+class StorySteps(Answerable):
+    """What a story workflow does; in which order, its subclass says."""
+
+    def __init__(self, start: StoryInput) -> None:
+        super().__init__()
+        self._in = start
+        self._fence = 0
+        self._work_queue = WORK_TASK_QUEUE
+        self._told: int | None = None
+        self._state = StoryState.CLAIMING
+        # The epic starts a story as working: most get their claim at once, and each change of it costs.
+        self._indexed: StoryState = StoryState.WORKING
+        self._indexed_attempt = start.attempt
+        self._merge_commit: str | None = None
+        self._summary = ""
+
+    def _step(self) -> _Names:
+        start = self._in
+        return {
+            "project": start.project,
+            "sprint": start.sprint,
+            "epic": start.epic,
+            "story": start.story,
+            "attempt": start.attempt,
+        }
+
+    def _show(self, state: StoryState, details: str) -> None:
+        """Make Temporal's UI say what is going on; a state that is only passed through is not indexed."""
+        if state not in (self._indexed, StoryState.VERIFYING, StoryState.MERGING):
+            updates: list[SearchAttributeUpdate[Any]] = [search_attributes.STATE.value_set(state.value)]
+            if self._in.attempt != self._indexed_attempt:
+                updates.append(search_attributes.ATTEMPT.value_set(self._in.attempt))
+            workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType] - open generic
+            self._indexed = state
+            self._indexed_attempt = self._in.attempt
+        self._state = state
+        workflow.set_current_details(f"### {state.value.replace('_', ' ')}\n\n{details}"[:8000])
+
+    def _stop_if_cancelled(self) -> None:
+        """An activity that ends well although its cancellation was asked for would swallow it."""
+        if workflow.cancellation_reason() is not None:
+            raise asyncio.CancelledError
+
+    async def _claim(self) -> StoryRoute:
+        """Ask for everything at once; then wait for the signal, and ask again now and then to be sure."""
+        reask = FIRST_REASK
+        while True:
+            reply = await workflow.execute_local_activity_method(
+                ClaimActivities.claim_story,
+                ClaimStep(**self._step(), weight=self._in.weight),
+                start_to_close_timeout=SHORT,
+                retry_policy=ALWAYS,
+            )
+            self._work_queue = reply.route.task_queue
+            if self._granted(reply.fence if reply.granted else None):
+                return reply.route
+            reask = await self._wait_in_line(reply, reask)
+            # A first grant is final, and who granted it has written it down: no need to ask again.
+            if self._granted(self._told):
+                return reply.route
+
+    async def _resume_claim(self) -> None:
+        """Get back the slots that were given back while a person was asked."""
+        reask = FIRST_REASK
+        while True:
+            self._told = None
+            reply = await workflow.execute_local_activity_method(
+                ClaimActivities.resume_claim,
+                StoryStep(**self._step()),
+                start_to_close_timeout=SHORT,
+                retry_policy=ALWAYS,
+            )
+            if self._granted(reply.fence if reply.granted else None):
+                return
+            reask = await self._wait_in_line(reply, reask)
+
+    def _granted(self, fence: int | None) -> bool:
+        if fence is None:
+            return False
+        self._fence = fence
+        self._show(StoryState.WORKING, f"Attempt {self._in.attempt} by {self._in.agent}.")
+        return True
+
+    async def _wait_in_line(self, reply: ClaimReply, reask: timedelta) -> timedelta:
+        self._stop_if_cancelled()
+        waits_for = "\n".join(f"- {text}" for text in reply.waits_for)
+        self._show(StoryState.CLAIMING, f"Waits in line for:\n\n{waits_for}")
+        try:
+            await workflow.wait_condition(
+                lambda: self._told is not None, timeout=reask, timeout_summary="ask again for the claim"
+            )
+        except TimeoutError:
+            return min(reask * 2, LONGEST_REASK)
+        return reask
+
+    async def _work(self, route: StoryRoute) -> WorkReport:
+        self._stop_if_cancelled()
+        return await workflow.execute_activity_method(
+            WorkActivities.do_work,
+            WorkStep(
+                **self._step(),
+                fence=self._fence,
+                amendments=self._in.amendments,
+                failures=self._in.failures,
+            ),
+            task_queue=route.task_queue,
+            start_to_close_timeout=timedelta(seconds=route.timeout) + AGENT_MARGIN,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=ALWAYS,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"{self._in.story} attempt {self._in.attempt}: {self._in.agent}"[:200],
+        )
+
+    async def _land_step(self, route: StoryRoute, commit: str, *, verify_only: bool) -> LandReport:
+        self._stop_if_cancelled()
+        return await workflow.execute_activity_method(
+            LandingActivities.land_story,
+            LandStep(**self._step(), fence=self._fence, commit=commit, verify_only=verify_only),
+            task_queue=route.task_queue,
+            start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=ALWAYS,
+            cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+            summary=f"{self._in.story}: {'verify' if verify_only else 'verify and merge'}"[:200],
+        )
+
+    async def _ask(self, kind: QuestionKind, text: str, context: dict[str, str]) -> Answer:
+        self._in.questions_asked += 1
+        step = AskStep(**self._step(), number=self._in.questions_asked, kind=kind, text=text, context=context)
+        opened = await workflow.execute_local_activity_method(
+            PeopleActivities.ask_person,
+            step,
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"ask a person: {kind.value}",
+        )
+        self._stop_if_cancelled()
+        self._show(StoryState.WAITING_FOR_PERSON, f"**{opened.question}**\n\n{text}")
+        answer = await self._await_answer(opened.question)
+        await workflow.execute_local_activity_method(
+            PeopleActivities.record_answer,
+            AnsweredStep(**self._step(), answer=answer, kind=kind),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"answered by {answer.actor}"[:200],
+        )
+        return answer
+
+    async def _end_attempt(self, route: StoryRoute, code: str, reason: str) -> None:
+        failure = FailedAttempt(attempt=self._in.attempt, code=code, reason=reason[:500])
+        self._in.failures = [*self._in.failures, failure][-10:]
+        await workflow.execute_activity_method(
+            AttemptActivities.end_attempt,
+            EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
+            task_queue=route.task_queue,
+            start_to_close_timeout=GIT,
+            retry_policy=ALWAYS,
+            summary=f"preserve attempt {self._in.attempt}: {code}"[:200],
+        )
+
+    async def _clean_up(self, state: StoryState, code: str, reason: str) -> None:
+        """The way out of a story that was cancelled or broke: preserve first, then release."""
+        try:
+            await workflow.execute_activity_method(
+                AttemptActivities.end_attempt,
+                EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
+                task_queue=self._work_queue,
+                start_to_close_timeout=GIT,
+                schedule_to_close_timeout=GIT,
+                summary="preserve before the end",
+            )
+        except ActivityError as error:
+            # The worktree stays where it is; nobody else has to wait for what this story holds.
+            reason = f"{reason} Its worktree could not be preserved and was left: {sentence_of(error)}"
+        await self._settle(state, code, reason)
+
+    async def _settle(self, state: StoryState, code: str = "", reason: str = "") -> None:
+        step = SettleStep(
+            **self._step(),
+            state=state,
+            code=code,
+            reason=reason[:2000],
+            summary=self._summary,
+            merge_commit=self._merge_commit,
+            attempts=self._in.attempt,
+        )
+        try:
+            reply = await self._settle_step(step)
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            # What ended before the cancellation came is recorded as it ended; a workflow is cancelled once.
+            reply = await self._settle_step(step)
+        self._merge_commit = reply.merge_commit or self._merge_commit
+        self._show(reply.state or state, reason or self._summary)
+
+    async def _settle_step(self, step: SettleStep) -> SettleReply:
+        return await workflow.execute_local_activity_method(
+            ClaimActivities.settle_story, step, start_to_close_timeout=SHORT, retry_policy=ALWAYS
+        )
+
+    async def _tell_parent(self) -> None:
+        """Only after the epic continued as new: its new run cannot await this one."""
+        if not self._in.settle_by_signal:
+            return
+        settled = StorySettled(story=self._in.story, state=self._state, notify=self._in.notify)
+        epic = workflow.get_external_workflow_handle(self._in.parent)
+        try:
+            await epic.signal("stories-settled", SettledBatch(stories=[settled]))
+        except ApplicationError:
+            workflow.logger.warning("epic %s is closed and was not told", self._in.parent)
+
+    @workflow.signal(name="claim-granted")
+    def claim_granted(self, granted: ClaimGranted) -> None:
+        """Someone's release granted this story's claim."""
+        self._told = granted.fence
+
+    @workflow.signal(name="settle-by-signal")
+    def settle_by_signal(self) -> None:
+        """The epic continued as new: tell it at the end."""
+        self._in.settle_by_signal = True
+
+    @workflow.query(name="state")
+    def state(self) -> str:
+        """Where the story stands."""
+        return self._state.value
+
+
+def sentence_of(error: BaseException) -> str:
+    """What an activity's failure says, bounded."""
+    cause = error.cause if isinstance(error, ActivityError) and error.cause else error
+    return str(cause)[:2000] or type(cause).__name__
