@@ -90,7 +90,7 @@ class Draft:
             agents=self.reading.team.agents(),
             phases=self.phases,
             facts=sorted(self.reading.facts, key=lambda fact: fact.line or 0),
-            warnings=[warning.model_copy(update={"file": document.file}) for warning in warnings],
+            warnings=[each.model_copy(update={"file": each.file or document.file}) for each in warnings],
         )
 
     def _contain(self) -> None:

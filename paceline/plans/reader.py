@@ -11,6 +11,8 @@ from paceline.domain.plan import Finding, Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.agent_sprint import AgentSprintReader
 from paceline.plans.assignment_tables import AssignmentTablesReader
+from paceline.plans.backlog_md import BacklogMdReader
+from paceline.plans.bmad import BmadReader
 from paceline.plans.completion_report import ReportReader
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
@@ -45,6 +47,8 @@ READERS: tuple[Reader, ...] = (
     AgentSprintReader(),
     AssignmentTablesReader(),
     ReportReader(),
+    BmadReader(),
+    BacklogMdReader(),
     SpecKitReader(),
     KiroReader(),
     TaskListReader(),

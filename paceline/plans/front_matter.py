@@ -1,0 +1,39 @@
+"""The YAML between two lines of hyphens at the start of a markdown file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, cast
+
+from paceline.plans.yaml_text import load_yaml
+
+_FENCE = re.compile(r"\A---[ \t]*\r?\n(?P<yaml>.*?)(?:^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
+_KEY = re.compile(r"^(?P<key>[A-Za-z_]\w*):", re.MULTILINE)
+
+
+def keys_of(text: str) -> set[str]:
+    """The keys of a text's front matter, without reading their values."""
+    match = _FENCE.match(text)
+    return set(_KEY.findall(match["yaml"])) if match else set()
+
+
+def split_front_matter(text: str, file: str | None = None) -> tuple[dict[str, Any], str]:
+    """Split a text into its front matter and the rest.
+
+    Args:
+        text: all of it.
+        file: its name, for messages only.
+
+    Returns:
+        The values, every scalar as the text that is written, and the text with blank lines in place of the
+        front matter, so that its lines keep their numbers.
+
+    Raises:
+        PlanUnreadable: the front matter is no YAML.
+    """
+    match = _FENCE.match(text)
+    if match is None:
+        return {}, text
+    data = load_yaml(match["yaml"], file, strings=True, first_line=2)
+    values = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    return values, "\n" * match[0].count("\n") + text[match.end() :]
