@@ -20,6 +20,7 @@ from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.kiro import KiroReader
 from paceline.plans.normal_form import NormalFormReader
 from paceline.plans.spec_kit import SpecKitReader
+from paceline.plans.sprint_bullets import SprintBulletsReader
 from paceline.plans.task_list import TaskListReader
 from paceline.plans.task_master import TaskMasterReader
 
@@ -46,6 +47,7 @@ READERS: tuple[Reader, ...] = (
     NormalFormReader(),
     AgentSprintReader(),
     AssignmentTablesReader(),
+    SprintBulletsReader(),
     ReportReader(),
     BmadReader(),
     BacklogMdReader(),
