@@ -185,6 +185,8 @@ def _stored(root: Path, record: RunRecord) -> tuple[list[Entry], list[str]]:
             missing.append(artifact.id)
             continue
         folder = f"stories/{ids.slug(artifact.story)}" if artifact.story else "run"
+        attempt = next((part for part in Path(artifact.path).parts if part.startswith("attempt-")), None)
+        folder = f"{folder}/{attempt}" if attempt else folder
         name = f"{folder}/{_safe_name(source.name)}"
         if name in taken:
             name = f"{folder}/{ids.short_digest(artifact.id)}-{_safe_name(source.name)}"

@@ -164,7 +164,9 @@ class ActivityContext:
         if found is None:
             run, plan = await self.database.read(_load, project)
             scope = f"project:{project}"
-            if run.repository is not None:
+            # A run that touches no files stands in nobody's way, also where it names a repository.
+            edits = any(agent.kind == "command" for agent in run.options.agents.values())
+            if run.repository is not None and edits:
                 repository = await Repository.open(Path(run.repository))
                 scope = f"repository:{repository.identity()}"
             found = self._runs.setdefault(project, RunContext(run, plan, scope))

@@ -143,10 +143,11 @@ class _Landing:
         if failed is None:
             return LandReport(verified=True, evidence=evidence, diff_summary=diff)
         what = "ran out of time" if failed.timed_out else f"exited with {failed.exit_code}"
+        said = failed.tail or "no output"
         return LandReport(
             verified=False,
             code="CHECK_FAILED",
-            reason=f"The check `{failed.command}` {what} on the merged result: {failed.tail}"[:2000],
+            reason=f"The check `{failed.command}` {what} on the merged result: {said}"[:2000],
             evidence=evidence,
         )
 

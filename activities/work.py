@@ -48,14 +48,15 @@ class WorkActivities:
         declaration = run.declaration(run.lead(story))
         async with self._alive(step, story):
             if declaration.kind == "simulated":
-                return await _simulated(declaration, self._order(run, story, step, []))
+                return await _simulated(declaration, self._order(run, story, step, [], {}))
             stored = self._context.attempt_folder(step) / "report.json"
             if stored.exists():
                 return WorkReport.model_validate_json(stored.read_text())
             await self._context.database.write(_begin, run, story, step)
             delivered = await self._context.database.read(_delivered, run, story)
             try:
-                order = self._order(run, story, step, delivered)
+                preserved = await self._preserved(await self._context.repository(run), step)
+                order = self._order(run, story, step, delivered, preserved)
                 return await self._command(run, story, step, order, stored)
             except RepositoryError as error:
                 # A finished run is kept and read again, so another look at git costs no other run.
@@ -148,7 +149,14 @@ class WorkActivities:
             )
         return report
 
-    def _order(self, run: RunContext, story: Story, step: WorkStep, delivered: list[Delivered]) -> WorkOrder:
+    def _order(
+        self,
+        run: RunContext,
+        story: Story,
+        step: WorkStep,
+        delivered: list[Delivered],
+        preserved: dict[int, str],
+    ) -> WorkOrder:
         return WorkOrder(
             project=run.plan.title,
             goal=run.plan.goal,
@@ -169,12 +177,19 @@ class WorkActivities:
                     attempt=failure.attempt,
                     reason_code=failure.code,
                     reason=failure.reason,
-                    preserved_ref=ids.preserved_ref(step.project, story.id, failure.attempt),
+                    preserved_ref=preserved.get(failure.attempt),
                 )
                 for failure in step.failures
             ],
             amendments=step.amendments,
         )
+
+    async def _preserved(self, repository: Repository, step: WorkStep) -> dict[int, str]:
+        """The refs with earlier attempts' work; an attempt that changed nothing has none."""
+        refs = {
+            each.attempt: ids.preserved_ref(step.project, step.story, each.attempt) for each in step.failures
+        }
+        return {number: ref for number, ref in refs.items() if await repository.resolve(ref) is not None}
 
     def _start(self, step: WorkStep) -> str | None:
         """The preserved work to start from, where there is some and it is a good start."""

@@ -169,8 +169,8 @@ async def until_signal(work: Awaitable[None], say: Say) -> None:
         nonlocal stopped
         if not stopped:
             stopped = True
-            say("Stopping ...")
             task.cancel()
+            say("Stopping ...")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop)

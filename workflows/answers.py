@@ -6,11 +6,16 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from paceline.domain.questions import Answer, AnswerReceipt
+    from paceline.domain.questions import Answer, AnswerReceipt, Decision
 
 
 ANSWERS_KEPT = 1000
 """Answers by signal beyond so many are dropped; they can only be to questions that are not asked."""
+
+
+def says_nothing(answer: Answer) -> bool:
+    """Whether it is an amendment without a text, which would only repeat what was done."""
+    return answer.decision is Decision.AMEND and not answer.text.strip()
 
 
 class Answerable:
@@ -45,6 +50,12 @@ class Answerable:
 
     @answer.validator
     def _check_answer(self, answer: Answer) -> None:
+        if says_nothing(answer):
+            raise ApplicationError(
+                f"The answer to {answer.question} amends nothing: give the text of the amendment.",
+                type="REFUSED",
+                non_retryable=True,
+            )
         if answer.question in self._answers or answer.question == self._open_question:
             return
         now = f"It asks {self._open_question} now." if self._open_question else "It asks nothing now."
@@ -56,10 +67,11 @@ class Answerable:
 
     @workflow.signal(name="answer")
     def answer_by_signal(self, answer: Answer) -> None:
-        """The same by signal; the first answer wins, and one to a question never asked changes nothing.
+        """The same by signal; the first answer wins, an empty amendment and an answer to a
+        question never asked change nothing.
 
         An answer may come before this workflow knows that its question is open: the question is stored by an
         activity, and a worker that dies right after leaves it for people to see and answer. It is kept.
         """
-        if answer.question in self._answers or len(self._answers) < ANSWERS_KEPT:
+        if not says_nothing(answer) and len(self._answers) < ANSWERS_KEPT:
             self._answers.setdefault(answer.question, answer)

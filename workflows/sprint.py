@@ -127,7 +127,7 @@ class SprintWorkflow:
                     ]
                 ),
                 static_summary=f"{epic.key}: {epic.title}"[:200],
-                static_details=f"{epic.stories} stories",
+                static_details=_stories(epic),
             )
             self._started[epic.key] = True
             await child
@@ -191,7 +191,11 @@ class SprintWorkflow:
         goal = f"{self._outline.goal}\n\n" if self._outline.goal else ""
         branch = f"Branch: `{self._outline.branch}`\n\n" if self._outline.branch else ""
         lines = [
-            f"- [{'x' if epic.key in self._ended else ' '}] {epic.key}: {epic.title} ({epic.stories} stories)"
+            f"- [{'x' if epic.key in self._ended else ' '}] {epic.key}: {epic.title} ({_stories(epic)})"
             for epic in self._outline.epics[:100]
         ]
         workflow.set_current_details((goal + branch + "\n".join(lines))[:15_000])
+
+
+def _stories(epic: EpicRef) -> str:
+    return "1 story" if epic.stories == 1 else f"{epic.stories} stories"

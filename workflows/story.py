@@ -165,7 +165,7 @@ class StoryWorkflow(StorySteps):
         answer = await self._ask(
             QuestionKind.TAKE_OVER,
             f"{self._in.story} ({self._in.title}) failed {self._in.attempt} times; "
-            f"the last time: {reason} What now?",
+            f"the last time: {reason.rstrip('. ')}. What now?",
             {"code": code, "reason": reason},
         )
         if answer.decision is Decision.REJECT:

@@ -31,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     from paceline.contracts import (
         WORK_TASK_QUEUE,
         AnsweredStep,
+        AskReply,
         AskStep,
         ClaimGranted,
         ClaimReply,
@@ -200,7 +201,9 @@ class StorySteps(Answerable):
             summary=f"ask a person: {kind.value}",
         )
         self._stop_if_cancelled()
-        self._show(StoryState.WAITING_FOR_PERSON, f"**{opened.question}**\n\n{text}")
+        self._show(
+            StoryState.WAITING_FOR_PERSON, f"**{opened.question}**\n\n{text}\n\n{how_to_answer(opened)}"
+        )
         answer = await self._await_answer(opened.question)
         await workflow.execute_local_activity_method(
             PeopleActivities.record_answer,
@@ -289,6 +292,15 @@ class StorySteps(Answerable):
     def state(self) -> str:
         """Where the story stands."""
         return self._state.value
+
+
+def how_to_answer(opened: AskReply) -> str:
+    """What Temporal's UI shows to who looks at a waiting story."""
+    body = f'{{"question": "{opened.question}", "decision": "approve", "text": "", "actor": "your name"}}'
+    return (
+        f"Answer with `paceline answer {opened.question} approve|amend|reject [TEXT]`, or send this workflow "
+        f"the signal or update `answer` with\n\n```json\n{body}\n```"
+    )
 
 
 def sentence_of(error: BaseException) -> str:

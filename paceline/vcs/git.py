@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
+import signal
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +151,9 @@ async def git(
 async def stop_process(process: asyncio.subprocess.Process) -> None:
     """Kill a process that still runs, and wait for it."""
     if process.returncode is None:
-        process.kill()
+        # Not `process.kill()`: it looks for the end first, and takes it away from the loop that waits for it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
 
 

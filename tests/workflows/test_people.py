@@ -9,6 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from paceline.domain.events import EventType
+from paceline.domain.ids import question_id
 from paceline.domain.questions import Answer, Decision, QuestionKind
 from paceline.domain.states import AgentState, StoryState
 from paceline.domain.work import AgentDeclaration
@@ -135,5 +136,39 @@ async def test_an_answer_given_while_no_worker_runs_is_taken_when_one_does(
     answer = Answer(question=question.id, decision=Decision.APPROVE, actor="ada")
     await world.client.get_workflow_handle(question.workflow_id).signal("answer", answer)
     async with world.workers():
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.MERGED: 1}
+
+
+async def test_an_amendment_without_a_text_is_refused_by_update_and_ignored_by_signal(
+    world: World, name: str, repository: Path
+) -> None:
+    run = await world.start(ASKING, project=name, repository=repository, agents=scripted())
+    async with world.workers():
+        question = await world.question(run.id)
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await world.answer(question, Decision.AMEND, "  ")
+        handle = world.client.get_workflow_handle(question.workflow_id)
+        await handle.signal("answer", Answer(question=question.id, decision=Decision.AMEND, actor="ada"))
+        assert (await world.answer(question, Decision.APPROVE)).accepted
+        assert (await world.result(run.id)).counts == {StoryState.MERGED: 1}
+    assert isinstance(refused.value.cause, ApplicationError)
+    assert refused.value.cause.type == "REFUSED"
+    assert (await world.status(run.id)).stories[0].attempt == 1
+
+
+async def test_an_answer_by_signal_that_comes_before_its_question_is_kept(
+    world: World, name: str, repository: Path
+) -> None:
+    run = await world.start(ASKING, project=name, repository=repository, agents=scripted())
+    story = f"{name}/sprint/epic-1/story-1.1"
+    async with world.workers():
+
+        async def started() -> bool:
+            return (await world.status(run.id)).stories[0].workflow_id == story
+
+        await world.until(started, "the story's start")
+        early = Answer(question=question_id(story, 1), decision=Decision.APPROVE, actor="ada")
+        await world.client.get_workflow_handle(story).signal("answer", early)
         result = await world.result(run.id)
     assert result.counts == {StoryState.MERGED: 1}
