@@ -14,6 +14,7 @@ from paceline.plans.assignment_tables import AssignmentTablesReader
 from paceline.plans.backlog_md import BacklogMdReader
 from paceline.plans.bmad import BmadReader
 from paceline.plans.completion_report import ReportReader
+from paceline.plans.day_checkboxes import DayCheckboxesReader
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
 from paceline.plans.findings import Code, finding, in_order
@@ -48,6 +49,7 @@ READERS: tuple[Reader, ...] = (
     AgentSprintReader(),
     AssignmentTablesReader(),
     SprintBulletsReader(),
+    DayCheckboxesReader(),
     ReportReader(),
     BmadReader(),
     BacklogMdReader(),
