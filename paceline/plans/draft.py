@@ -29,16 +29,21 @@ class Draft:
     references: list[tuple[Story, str, int]] = field(default_factory=list[tuple[Story, str, int]])
     project: str | None = None
     goal: str | None = None
+    _epics: dict[str, Epic] = field(default_factory=dict[str, Epic])
     _numbered: list[Story] = field(default_factory=list[Story])
     _ordered: list[Story] = field(default_factory=list[Story])
 
     def epic(self, identity: str, title: str, line: int | None, *, implicit: bool = False) -> Epic:
         """The epic of that id; it is new where there is none yet."""
-        found = next((epic for epic in self.epics if epic.id == identity), None)
+        found = self._epics.get(identity)
         if found is None:
-            found = Epic(id=identity, title=title, implicit=implicit, line=line)
+            found = self._epics[identity] = Epic(id=identity, title=title, implicit=implicit, line=line)
             self.epics.append(found)
         return found
+
+    def has_epic(self, identity: str) -> bool:
+        """Whether there is an epic of that id."""
+        return identity in self._epics
 
     def wait_for(self, story: Story, written: str, line: int) -> None:
         """Note a dependency as it is written."""

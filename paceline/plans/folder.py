@@ -65,6 +65,7 @@ def _merged(plans: list[Plan], whole: Document, remarks: list[Finding]) -> Plan:
     # A file with one story says more about it than the overview that lists it.
     plans = sorted(plans, key=lambda plan: len(plan.stories) == 1)
     found: list[Story] = []
+    places: dict[str, int] = {}
     epics: dict[str, Epic] = {}
     sprints: dict[str, Sprint] = {}
     for plan in plans:
@@ -73,14 +74,17 @@ def _merged(plans: list[Plan], whole: Document, remarks: list[Finding]) -> Plan:
         for epic in plan.epics:
             epics.setdefault(epic.id, epic)
         for story in plan.stories:
-            places = [place for place, each in enumerate(found) if each.id == story.id]
-            if places and len(plan.stories) == 1:
-                found[places[0]] = _joined(found[places[0]], story, epics)
+            place = places.setdefault(story.id, len(found))
+            if place < len(found) and len(plan.stories) == 1:
+                found[place] = _joined(found[place], story, epics)
             else:
                 found.append(story)
     dependencies = _resolve(found, list(epics.values()))
+    members: dict[str, list[str]] = {epic: [] for epic in epics}
+    for story in found:
+        members[story.epic or ""].append(story.id)
     for epic in epics.values():
-        epic.stories = [story.id for story in found if story.epic == epic.id]
+        epic.stories = members[epic.id]
     agents = {agent.id: agent for plan in plans for agent in plan.agents}
     return Plan(
         title=whole.file or plans[0].title,

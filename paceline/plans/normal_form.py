@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import ValidationError
 
 from paceline.domain.plan import SCHEMA_VERSION, Plan
@@ -14,9 +12,8 @@ from paceline.plans.yaml_text import dump_yaml, load_yaml
 
 KIND = "normal form"
 
-_YAML = re.compile(
-    r"\A(?:---\s*\n|#[^\n]*\n|\s*\n)*(?:[a-z_]+:[^\n]*\n|\s*\n){0,3}schema_version:", re.MULTILINE
-)
+_HEAD = 4_000
+"""Characters in which a YAML plan names its schema version."""
 
 
 def write_normal_form(plan: Plan) -> str:
@@ -37,7 +34,7 @@ class NormalFormReader:
     def evidence(self, document: Document) -> Evidence:
         """Certain where the text is a JSON object, or YAML with a schema version: no markdown plan is."""
         found = Evidence()
-        if _YAML.search(document.raw):
+        if _is_yaml(document.raw):
             found.add(CERTAIN, "YAML with a schema version")
         if document.raw.lstrip().startswith("{"):
             found.add(CERTAIN, "a JSON object")
@@ -63,6 +60,14 @@ class NormalFormReader:
                 file=document.file,
             )
         return plan
+
+
+def _is_yaml(text: str) -> bool:
+    """Whether a schema version is the first key."""
+    for line in text[:_HEAD].splitlines():
+        if line.strip() and not line.startswith(("#", "---")):
+            return line.startswith("schema_version:")
+    return False
 
 
 def _unreadable(document: Document, error: ValidationError) -> PlanUnreadable:

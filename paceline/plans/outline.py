@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from paceline.errors import PlanUnreadable
-from paceline.plans.inline import Text, joined, read_line, read_lines
+from paceline.plans.inline import DONE_MARK, Text, joined, read_line, read_lines
 
 NESTING_LIMIT = 100
 """Open blocks at one place; markdown-it would drop what is deeper without a word."""
@@ -211,7 +211,9 @@ def _read_table(tokens: list[Token], position: int) -> tuple[Table, int]:
         if token.type == "tr_open":
             rows.append(Row([], _line(token)))
         elif token.type == "inline":
-            rows[-1].cells.append(read_line(token.content, rows[-1].line).text)
+            cell = read_line(token.content, rows[-1].line)
+            # A cell may hold nothing but its mark.
+            rows[-1].cells.append(cell.text or (DONE_MARK if cell.done else ""))
         position += 1
     return Table(header=rows[0], rows=rows[1:]), position + 1
 

@@ -20,6 +20,7 @@ from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
 from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.kiro import KiroReader
 from paceline.plans.normal_form import NormalFormReader
+from paceline.plans.plain_table import PlainTableReader
 from paceline.plans.spec_kit import SpecKitReader
 from paceline.plans.sprint_bullets import SprintBulletsReader
 from paceline.plans.task_list import TaskListReader
@@ -55,6 +56,7 @@ READERS: tuple[Reader, ...] = (
     BacklogMdReader(),
     SpecKitReader(),
     KiroReader(),
+    PlainTableReader(),
     TaskListReader(),
 )
 """Every format there is; of equal evidence the first is taken."""

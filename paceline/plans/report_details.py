@@ -24,7 +24,7 @@ _CHANGED = frozenset({"enhanced", "updated", "modified", "changed", "extended", 
 _STATES = re.compile(
     r"\b(?P<subject>\w+) (?:states|statuses):\s*(?P<values>[A-Z][A-Z_]*(?:\s*,\s*[A-Z][A-Z_]*)+)"
 )
-_TYPES = re.compile(r"\b(?P<subject>\w+) types \((?P<values>[^()]+,[^()]+)\)")
+_TYPES = re.compile(r"\b(?P<subject>\w+) types \((?P<values>[^()]+)\)")
 _COUNT = re.compile(r"^(?P<count>\d+)(?:\s+(?P<what>[A-Za-z]\w*))?$")
 _RESULT = re.compile(
     r"\b\d+\s*/\s*\d+ (?:tests?|checks?|suites?) (?:passed|passing|succeeded)\b", re.IGNORECASE
@@ -142,7 +142,7 @@ def values_named(bullets: Iterable[Bullet]) -> Iterator[tuple[str, dict[str, Any
     for bullet in bullets:
         for name, pattern in (("states", _STATES), ("types", _TYPES)):
             match = pattern.search(bullet.text.text)
-            if match:
+            if match and "," in match["values"]:
                 values = [value.strip() for value in match["values"].split(",")]
                 yield name, {"subject": match["subject"].lower(), "values": values}, bullet.line
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from paceline.domain.plan import Epic, Fact, File, Item, Sprint, Story
 from paceline.plans.fields import bullet_items, contents_of, normal, split_parenthesis
@@ -54,6 +55,7 @@ class ReportWork:
         self._sprint = sprint
         self._index = index
         self._numbered: list[Story] = []
+        self._counts: Counter[str] = Counter()
         self.epics: list[Epic] = []
         self.stories: list[Story] = []
 
@@ -95,8 +97,11 @@ class ReportWork:
                 "Write an id before a title, such as `US-1: Title`, if something else refers to it.",
                 first.line or 1,
             )
+        members: dict[str, list[str]] = {epic.id: [] for epic in self.epics}
+        for story in self.stories:
+            members[story.epic or ""].append(story.id)
         for epic in self.epics:
-            epic.stories = [story.id for story in self.stories if story.epic == epic.id]
+            epic.stories = members[epic.id]
 
     def _epic(self, section: Section, heading: Heading) -> Epic:
         written = heading.id != heading.title
@@ -119,7 +124,7 @@ class ReportWork:
                 self.entries(entry.bullets, epic, finished=section.title.done if done is None else done)
             else:
                 self._reading.keep_field(epic.id, entry)
-        if found.bullets and not any(story.epic == epic.id for story in self.stories):
+        if found.bullets and not self._counts[epic.id]:
             self.entries(found.bullets, epic, finished=section.title.done)
             found.bullets.clear()
         self._reading.keep_rest(epic.id, found)
@@ -127,7 +132,8 @@ class ReportWork:
 
     def _story(self, bullet: Bullet, epic: Epic, finished: bool | None) -> None:
         identity, title, rest = _head(bullet.text)
-        number = sum(story.epic == epic.id for story in self.stories) + 1
+        self._counts[epic.id] += 1
+        number = self._counts[epic.id]
         done = False if unfinished(bullet.text.text) else bullet.text.done
         story = Story(
             id=identity or f"{epic.id}.T{number}",

@@ -8,19 +8,19 @@ from paceline.domain.plan import File
 from paceline.plans.inline import code_spans
 
 _WAITS = re.compile(
-    r"[\s,;]*[(\[]?\s*\b(?:depends? on|dependencies|blocked by|waits for)\b:?\s*"
+    r"[(\[]?\b(?:depends? on|dependencies|blocked by|waits for)\b:?\s*"
     r"(?P<names>[#A-Za-z]*[-#]?\d[\w.#-]*(?:\s*(?:,|and|&|\+)\s*[#A-Za-z]*[-#]?\d[\w.#-]*){0,50})\s*[)\]]?",
     re.IGNORECASE,
 )
 _MENTION = re.compile(r"(?<![\w@/.])@(?P<name>[A-Za-z0-9][\w-]{0,60})")
 _POINTS = re.compile(
-    r"\s*[(\[]\s*(?P<number>\d{1,4}(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)\s*[)\]]", re.IGNORECASE
+    r"[(\[](?P<number>\d{1,4}(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)\s*[)\]]", re.IGNORECASE
 )
 _ENDINGS = (
     "py|pyi|md|toml|json|ya?ml|tsx?|jsx?|css|html|sql|sh|txt|cfg|ini|rs|go|java|kt|rb|php|cs|proto|svg|xml"
 )
 _PATH = re.compile(
-    rf"(?<![\w/.@])(?:(?:[\w.\[\]{{}}*-]+/)+(?:[\w.\[\]{{}}*-]*\w)?|[a-z_][\w-]*\.(?:{_ENDINGS})\b)"
+    rf"(?<![\w/.@\[\]{{}}*-])(?:(?:[\w.\[\]{{}}*-]+/)+(?:[\w.\[\]{{}}*-]*\w)?|[a-z_][\w-]*\.(?:{_ENDINGS})\b)"
 )
 _FILE_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}$")
 _PLACEHOLDER = frozenset("[]{}")
@@ -31,7 +31,7 @@ def take_waits(text: str) -> tuple[str, str | None]:
     match = _WAITS.search(text)
     if match is None:
         return text, None
-    rest = f"{text[: match.start()]}{text[match.end() :]}".strip()
+    rest = f"{text[: match.start()].rstrip(' ,;')}{text[match.end() :]}".strip()
     return rest, match["names"]
 
 
@@ -40,7 +40,7 @@ def take_points(text: str) -> tuple[str, float | None]:
     match = _POINTS.search(text)
     if match is None:
         return text, None
-    return f"{text[: match.start()]}{text[match.end() :]}".strip(), float(match["number"])
+    return f"{text[: match.start()].rstrip()}{text[match.end() :]}".strip(), float(match["number"])
 
 
 def mentions(text: str) -> list[str]:

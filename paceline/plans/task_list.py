@@ -87,7 +87,7 @@ class _Walk:
         if heading is not None:
             return self._draft.epic(heading.id, without_pictures(heading.title), section.line)
         identity, count = name or "Tasks", 1
-        while any(epic.id == identity for epic in self._draft.epics):
+        while self._draft.has_epic(identity):
             count += 1
             identity = f"{name} ({count})"
         return self._draft.epic(identity, name or identity, section.line)
