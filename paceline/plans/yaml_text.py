@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import yaml
+
 from paceline.errors import PlanUnreadable
 
 SIZE_LIMIT = 32 * 1024 * 1024
@@ -25,14 +27,14 @@ def load_yaml(text: str, file: str | None = None, *, strings: bool = False, firs
     Raises:
         PlanUnreadable: it is no YAML, holds more than data, or is beyond a limit.
     """
-    yaml = _yaml(file)
     if len(text) > SIZE_LIMIT:
         raise _unreadable(file, first_line, f"the YAML has more than {SIZE_LIMIT:,} characters")
     safe: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     plain: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
-        _check_events(yaml.parse(text, Loader=safe), yaml, file, first_line)
-        return yaml.load(text, Loader=plain if strings else safe)
+        _check_events(yaml.parse(text, Loader=safe), file, first_line)
+        # Both loaders make plain data only.
+        return yaml.load(text, Loader=plain if strings else safe)  # noqa: S506 - see above
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = getattr(error, "problem", None) or "it cannot be parsed"
@@ -44,12 +46,11 @@ def load_yaml(text: str, file: str | None = None, *, strings: bool = False, firs
 
 def dump_yaml(value: Any) -> str:
     """Write plain data as YAML: keys in their order, any script as it is."""
-    yaml = _yaml(None)
     dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     return yaml.dump(value, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
-def _check_events(events: Any, yaml: Any, file: str | None, first_line: int) -> None:
+def _check_events(events: Any, file: str | None, first_line: int) -> None:
     aliases = depth = 0
     for event in events:
         line = first_line + event.start_mark.line
@@ -63,19 +64,6 @@ def _check_events(events: Any, yaml: Any, file: str | None, first_line: int) -> 
                 raise _unreadable(file, line, f"the YAML nests deeper than {DEPTH_LIMIT} levels")
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-
-
-def _yaml(file: str | None) -> Any:
-    """The YAML library, which is asked for only where a plan is YAML."""
-    try:
-        import yaml
-    except ImportError:
-        where = file or "The plan"
-        raise PlanUnreadable(
-            f"{where} is YAML, and PyYAML is not installed; run `pip install pyyaml`, or write JSON.",
-            file=file,
-        ) from None
-    return yaml
 
 
 def _unreadable(file: str | None, line: int, what: str) -> PlanUnreadable:

@@ -20,7 +20,7 @@ COMMAND = ("--agent-command", "true {order}")
 
 
 def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """The command ended with one sentence that has these words; findings of a plan may follow, a line each."""
+    """The command ended with one sentence that has these words; a plan's findings may follow, a line each."""
     assert done.returncode == 1, done.stdout
     sentence, *findings = done.stderr.strip().splitlines()
     assert all(line.startswith("  ") and "plan.md:" in line for line in findings)
