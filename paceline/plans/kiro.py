@@ -19,7 +19,7 @@ _TASK = re.compile(r"^(?:\[(?P<box>[ xX-])\](?P<star>\*)?\s*)?(?P<id>\d+(?:\.\d+
 _REQUIREMENTS = re.compile(
     r"^_?(?P<label>Requirements?|Validates|_?Property \d+)\s*:\s*(?P<names>.+?)_?$", re.IGNORECASE
 )
-_REFERENCES = re.compile(r"[A-Za-z-]*\d+(?:\.\d+)*")
+_REFERENCES = re.compile(r"(?<![\w.-])[\w.-]*\w")
 
 
 class KiroReader:
@@ -91,10 +91,16 @@ def _read_details(story: Story, details: list[Bullet], draft: Draft) -> None:
             Fact(
                 section=story.id,
                 name="requirements",
-                value=_REFERENCES.findall(match["names"]) or [match["names"].strip("_ ")],
+                value=_references(match["names"]),
                 line=bullet.line,
             )
         )
+
+
+def _references(names: str) -> list[str]:
+    """`1.1, R-2.3` as its parts; words without a number are one text."""
+    parts = [part for part in _REFERENCES.findall(names.strip("_ ")) if any(c.isdigit() for c in part)]
+    return parts or [names.strip("_ ")]
 
 
 def _optional(story: Story, draft: Draft) -> None:
