@@ -24,7 +24,7 @@ _SPRINT_COUNTS = frozenset(
 _CADENCE = re.compile(r"\b(?P<count>\d{1,2})[- ]weeks?[- ](?:long )?(?:sprint|iteration)", re.IGNORECASE)
 _STORIES = re.compile(r"\b(?:the|all) (?P<count>\d{1,6}) (?:user )?stories\b", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
-_PARENTHESIS = re.compile(r"\([^)]*\)")
+_PARENTHESIS = re.compile(r"\([^()]{0,200}\)")
 _WEEKS = re.compile(r"(\d{1,4})(?:\s*(?:-|\u2013|to)\s*(\d{1,4}))?\s*weeks?\b", re.IGNORECASE)
 
 

@@ -9,7 +9,7 @@ from paceline.domain.plan import Agent, Contingency, Item, Metric, Risk, Sprint
 from paceline.plans.agents import Team
 from paceline.plans.assignment_overview import Overview
 from paceline.plans.assignment_risks import read_group
-from paceline.plans.assignment_roles import read_role_section, read_roles
+from paceline.plans.assignment_role_sections import read_role_section, read_roles
 from paceline.plans.assignment_rows import RowReader, has_sprint_column, is_assignment_table
 from paceline.plans.assignment_topics import Topic, find_sprints, is_roles_heading, topic_of
 from paceline.plans.fields import Field, bullet_items, contents_of, flat, items_of, normal, without_numbering

@@ -26,7 +26,7 @@ _EPIC = re.compile(
 _NAMED = re.compile(
     r"\b(?i:stories|story|task)\s+#?(?P<id>\d[\w.-]*\w|\d)|\b(?P<prefixed>[A-Z][A-Za-z0-9]*-\d[\w.]*\w|[A-Z][A-Za-z0-9]*-\d)"
 )
-_INSIDE = re.compile(r"\(([^()]*\d[^()]*)\)")
+_INSIDE = re.compile(r"\(([^()]{1,400})\)")
 _NUMBERS = re.compile(r"\d+")
 _RANGE = re.compile(r"^(?P<first>\S+)\s*(?:-|\u2013|\u2014|to)\s*(?P<last>\S+)$")
 

@@ -49,17 +49,17 @@ class Box:
 
 def week_range(text: str) -> tuple[int, int] | None:
     """First and last week that a text names, such as `Weeks 3-4`."""
-    return _span(_WEEKS.search(text))
+    return _span(_WEEKS.search(_single(text)))
 
 
 def day_range(text: str) -> tuple[int, int] | None:
     """First and last day that a text names, such as `Day 1-2`."""
-    return _span(_DAYS.search(text))
+    return _span(_DAYS.search(_single(text)))
 
 
 def sprint_box(title: str) -> Box | None:
     """Read `Sprint 0: Foundation & Setup (Weeks 1-2)`; None where it is no sprint's heading."""
-    match = _SPRINT.match(without_numbering(title))
+    match = _SPRINT.match(without_numbering(" ".join(title.split())))
     if match is None:
         return None
     name, qualifier = split_parenthesis(match["title"].strip())
@@ -98,7 +98,7 @@ def day_sections(root: Section) -> list[Section]:
 
 
 def _box(pattern: re.Pattern[str], title: str) -> Box | None:
-    bare = without_numbering(title)
+    bare = _single(without_numbering(title))
     match = pattern.match(bare)
     span = _span(match)
     if match is None or span is None:
@@ -111,6 +111,11 @@ def _box(pattern: re.Pattern[str], title: str) -> Box | None:
         name = name[1:-1].strip()
     number = span[0] if span[0] == span[1] else None
     return Box(id=" ".join(match[0].split()), name=name or None, number=number, span=span)
+
+
+def _single(text: str) -> str:
+    """Runs of blanks as one, so that no pattern takes quadratic time on them."""
+    return " ".join(text.split())
 
 
 def _span(match: re.Match[str] | None) -> tuple[int, int] | None:

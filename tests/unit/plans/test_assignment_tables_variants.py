@@ -367,3 +367,17 @@ def test_ten_thousand_rows_cost_what_they_should() -> None:
     plan = read_plan(text(2_000))
     assert (len(plan.stories), len(plan.agents), len(plan.sprints)) == (2_000, 500, 10)
     assert not has_errors(check_plan(plan))
+
+
+@pytest.mark.parametrize("run", [" ", "(", ".", "/", "+ ", "1-", "*", "Sprint 1 "])
+def test_long_runs_of_anything_are_read_in_linear_time(run: str) -> None:
+    # With quadratic time one of these would take minutes.
+    long = f"x{run * 50_000}x"
+    check_plan(
+        read_plan(
+            f"# {long}\n## Sprint 1: {long}\n**Points**: {long}\n"
+            + table("US-1: T | Ada | 1", f"US-2: {long} | {long} | {long}")
+            + f"## Roles\n**{long}**:\n- Primary: {long}\n- {long}\n## If late\n- {long}\n"
+            + f"## Sprint 1 Risks\n- {long}\n## Overview\n**Team Size**: {long}\n\nthe {long}\n"
+        )
+    )
