@@ -357,7 +357,7 @@ def test_a_table_without_a_sprint_is_not_this_format() -> None:
     assert plan.source.kind != "sprint assignment (tables)"
 
 
-def test_ten_thousand_rows_cost_what_they_should() -> None:
+def test_thousands_of_rows_and_hundreds_of_names_are_read() -> None:
     def text(count: int) -> str:
         rows = [f"STORY-{n}: Cake number {n} | Agent {n % 500} | 3" for n in range(count)]
         size = count // 10
