@@ -102,7 +102,7 @@ def project_of(title: str) -> str | None:
     """
     kept: list[str] = []
     dropped = False
-    for part in _PARTS.split(title):
+    for part in _PARTS.split(" ".join(title.split())):
         words = part.split()
         while words and _is_plan_word(words[-1]):
             words.pop()
