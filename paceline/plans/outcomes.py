@@ -32,7 +32,7 @@ def read_metric(name: str, target: str, category: str | None, line: int) -> Metr
 
     Args:
         name: what is measured.
-        target: as written, such as `< 100ms message delivery latency` or `Support 100 connections`.
+        target: as written, such as `< 80ms reply latency` or `Support 100 connections`.
         category: from the heading.
         line: 1-based source line.
 
