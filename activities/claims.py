@@ -22,7 +22,7 @@ from paceline.contracts import (
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
-from paceline.domain.states import SUCCESS_STATES, AgentState, StoryState
+from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
 from paceline.domain.status import StoryStatus
 from paceline.store import claims, events, questions, status
 
@@ -40,27 +40,14 @@ class ClaimActivities:
         """Ask for everything the story needs at once; asking again is how a waiter makes sure."""
         run = await self._context.run(step.project)
         story = run.story(step.story)
-        decision = await self._context.database.write(_claim, run, story, step)
-        return ClaimReply(
-            granted=decision.state == "granted",
-            fence=decision.fence,
-            position=decision.position,
-            waits_for=[text[:200] for text in decision.waits_for[:10]],
-            route=run.route(story),
-        )
+        return _reply(run, story, await self._context.database.write(_claim, run, story, step))
 
     @activity.defn(name="resume-claim")
     async def resume_claim(self, step: StoryStep) -> ClaimReply:
         """Ask again for the slots that were given back while a person was asked."""
         run = await self._context.run(step.project)
         story = run.story(step.story)
-        decision = await self._context.database.write(_resume, run, story, step)
-        return ClaimReply(
-            granted=decision.state == "granted",
-            fence=decision.fence,
-            waits_for=[text[:200] for text in decision.waits_for[:10]],
-            route=run.route(story),
-        )
+        return _reply(run, story, await self._context.database.write(_resume, run, story, step))
 
     @activity.defn(name="settle-story")
     async def settle_story(self, step: SettleStep) -> SettleReply:
@@ -77,6 +64,16 @@ class ClaimActivities:
         """Record stories that will never start, each with the dependency that did not succeed."""
         await self._context.database.write(_block, step)
         return Done()
+
+
+def _reply(run: RunContext, story: Story, decision: ClaimDecision) -> ClaimReply:
+    return ClaimReply(
+        granted=decision.state == "granted",
+        fence=decision.fence,
+        position=decision.position,
+        waits_for=[text[:200] for text in decision.waits_for[:10]],
+        route=run.route(story),
+    )
 
 
 def _claim(session: Session, run: RunContext, story: Story, step: ClaimStep) -> ClaimDecision:
@@ -241,6 +238,33 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
     events.append_events(session, step.project, [*agents, ended])
     announce(session, grants)
     return Settlement(row.state, row.merge_commit, grants)
+
+
+def closed_step(
+    run: RunContext, story: Story, row: StoryStatus, state: StoryState, reason: str
+) -> SettleStep:
+    """The end of a story whose own workflow can record none, because it was closed from outside."""
+    return SettleStep(
+        project=run.run.id,
+        sprint=run.sprint_of(story),
+        epic=run.epic_of(story),
+        story=story.id,
+        attempt=row.attempt,
+        state=state,
+        code="WORKFLOW_CLOSED",
+        reason=reason[:_REASON_LIMIT],
+        attempts=row.attempt,
+    )
+
+
+def settle_closed(
+    session: Session, run: RunContext, story: Story, state: StoryState, reason: str
+) -> Settlement:
+    """Settle a story whose workflow is closed; what it recorded itself stays its end."""
+    row = status.story_status(session, run.run.id, story.id)
+    if row.state in FINAL_STATES:
+        return Settlement(row.state, row.merge_commit, [])
+    return settle(session, run, story, closed_step(run, story, row, state, reason))
 
 
 def _block(session: Session, step: BlockedStories) -> None:

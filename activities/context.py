@@ -13,8 +13,8 @@ from functools import cached_property
 from pathlib import Path
 
 from sqlalchemy.orm import Session
-from temporalio.client import Client
-from temporalio.service import RPCError
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, StoryRoute, StoryStep
 from paceline.domain import graph, ids, schedule
@@ -195,6 +195,20 @@ class ActivityContext:
         """Where the large outputs of one attempt are kept."""
         story = self.settings.artifact_root / step.project / "stories" / ids.slug(step.story)
         return story / f"attempt-{step.attempt}"
+
+    async def execution_status(self, workflow_id: str) -> WorkflowExecutionStatus | None:
+        """Where a workflow's current run stands; None where there is no such workflow.
+
+        Raises:
+            RPCError: Temporal does not say; a namespace that is missing for a moment says nothing of its
+                workflows.
+        """
+        try:
+            return (await self.client.get_workflow_handle(workflow_id).describe()).status
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
+                return None
+            raise
 
     async def tell(self, grants: Sequence[Grant]) -> None:
         """Signal the waiters whose claims were granted.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import itertools
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from temporalio import activity
@@ -13,13 +14,22 @@ INTERVAL = 1.0
 
 
 @asynccontextmanager
-async def heartbeating() -> AsyncGenerator[None]:
-    """Heartbeat once a second until the block is left."""
+async def heartbeating(
+    also: Callable[[], Awaitable[None]] | None = None, every: int = 5
+) -> AsyncGenerator[None]:
+    """Heartbeat once a second until the block is left.
+
+    Args:
+        also: done at every so many heartbeats.
+        every: how many.
+    """
 
     async def beat() -> None:
-        while True:
-            activity.heartbeat()
+        for count in itertools.count(1):
             await asyncio.sleep(INTERVAL)
+            activity.heartbeat()
+            if also is not None and count % every == 0:
+                await also()
 
     task = asyncio.create_task(beat())
     try:

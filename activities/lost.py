@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.claims import Settlement, settle
+from activities.claims import settle_closed
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
 from activities.merges import note_merge
 from activities.outlines import dependants, stories_of
-from paceline.contracts import Done, EpicStep, SettledBatch, SettleStep, SprintStep, StorySettled
+from paceline.contracts import Done, EpicStep, SettledBatch, SprintStep, StorySettled
 from paceline.domain import ids
 from paceline.domain.plan import Story
-from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.store import status
+from paceline.domain.states import StoryState
 
 _LOOK_AGAIN = 0.2
+_CLOSED_ABOVE = "the workflow of its epic or sprint was closed from outside"
 
 
 class LostActivities:
@@ -60,7 +59,9 @@ class LostActivities:
         settled: list[StorySettled] = []
         for story in stories:
             await note_merge(self._context, run, story)
-            ended = await self._context.database.write(_settle, run, sprint, story)
+            ended = await self._context.database.write(
+                settle_closed, run, story, StoryState.CANCELLED, _CLOSED_ABOVE
+            )
             await self._context.tell(ended.grants)
             others = sorted(notify.get(story.id, set()) - {run.epic_of(story)})
             settled.append(StorySettled(story=story.id, state=ended.state, notify=others))
@@ -69,20 +70,11 @@ class LostActivities:
     async def _close(self, workflow_id: str) -> None:
         """Cancel a workflow unless it is closed, and wait for its end."""
         asked = False
-        while await self._runs(workflow_id):
+        while await self._context.execution_status(workflow_id) is WorkflowExecutionStatus.RUNNING:
             if not asked:
                 await self._cancel(workflow_id)
                 asked = True
             await asyncio.sleep(_LOOK_AGAIN)
-
-    async def _runs(self, workflow_id: str) -> bool:
-        try:
-            found = await self._context.client.get_workflow_handle(workflow_id).describe()
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise
-        return found.status is WorkflowExecutionStatus.RUNNING
 
     async def _cancel(self, workflow_id: str) -> None:
         try:
@@ -95,21 +87,3 @@ class LostActivities:
 
 def _stories_of_epic(run: RunContext, step: EpicStep) -> list[Story]:
     return [story for story in stories_of(run, step.sprint) if run.epic_of(story) == step.epic]
-
-
-def _settle(session: Session, run: RunContext, sprint: str, story: Story) -> Settlement:
-    row = status.story_status(session, run.run.id, story.id)
-    if row.state in FINAL_STATES:
-        return Settlement(row.state, row.merge_commit, [])
-    step = SettleStep(
-        project=run.run.id,
-        sprint=sprint,
-        epic=run.epic_of(story),
-        story=story.id,
-        attempt=row.attempt,
-        state=StoryState.CANCELLED,
-        code="WORKFLOW_CLOSED",
-        reason="the workflow of its epic or sprint was closed from outside",
-        attempts=row.attempt,
-    )
-    return settle(session, run, story, step)

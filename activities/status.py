@@ -6,21 +6,20 @@ import logging
 
 from sqlalchemy.orm import Session
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
 
 from activities.bundle import build_bundle
-from activities.claims import settle
-from activities.context import ActivityContext, RunContext
+from activities.claims import settle_closed
+from activities.context import ActivityContext
 from activities.merges import note_merge
 from paceline.contracts import (
     FinishProject,
     LostStory,
     ProjectResult,
-    SettleStep,
     SprintResult,
     SprintStep,
     StorySettled,
 )
-from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import RepositoryError
@@ -39,10 +38,12 @@ class StatusActivities:
     async def settle_lost_story(self, step: LostStory) -> StorySettled:
         """The end of a story whose workflow is closed: what it recorded, or that it was lost."""
         run = await self._context.run(step.project)
-        await note_merge(self._context, run, run.story(step.story))
-        state, grants = await self._context.database.write(_settle_lost, run, step)
-        await self._context.tell(grants)
-        return StorySettled(story=step.story, state=state)
+        story = run.story(step.story)
+        await note_merge(self._context, run, story)
+        reason = f"its workflow was closed from outside: {step.reason}"
+        ended = await self._context.database.write(settle_closed, run, story, StoryState.FAILED, reason)
+        await self._context.tell(ended.grants)
+        return StorySettled(story=step.story, state=ended.state)
 
     @activity.defn(name="count-stories")
     async def count_stories(self, step: SprintStep) -> SprintResult:
@@ -73,25 +74,6 @@ class StatusActivities:
         return ProjectResult(state=step.state, counts=step.counts, bundle=bundle.id)
 
 
-def _settle_lost(session: Session, run: RunContext, step: LostStory) -> tuple[StoryState, list[Grant]]:
-    row = status.story_status(session, step.project, step.story)
-    if row.state in FINAL_STATES:
-        return row.state, []
-    settlement = SettleStep(
-        project=step.project,
-        sprint=step.sprint,
-        epic=step.epic,
-        story=step.story,
-        attempt=row.attempt,
-        state=StoryState.FAILED,
-        code="WORKFLOW_CLOSED",
-        reason=f"its workflow was closed from outside: {step.reason}"[:500],
-        attempts=row.attempt,
-    )
-    ended = settle(session, run, run.story(step.story), settlement)
-    return ended.state, ended.grants
-
-
 def _skip_sprint(session: Session, step: SprintStep) -> None:
     reason = f"the optional sprint {step.sprint} was left out"
     drafts: list[EventDraft] = []
@@ -116,6 +98,15 @@ def _skip_sprint(session: Session, step: SprintStep) -> None:
             )
         )
     events.append_events(session, step.project, drafts)
+
+
+CLOSED_RUNS = {
+    WorkflowExecutionStatus.TERMINATED: RunState.CANCELLED,
+    WorkflowExecutionStatus.CANCELED: RunState.CANCELLED,
+    WorkflowExecutionStatus.FAILED: RunState.FAILED,
+    WorkflowExecutionStatus.TIMED_OUT: RunState.FAILED,
+}
+"""How a run ended whose project workflow is closed and could not record it."""
 
 
 def record_end(session: Session, step: FinishProject) -> None:

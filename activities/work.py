@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -12,6 +10,7 @@ from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
+from activities.heartbeat import heartbeating
 from paceline.agents.command import AgentRun, run_command_agent
 from paceline.agents.simulated import simulate
 from paceline.contracts import WorkReport, WorkStep
@@ -46,7 +45,12 @@ class WorkActivities:
         run = await self._context.run(step.project)
         story = run.story(step.story)
         declaration = run.declaration(run.lead(story))
-        async with self._alive(step, story):
+
+        async def tell_registry() -> None:
+            for name in story.agents:
+                await self._context.database.write(status.heartbeat_agent, step.project, name)
+
+        async with heartbeating(tell_registry):
             if declaration.kind == "simulated":
                 return await _simulated(declaration, self._order(run, story, step, [], {}))
             stored = self._context.attempt_folder(step) / "report.json"
@@ -230,27 +234,6 @@ class WorkActivities:
             "Paceline-Attempt": str(step.attempt),
             "Paceline-Fence": str(step.fence),
         }
-
-    @asynccontextmanager
-    async def _alive(self, step: WorkStep, story: Story) -> AsyncGenerator[None]:
-        """Heartbeat to Temporal each second, and to the agent registry every few."""
-
-        async def beat() -> None:
-            count = 0
-            while True:
-                await asyncio.sleep(1)
-                activity.heartbeat()
-                if count % 5 == 4:
-                    for name in story.agents:
-                        await self._context.database.write(status.heartbeat_agent, step.project, name)
-                count += 1
-
-        task = asyncio.create_task(beat())
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
 
 async def _simulated(declaration: AgentDeclaration, order: WorkOrder) -> WorkReport:

@@ -11,7 +11,7 @@ import logging
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client
 from temporalio.common import (
     SearchAttributePair,
     TypedSearchAttributes,
@@ -20,6 +20,7 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from activities.status import CLOSED_RUNS
 from api.schemas import StartReply, StartRequest
 from api.start_checks import Wanted, check_request
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
@@ -227,18 +228,10 @@ async def _start_workflow(database: Database, client: Client, run: Run) -> Run:
     return run
 
 
-_ENDED = {
-    WorkflowExecutionStatus.FAILED: RunState.FAILED,
-    WorkflowExecutionStatus.TIMED_OUT: RunState.FAILED,
-    WorkflowExecutionStatus.TERMINATED: RunState.CANCELLED,
-    WorkflowExecutionStatus.CANCELED: RunState.CANCELLED,
-}
-
-
 async def _settle_ended(database: Database, client: Client, run: Run) -> Run:
     """A workflow that was terminated could not record its end; do it for it."""
     described = await client.get_workflow_handle(run.id).describe(rpc_timeout=RPC_TIMEOUT)
-    ended = _ENDED.get(described.status) if described.status is not None else None
+    ended = CLOSED_RUNS.get(described.status) if described.status is not None else None
     if ended is not None:
         await database.write(runs.end_run, run.id, ended)
     return await database.read(runs.get_run, run.id)

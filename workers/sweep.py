@@ -11,12 +11,13 @@ import logging
 
 from sqlalchemy.orm import Session
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCError
 
-from activities.claims import announce, settle
+from activities.claims import announce, closed_step, settle
 from activities.context import ActivityContext
 from activities.merges import note_merge
-from activities.status import record_end
+from activities.outlines import dependants
+from activities.status import CLOSED_RUNS, record_end
 from paceline.contracts import FinishProject, SettledBatch, SettleStep, StorySettled
 from paceline.domain import ids
 from paceline.domain.claims import Grant
@@ -53,27 +54,14 @@ async def sweep(context: ActivityContext) -> list[str]:
     return freed
 
 
-_ENDED = {
-    WorkflowExecutionStatus.TERMINATED: RunState.CANCELLED,
-    WorkflowExecutionStatus.CANCELED: RunState.CANCELLED,
-    WorkflowExecutionStatus.FAILED: RunState.FAILED,
-    WorkflowExecutionStatus.TIMED_OUT: RunState.FAILED,
-}
-
-
 async def _end_closed_runs(context: ActivityContext) -> None:
     """A project workflow that was terminated could not record its run's end; the run would look alive.
 
     A run without a workflow is left alone: it is just being started, or the next start repairs it.
     """
     for run in await context.database.read(runs.list_runs, 1000, RunState.RUNNING):
-        try:
-            description = await context.client.get_workflow_handle(run.id).describe()
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            continue
-        ended = _ENDED.get(description.status) if description.status is not None else None
+        found = await context.execution_status(run.id)
+        ended = CLOSED_RUNS.get(found) if found is not None else None
         if ended is not None:
             log.warning("workflow %s is closed and its run was not; it is %s", run.id, ended.value)
             step = FinishProject(project=run.id, state=ended, counts={})
@@ -81,14 +69,7 @@ async def _end_closed_runs(context: ActivityContext) -> None:
 
 
 async def _closed(context: ActivityContext, holder: str) -> bool:
-    try:
-        description = await context.client.get_workflow_handle(holder).describe()
-    except RPCError as error:
-        # A namespace that is missing for a moment says nothing of its workflows.
-        if error.status is RPCStatusCode.NOT_FOUND and "namespace" not in error.message.lower():
-            return True
-        raise
-    return description.status not in (
+    return await context.execution_status(holder) not in (
         WorkflowExecutionStatus.RUNNING,
         WorkflowExecutionStatus.CONTINUED_AS_NEW,
     )
@@ -107,17 +88,9 @@ async def _free(context: ActivityContext, holder: str) -> bool:
     run = await context.run(project)
     story = run.story(row.id)
     await note_merge(context, run, story)
-    step = SettleStep(
-        project=project,
-        sprint=run.sprint_of(story),
-        epic=run.epic_of(story),
-        story=row.id,
-        attempt=row.attempt,
-        state=row.state if row.state in FINAL_STATES else StoryState.FAILED,
-        code="WORKFLOW_CLOSED",
-        reason="its workflow was closed from outside before it could settle",
-        attempts=row.attempt,
-    )
+    state = row.state if row.state in FINAL_STATES else StoryState.FAILED
+    reason = "its workflow was closed from outside before it could settle"
+    step = closed_step(run, story, row, state, reason)
     ended = await context.database.write(settle, run, story, step)
     await context.tell(ended.grants)
     await _tell_epic(context, step.model_copy(update={"state": ended.state}))
@@ -127,12 +100,8 @@ async def _free(context: ActivityContext, holder: str) -> bool:
 async def _tell_epic(context: ActivityContext, step: SettleStep) -> None:
     """The epic's current run may have inherited the story, and then cannot see its end by itself."""
     run = await context.run(step.project)
-    dependants = {
-        run.epic_of(story)
-        for story in run.plan.stories
-        if step.story in run.edges.get(story.id, []) and run.sprint_of(story) == step.sprint
-    }
-    settled = StorySettled(story=step.story, state=step.state, notify=sorted(dependants - {step.epic}))
+    others = dependants(run, step.sprint).get(step.story, set()) - {step.epic}
+    settled = StorySettled(story=step.story, state=step.state, notify=sorted(others))
     epic = ids.epic_workflow_id(step.project, step.sprint, step.epic)
     try:
         await context.client.get_workflow_handle(epic).signal(
