@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from paceline.domain.plan import Finding, Plan
-from paceline.errors import PlanUnreadable
 from paceline.plans.agent_sprint import AgentSprintReader
 from paceline.plans.assignment_tables import AssignmentTablesReader
 from paceline.plans.backlog_md import BacklogMdReader
@@ -25,6 +24,7 @@ from paceline.plans.spec_kit import SpecKitReader
 from paceline.plans.sprint_bullets import SprintBulletsReader
 from paceline.plans.task_list import TaskListReader
 from paceline.plans.task_master import TaskMasterReader
+from paceline.plans.unstructured import unreadable
 
 
 class Reader(Protocol):
@@ -128,10 +128,4 @@ def choose_reader(document: Document) -> Reader:
     evidence, reader = max(found, key=lambda pair: pair[0].score)
     if evidence.score >= ENOUGH:
         return reader
-    where = document.file or "The plan"
-    seen = f"only {evidence.reasons[0]} was found" if evidence.reasons else "no story has a heading"
-    raise PlanUnreadable(
-        f"{where} is not a plan that Paceline can read ({seen}); give every story a heading such as "
-        "`#### Story 1.1: Title` with bullets such as `- **Agent**: name` below it.",
-        file=document.file,
-    )
+    raise unreadable(document, evidence)
