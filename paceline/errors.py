@@ -21,6 +21,14 @@ PacelineError                       PACELINE
 │   ├── AgentNonsense               AGENT_NONSENSE
 │   ├── AgentTimeout                AGENT_TIMEOUT
 │   └── UnclaimedChange             UNCLAIMED_CHANGE
+├── ModelError                      MODEL
+│   ├── ModelUnreachable            MODEL_UNREACHABLE
+│   ├── ModelTimeout                MODEL_TIMEOUT
+│   ├── ModelUnauthorized           MODEL_UNAUTHORIZED
+│   ├── ModelRateLimited            MODEL_RATE_LIMITED
+│   ├── ModelRefused                MODEL_REFUSED
+│   ├── ModelTooLong                MODEL_TOO_LONG
+│   └── ModelNonsense               MODEL_NONSENSE
 └── ServerUnavailable               SERVER_UNAVAILABLE
     └── PortBusy                    PORT_BUSY
 """
@@ -164,6 +172,54 @@ class UnclaimedChange(AgentError):
     """The agent changed paths that its story did not claim; `details["paths"]` lists them."""
 
     code = "UNCLAIMED_CHANGE"
+
+
+class ModelError(PacelineError):
+    """A model was asked for a plan and gave none; `details["model"]` names it."""
+
+    code = "MODEL"
+
+
+class ModelUnreachable(ModelError):
+    """The model's service cannot be reached, or fails again and again."""
+
+    code = "MODEL_UNREACHABLE"
+
+
+class ModelTimeout(ModelError):
+    """The model's service gave no answer in the time it has."""
+
+    code = "MODEL_TIMEOUT"
+
+
+class ModelUnauthorized(ModelError):
+    """The model's service does not accept the key."""
+
+    code = "MODEL_UNAUTHORIZED"
+
+
+class ModelRateLimited(ModelError):
+    """The model's service takes no more requests for now."""
+
+    code = "MODEL_RATE_LIMITED"
+
+
+class ModelRefused(ModelError):
+    """The model or its service declined the request."""
+
+    code = "MODEL_REFUSED"
+
+
+class ModelTooLong(ModelError):
+    """The notes or the answer are longer than a limit."""
+
+    code = "MODEL_TOO_LONG"
+
+
+class ModelNonsense(ModelError):
+    """The answer is no plan; `details["answer"]` is what it was, where there was one."""
+
+    code = "MODEL_NONSENSE"
 
 
 class ServerUnavailable(PacelineError):
