@@ -7,7 +7,7 @@ Lines are 1-based lines of the source text.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,14 @@ SCHEMA_VERSION = 1
 StoryKind = Literal["story", "task", "work_item"]
 PhaseMode = Literal["sequential", "parallel", "collaborative", "parallel+collaborative"]
 Severity = Literal["error", "warning"]
+
+
+def _is_absent(value: object) -> bool:
+    return value is None
+
+
+SourceFile = Annotated[str | None, Field(exclude_if=_is_absent)]
+"""The file of a folder that something is written in; None, and not written, where the plan is one file."""
 
 
 class Item(Model):
@@ -95,6 +103,7 @@ class Story(Model):
     phase: str | None = None
     done: bool | None = None
     line: int | None = None
+    file: SourceFile = None
 
     def proofs(self) -> list[str]:
         """Every command that must exit 0 on the merged result: checks, then those of criteria and tasks."""
@@ -117,6 +126,7 @@ class Epic(Model):
     stories: list[str] = Field(default_factory=list[str])
     implicit: bool = False
     line: int | None = None
+    file: SourceFile = None
 
 
 class Sprint(Model):
@@ -144,6 +154,7 @@ class Sprint(Model):
     """When an optional sprint is needed, as written."""
     implicit: bool = False
     line: int | None = None
+    file: SourceFile = None
 
 
 class Agent(Model):
@@ -165,6 +176,7 @@ class Agent(Model):
     """The load that the plan gives it, in points."""
     coordinator: bool = False
     line: int | None = None
+    file: SourceFile = None
 
 
 class PhaseStep(Model):
@@ -189,6 +201,7 @@ class Phase(Model):
     mode_as_written: str | None = None
     steps: list[PhaseStep] = Field(default_factory=list[PhaseStep])
     line: int | None = None
+    file: SourceFile = None
 
 
 class SharedResource(Model):
@@ -197,6 +210,7 @@ class SharedResource(Model):
     path: str
     note: str | None = None
     line: int | None = None
+    file: SourceFile = None
 
 
 class OwnedResources(Model):
@@ -207,6 +221,7 @@ class OwnedResources(Model):
     globs: list[str] = Field(default_factory=list[str])
     other: list[str] = Field(default_factory=list[str])
     line: int | None = None
+    file: SourceFile = None
 
 
 class Resources(Model):
@@ -226,6 +241,7 @@ class Metric(Model):
     value: float | None = None
     unit: str | None = None
     line: int | None = None
+    file: SourceFile = None
 
 
 class Risk(Model):
@@ -244,6 +260,7 @@ class Risk(Model):
     category: str | None = None
     """What kind of risk the heading says it is, where that is no level."""
     line: int | None = None
+    file: SourceFile = None
 
 
 class Contingency(Model):
@@ -254,6 +271,7 @@ class Contingency(Model):
     stories: list[str] = Field(default_factory=list[str])
     """The stories that it names."""
     line: int | None = None
+    file: SourceFile = None
 
 
 class Finding(Model):
@@ -275,6 +293,7 @@ class Fact(Model):
     name: str | None = None
     value: Any = None
     line: int | None = None
+    file: SourceFile = None
 
 
 class Source(Model):

@@ -5,11 +5,11 @@ Errors stop a run, warnings do not; `docs/reference/findings.md` explains every 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from paceline.domain.graph import find_cycle, story_edges, topological_waves, written_edges
 from paceline.domain.ids import slug
-from paceline.domain.plan import Finding, Plan
+from paceline.domain.plan import Agent, Epic, Finding, Plan, Sprint, Story
 from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.lint_order import check_phases, check_shared_files, check_sprints
 from paceline.plans.lint_points import (
@@ -20,6 +20,7 @@ from paceline.plans.lint_points import (
 )
 from paceline.plans.lint_references import check_agents, check_dependencies, check_self_dependencies
 from paceline.plans.lint_stories import check_empty_epics, check_ownership, check_paths, check_stories
+from paceline.plans.places import NumberedThrough
 
 _CHECKS: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
     check_agents,
@@ -43,15 +44,15 @@ def check_plan(plan: Plan) -> list[Finding]:
         plan: any plan in the normal form.
 
     Returns:
-        All findings with the plan's file name, errors first, then by line; the reader's own remarks are
+        All findings with the name of their file, errors first, then by line; the reader's own remarks are
         among them. No finding of severity `error` means that a run may start.
     """
+    through = NumberedThrough(plan)
     found = [*plan.warnings, *_no_stories(plan), *_duplicates(plan)]
-    for check in _CHECKS:
-        found.extend(check(plan))
-    found.extend(_order(plan))
+    for check in (*_CHECKS, _order):
+        found.extend(through.placed(each) for each in check(through.plan))
     found = [each.model_copy(update={"file": each.file or plan.source.file}) for each in found]
-    return in_order(found)
+    return in_order(sorted(found, key=lambda each: each.file or ""))
 
 
 def has_errors(findings: Iterable[Finding]) -> bool:
@@ -70,31 +71,32 @@ def _no_stories(plan: Plan) -> Iterator[Finding]:
 
 
 def _duplicates(plan: Plan) -> Iterator[Finding]:
-    kinds: tuple[tuple[str, list[tuple[str, int | None]]], ...] = (
-        ("story", [(story.id, story.line) for story in plan.stories]),
-        ("epic", [(epic.id, epic.line) for epic in plan.epics]),
-        ("sprint", [(sprint.id, sprint.line) for sprint in plan.sprints]),
-        ("agent", [(agent.id, agent.line) for agent in plan.agents]),
+    kinds: tuple[tuple[str, Sequence[Story | Epic | Sprint | Agent]], ...] = (
+        ("story", plan.stories),
+        ("epic", plan.epics),
+        ("sprint", plan.sprints),
+        ("agent", plan.agents),
     )
     for kind, named in kinds:
-        first: dict[str, tuple[str, int | None]] = {}
-        for identity, line in named:
-            name = slug(identity)
-            if name in first:
-                yield _duplicate(kind, identity, line, first[name])
-            else:
-                first[name] = (identity, line)
+        first: dict[str, Story | Epic | Sprint | Agent] = {}
+        for each in named:
+            earlier = first.setdefault(slug(each.id), each)
+            if earlier is not each:
+                yield _duplicate(kind, each, earlier)
 
 
-def _duplicate(kind: str, identity: str, line: int | None, earlier: tuple[str, int | None]) -> Finding:
-    written, at = earlier
-    same = "is used twice" if written == identity else f"cannot be told from `{written}`"
-    where = f", first in line {at}" if at else ""
+def _duplicate(
+    kind: str, again: Story | Epic | Sprint | Agent, earlier: Story | Epic | Sprint | Agent
+) -> Finding:
+    same = "is used twice" if earlier.id == again.id else f"cannot be told from `{earlier.id}`"
+    where = f", first in line {earlier.line}" if earlier.line else ""
+    of = f" of {earlier.file}" if where and earlier.file != again.file else ""
     return finding(
         Code.DUPLICATE_ID,
-        f"The {kind} id `{identity}` {same}{where}.",
+        f"The {kind} id `{again.id}` {same}{where}{of}.",
         f"Give this {kind} another id.",
-        line,
+        again.line,
+        again.file,
     )
 
 
