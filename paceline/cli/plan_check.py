@@ -23,13 +23,12 @@ def check(
 ) -> None:
     """Say what is wrong with a plan; exit with 1 where a run would be refused."""
     findings = check_plan(load_plan(plan))
-    place = place_of(plan)
     if as_json:
         sys.stdout.write(json.dumps([each.model_dump() for each in findings], indent=2) + "\n")
     else:
         console = Console(soft_wrap=True)
         for each in findings:
-            console.print(finding_line(place, each))
+            console.print(finding_line(place_of(plan, each.file), each))
         console.print(Text(_verdict(findings)))
     if has_errors(findings) or (strict and findings):
         raise typer.Exit(FAILED)

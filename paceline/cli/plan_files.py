@@ -1,20 +1,20 @@
-"""A plan's file as the commands take it: its path or standard input, read or refused in one sentence."""
+"""A plan as the commands take it: a file, a folder or standard input, read or refused in one sentence."""
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
+from paceline.cli.plan_source import read_source
 from paceline.domain.plan import Plan
-from paceline.errors import PacelineError, PlanUnreadable
-from paceline.plans.document import decode_plan
-from paceline.plans.reader import read_plan
+from paceline.errors import PacelineError
 
-PlanArgument = Annotated[str, typer.Argument(metavar="PLAN", help="A plan file, or - for standard input.")]
+PlanArgument = Annotated[
+    str, typer.Argument(metavar="PLAN", help="A plan's file or folder, or - for standard input.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 FAILED, UNREADABLE = 1, 2
@@ -37,28 +37,25 @@ def load_plan(plan: str) -> Plan:
 def load_source(plan: str) -> LoadedPlan:
     """Read a plan and keep its text, or end with one sentence and exit code 2."""
     try:
-        return _read(plan)
+        source = read_source(plan)
+        return LoadedPlan(source.read(), source.texts)
     except PacelineError as error:
         _refuse(error.message)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        _refuse(f"{plan} cannot be read ({reason}); give the path of a plan.")
+        _refuse(f"{error.filename or plan} cannot be read ({reason}); give the path of a plan.")
 
 
-def place_of(plan: str) -> str:
-    """What findings call the plan that this argument names."""
-    return "<stdin>" if plan == "-" else plan
+def place_of(plan: str, file: str | None = None) -> str:
+    """What a finding calls the plan that this argument names, or the file of a folder that it is in.
 
-
-def _read(plan: str) -> LoadedPlan:
+    Args:
+        plan: as given on the command line.
+        file: the finding's.
+    """
     if plan == "-":
-        text = decode_plan(sys.stdin.buffer.read())
-        return LoadedPlan(read_plan(text), {"": text})
-    if "\0" in plan:
-        raise PlanUnreadable("The path of the plan contains a NUL character; give the path of a plan.")
-    path = Path(plan)
-    text = decode_plan(path.read_bytes(), path.name)
-    return LoadedPlan(read_plan(text, path.name), {path.name: text})
+        return "<stdin>"
+    return str(Path(plan, file)) if file and Path(plan).is_dir() else plan
 
 
 def _refuse(message: str) -> NoReturn:

@@ -25,7 +25,7 @@ def preview(plan: PlanArgument, as_json: JsonOption = False) -> None:
     if findings:
         console = Console(stderr=True, soft_wrap=True)
         for each in findings:
-            console.print(finding_line(place_of(plan), each))
+            console.print(finding_line(place_of(plan, each.file), each))
         raise typer.Exit(FAILED)
     result = preview_of(found)
     if as_json:

@@ -19,6 +19,11 @@ _ENDINGS = (".md", ".markdown", ".txt", ".json", ".yaml", ".yml")
 _DIGITS = re.compile(r"(\d+)")
 
 
+def is_text(path: str) -> bool:
+    """Whether a file may hold a plan or a part of one, by the ending of its name."""
+    return path.lower().endswith(_ENDINGS)
+
+
 def read_folder(files: Mapping[str, str], name: str | None = None) -> Plan:
     """Read a folder's files as one plan.
 
@@ -33,7 +38,7 @@ def read_folder(files: Mapping[str, str], name: str | None = None) -> Plan:
     Raises:
         PlanUnreadable: no file is a plan, or one is damaged.
     """
-    paths = sorted((path for path in files if path.lower().endswith(_ENDINGS)), key=_natural)
+    paths = sorted(filter(is_text, files), key=_natural)
     documents = [Document(files[path], path) for path in paths]
     whole = Document("\n".join(f"{path}\n{files[path]}" for path in paths), name)
     tasks = [document for document in documents if is_task(document)]
