@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from paceline.domain.globs import is_glob, patterns_overlap
-from paceline.domain.graph import Edges, dependants, story_edges, topological_order, topological_waves
+from paceline.domain.globs import is_glob, normal_pattern
+from paceline.domain.graph import (
+    Edges,
+    dependants,
+    done_stories,
+    story_edges,
+    topological_order,
+    topological_waves,
+)
 from paceline.domain.model import Model
+from paceline.domain.overlaps import overlaps
 from paceline.domain.plan import Plan, Story
 
 Points = Mapping[str, float | None]
@@ -28,6 +36,8 @@ _RANKS = {
 }
 UNRANKED = 4
 """The rank of a story whose priority is not written, or in no word known here: after all others."""
+_LISTED = 1_000_000
+"""Stories that all lists of contention name together because of globs; more would only fill memory."""
 
 
 class AgentLoad(Model):
@@ -45,14 +55,29 @@ class Contention(Model):
     stories: list[str]
 
 
+class SprintWaves(Model):
+    """The stories to do in one sprint, in waves. Sprints run one after the other."""
+
+    sprint: str | None
+    """None for the stories of a plan without sprints."""
+    optional: bool = False
+    waves: list[list[str]] = Field(default_factory=list[list[str]])
+
+
 class Preview(Model):
     """How a plan would run, before anything starts."""
 
     waves: list[list[str]]
+    sprints: list[SprintWaves]
+    """The same waves by sprint."""
+    done: list[str]
+    """Stories that the plan says are done; they are in no wave."""
     critical_path: list[str]
     critical_points: float
     agents: list[AgentLoad]
     contention: list[Contention]
+    contention_complete: bool = True
+    """False where so many globs overlap that not every pair was looked at."""
 
 
 def points_of(plan: Plan) -> dict[str, float | None]:
@@ -135,8 +160,7 @@ def lock_patterns(story: Story, plan: Plan) -> list[str]:
 
 def lock_contention(plan: Plan) -> list[Contention]:
     """The paths and globs that more than one story claims, the most wanted first."""
-    wanted = {story.id: lock_patterns(story, plan) for story in plan.stories}
-    return sorted(contended(wanted), key=lambda contention: -len(contention.stories))
+    return _contention(plan)[0]
 
 
 def contended(wanted: Mapping[str, Sequence[str]]) -> list[Contention]:
@@ -148,20 +172,39 @@ def contended(wanted: Mapping[str, Sequence[str]]) -> list[Contention]:
     Returns:
         A path with the stories that list it; a glob also with those whose paths and globs it overlaps.
     """
+    return _contended(wanted)[0]
+
+
+def _contention(plan: Plan) -> tuple[list[Contention], bool]:
+    found, complete = _contended({story.id: lock_patterns(story, plan) for story in plan.stories})
+    return sorted(found, key=lambda contention: -len(contention.stories)), complete
+
+
+def _contended(wanted: Mapping[str, Sequence[str]]) -> tuple[list[Contention], bool]:
+    """As `contended`, and whether that is all: `overlaps` and the length of the lists have limits."""
+    written: dict[str, str] = {}
     by_pattern: dict[str, list[str]] = {}
     for story, patterns in wanted.items():
         for pattern in patterns:
-            by_pattern.setdefault(pattern, []).append(story)
+            normal = normal_pattern(pattern)
+            if normal:
+                written.setdefault(normal, pattern)
+                by_pattern.setdefault(normal, []).append(story)
+    pattern_list = list(by_pattern)
+    neighbours = overlaps(pattern_list)
+    room, complete = _LISTED, neighbours.complete
     found: list[Contention] = []
-    for pattern, stories in by_pattern.items():
-        others = list(stories)
-        if is_glob(pattern):
-            overlapping = (other for other in by_pattern if patterns_overlap(pattern, other))
-            others.extend(story for other in overlapping for story in by_pattern[other])
-        unique = list(dict.fromkeys(others))
+    for pattern, others in zip(pattern_list, neighbours.neighbours, strict=True):
+        stories = list(by_pattern[pattern])
+        for other in others if is_glob(pattern) else ():
+            more = by_pattern[pattern_list[other]]
+            room -= len(more)
+            complete = complete and room >= 0
+            stories.extend(more if room >= 0 else ())
+        unique = list(dict.fromkeys(stories))
         if len(unique) > 1:
-            found.append(Contention(pattern=pattern, stories=unique))
-    return found
+            found.append(Contention(pattern=written[pattern], stories=unique))
+    return found, complete
 
 
 def agent_load(plan: Plan) -> list[AgentLoad]:
@@ -175,20 +218,62 @@ def agent_load(plan: Plan) -> list[AgentLoad]:
     return list(loads.values())
 
 
+def sprint_places(plan: Plan) -> dict[str, int]:
+    """The place of each story's sprint in the plan: the first sprint that it names, else the plan's first.
+
+    A sprint that the plan does not list counts as its first.
+    """
+    place = {sprint.id: number for number, sprint in enumerate(plan.sprints)}
+    return {story.id: place.get(story.sprints[0], 0) if story.sprints else 0 for story in plan.stories}
+
+
+def sprint_waves(plan: Plan, edges: Edges) -> list[SprintWaves]:
+    """The stories to do in the waves in which they could start, sprint after sprint.
+
+    A sprint begins when the one before has ended, so within it only dependencies on its own stories count.
+
+    Args:
+        plan: its done stories are left out.
+        edges: as `graph.story_edges` returns them for this plan.
+
+    Raises:
+        PlanError: the dependencies are circular.
+    """
+    places = sprint_places(plan)
+    done = set(done_stories(plan))
+    sprints = [SprintWaves(sprint=each.id, optional=each.optional) for each in plan.sprints]
+    sprints = sprints or [SprintWaves(sprint=None)]
+    left: list[dict[str, list[str]]] = [{} for _ in sprints]
+    for story, wanted in edges.items():
+        if story not in done:
+            own = places[story]
+            left[own][story] = [each for each in wanted if places.get(each) == own and each not in done]
+    for sprint, own_edges in zip(sprints, left, strict=True):
+        sprint.waves = topological_waves(own_edges)
+    return sprints
+
+
 def preview(plan: Plan) -> Preview:
     """How the plan would run.
 
     Raises:
         PlanError: the dependencies are circular.
     """
-    edges, points = story_edges(plan), points_of(plan)
-    path = critical_path(edges, points)
+    edges, points, done = story_edges(plan), points_of(plan), done_stories(plan)
+    ended = frozenset(done)
+    left = {story: wanted for story, wanted in edges.items() if story not in ended}
+    path = critical_path(left, points)
+    sprints = sprint_waves(plan, edges)
+    contention, complete = _contention(plan)
     return Preview(
-        waves=topological_waves(edges),
+        waves=[wave for sprint in sprints for wave in sprint.waves],
+        sprints=sprints,
+        done=done,
         critical_path=path,
         critical_points=sum(_cost(story, points) for story in path),
         agents=agent_load(plan),
-        contention=lock_contention(plan),
+        contention=contention,
+        contention_complete=complete,
     )
 
 

@@ -90,28 +90,6 @@ def test_check_fails_on_errors(plan_file: Path) -> None:
     )
 
 
-def test_preview_shows_waves_path_load_and_contention(plan_file: Path) -> None:
-    code, out, _ = run("preview", str(plan_file))
-    assert code == 0
-    assert "Critical path, 3 points: Story 1" in out
-    assert "cake.py" in out
-    code, out, _ = run("preview", str(plan_file), "--json")
-    assert json.loads(out) == {
-        "waves": [["Story 1", "Story 2"]],
-        "critical_path": ["Story 1"],
-        "critical_points": 3.0,
-        "agents": [{"agent": "Bake Agent", "stories": ["Story 1", "Story 2"], "points": 5.0}],
-        "contention": [{"pattern": "cake.py", "stories": ["Story 1", "Story 2"]}],
-    }
-
-
-def test_preview_of_a_plan_with_errors_shows_them(plan_file: Path) -> None:
-    plan_file.write_text(BAD)
-    code, out, err = run("preview", str(plan_file), "--json")
-    assert (code, out) == (1, "")
-    assert "DEPENDENCY_CYCLE" in err
-
-
 @pytest.mark.parametrize("command", ["show", "check", "preview"])
 def test_what_cannot_be_read_is_one_sentence_and_exit_code_2(command: str, tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_text("Just notes.\n")
