@@ -8,6 +8,7 @@ from paceline.domain.plan import SCHEMA_VERSION, Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, Evidence
+from paceline.plans.review import with_reminder
 from paceline.plans.yaml_text import dump_yaml, load_yaml
 
 KIND = "normal form"
@@ -41,7 +42,7 @@ class NormalFormReader:
         return found
 
     def read(self, document: Document) -> Plan:
-        """Read the plan as it was, its source included.
+        """Read the plan as it was, its source included; a proposal gets an error until it is accepted.
 
         Raises:
             PlanUnreadable: it is not JSON, or not the normal form.
@@ -59,7 +60,7 @@ class NormalFormReader:
                 f"{SCHEMA_VERSION}; read the original document with it instead.",
                 file=document.file,
             )
-        return plan
+        return with_reminder(plan, document.file)
 
 
 def _is_yaml(text: str) -> bool:
