@@ -28,7 +28,7 @@ from paceline.domain import ids
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.status import Artifact
 from paceline.settings import Settings
-from paceline.store import artifacts, events, questions, runs, status
+from paceline.store import artifacts, events, proofs, questions, runs, status
 from paceline.store.database import Database
 from paceline.vcs.diff import changed_paths
 from paceline.vcs.git import git
@@ -99,6 +99,7 @@ def _read_record(session: Session, project: str) -> RunRecord:
         status=status.project_status(session, project, _NEVER_DEAD),
         events=[event for event in _all_events(session, project) if not _is_of_bundle(event)],
         questions=questions.list_questions(session, project, None, _QUESTIONS),
+        proofs=proofs.proofs_of(session, project),
         artifacts=[a for a in artifacts.list_artifacts(session, project) if a.kind != BUNDLE],
     )
 
@@ -167,6 +168,7 @@ def _documents(record: RunRecord) -> list[Entry]:
         Entry("plan.json", record.plan.to_json().encode()),
         Entry("status.json", _json(where)),
         Entry("events.jsonl", b"".join(event.model_dump_json().encode() + b"\n" for event in record.events)),
+        Entry("proofs.json", _json([proof.model_dump(mode="json") for proof in record.proofs])),
         Entry("questions.json", _json([question.model_dump(mode="json") for question in record.questions])),
         Entry("requirements/plan.md", record.plan_text.encode()),
         Entry("requirements/requirements.md", bundle_texts.requirements(record).encode()),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from paceline.domain import ids
 from paceline.domain.events import Event
 from paceline.domain.plan import Plan, Story
+from paceline.domain.proof import Proof
 from paceline.domain.questions import Question
 from paceline.domain.states import SUCCESS_STATES, StoryState
 from paceline.domain.status import Artifact, ProjectStatus, Run, StoryStatus
@@ -22,6 +23,7 @@ class RunRecord:
     status: ProjectStatus
     events: list[Event]
     questions: list[Question]
+    proofs: list[Proof]
     artifacts: list[Artifact]
 
     @property
@@ -37,7 +39,7 @@ _CONTENTS = """\
 - `documentation/project-summary.md`: what was done, epic by epic, and what people decided
 - `code/`: the change of each sprint branch as a patch (`git apply --binary`), and its files in `changes.json`
 - `stories/`: logs, evidence and diffs of each story
-- `plan.json`, `status.json`, `events.jsonl`, `questions.json`: the same for programs
+- `plan.json`, `status.json`, `events.jsonl`, `questions.json`, `proofs.json`: the same for programs
 - `manifest.json`: SHA-256 and size of every file
 """
 
@@ -99,6 +101,7 @@ def summary(record: RunRecord) -> str:
         lines += [f"## {_line(epic or 'Stories without an epic')} ({done} of {len(stories)})", ""]
         for story in stories:
             lines += _story(story)
+            lines += _proven([proof for proof in record.proofs if proof.story == story.id], story)
     lines += _decisions(record.questions)
     return "\n".join(lines)
 
@@ -123,6 +126,18 @@ def _story(story: StoryStatus) -> list[str]:
     if story.summary:
         lines += ["", story.summary.strip()]
     return [*lines, ""]
+
+
+def _proven(proofs: list[Proof], story: StoryStatus) -> list[str]:
+    """What answers for each criterion of the merged result."""
+    of_merge = [proof for proof in proofs if proof.commit == story.merge_commit]
+    lines: list[str] = []
+    for proof in of_merge:
+        how = f"`{_line(proof.command)}`" if proof.command else _line(proof.by or "")
+        lines.append(f"- {proof.verdict.value.replace('_', ' ')}: {_line(proof.text)}")
+        if how and proof.text != proof.command:
+            lines[-1] += f" ({how})"
+    return [*lines, ""] if lines else []
 
 
 def _decisions(questions: list[Question]) -> list[str]:

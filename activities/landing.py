@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -12,10 +11,9 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
-from activities.files import Keeper
 from activities.heartbeat import heartbeating
-from activities.merges import EVIDENCE, evidence_path, find_own_merge, record_merge
-from paceline.agents.checks import CheckRun, run_checks
+from activities.merges import find_own_merge, record_merge
+from activities.proof import CandidateProof
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.globs import covers
 from paceline.domain.plan import Story
@@ -23,10 +21,9 @@ from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.errors import MergeConflict, RepositoryError, StaleFence, UnclaimedChange
 from paceline.store import claims, status
 from paceline.vcs.attempts import worktree_path
-from paceline.vcs.diff import changed_paths, diff_stat
+from paceline.vcs.diff import changed_paths
 from paceline.vcs.merge import Candidate, candidate
 from paceline.vcs.repository import Repository, advance
-from paceline.vcs.verification import verification_checkout
 from paceline.vcs.worktrees import remove_worktree
 
 _Result = TypeVar("_Result")
@@ -87,6 +84,7 @@ class _Landing:
         self._repository = repository
         self._step = step
         self._workflow_id = run.workflow_id(story)
+        self._proof = CandidateProof(context, run, story, repository, step)
 
     async def attempt(self, branch: str) -> LandReport:
         merged = await find_own_merge(self._context, self._run, self._story, self._repository)
@@ -103,8 +101,8 @@ class _Landing:
         foreign = await self._foreign(built)
         if foreign is not None:
             return foreign
-        report = await self._verify(built)
-        if not report.verified or self._step.verify_only:
+        report = await self._proof.establish(built)
+        if not report.verified or self._step.verify_only or report.unproven:
             return report
         return await self._merge(branch, built, report)
 
@@ -117,65 +115,6 @@ class _Landing:
             return None
         reason = f"The merge would change {', '.join(foreign[:10])}, which {self._story.id} did not claim."
         return LandReport(verified=False, code=UnclaimedChange.code, reason=reason[:2000])
-
-    async def _verify(self, built: Candidate) -> LandReport:
-        settings = self._context.settings
-        folder = self._context.attempt_folder(self._step)
-        folder.mkdir(parents=True, exist_ok=True)
-        logs = folder / f"checks-{built.commit[:12]}"
-        runs: list[CheckRun] = []
-        if self._story.proofs():
-            async with verification_checkout(
-                self._repository, settings.worktree_root, built.commit
-            ) as checkout:
-                lead = self._run.declaration(self._run.lead(self._story))
-                runs = await run_checks(
-                    checkout,
-                    self._story.proofs(),
-                    settings.check_timeout,
-                    lead.environment,
-                    logs,
-                    stop_at_first_failure=True,
-                )
-        failed = next((each for each in runs if not each.passed), None)
-        evidence = await self._keep_evidence(built, runs)
-        diff = (await diff_stat(self._repository, built.base, built.commit)).text
-        if failed is None:
-            return LandReport(verified=True, evidence=evidence, diff_summary=diff)
-        what = "ran out of time" if failed.timed_out else f"exited with {failed.exit_code}"
-        said = failed.tail or "no output"
-        return LandReport(
-            verified=False,
-            code="CHECK_FAILED",
-            reason=f"The check `{failed.command}` {what} on the merged result: {said}"[:2000],
-            evidence=evidence,
-        )
-
-    async def _keep_evidence(self, built: Candidate, runs: list[CheckRun]) -> str:
-        proof = {
-            "story": self._story.id,
-            "attempt": self._step.attempt,
-            "base": built.base,
-            "candidate": built.commit,
-            "checks": [
-                {
-                    "command": each.command,
-                    "exit_code": each.exit_code,
-                    "timed_out": each.timed_out,
-                    "seconds": round(each.seconds, 3),
-                    "output_sha256": each.output_sha256,
-                    "output": each.output_path.name,
-                }
-                for each in runs
-            ],
-        }
-        folder = self._context.attempt_folder(self._step)
-        path = evidence_path(folder, built.commit)
-        path.write_text(json.dumps(proof, indent=2) + "\n")
-        keeper = Keeper(self._context, self._step)
-        for each in runs:
-            await keeper.keep("log", each.output_path)
-        return (await keeper.keep(EVIDENCE, path)).id
 
     async def _merge(self, branch: str, built: Candidate, report: LandReport) -> LandReport:
         """Move the ref while the claim's row is locked, so that a replaced holder cannot merge."""

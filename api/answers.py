@@ -64,7 +64,12 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     return _reply(question, answer, "taken")
 
 
-_NEEDS_TEXT = (QuestionKind.APPROVE_MERGE, QuestionKind.ANSWER_AGENT, QuestionKind.TAKE_OVER)
+_NEEDS_TEXT = (
+    QuestionKind.APPROVE_MERGE,
+    QuestionKind.CONFIRM_CRITERIA,
+    QuestionKind.ANSWER_AGENT,
+    QuestionKind.TAKE_OVER,
+)
 
 
 def _refuse_empty(question: Question, answer: Answer) -> None:

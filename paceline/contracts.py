@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.proof import Advice
 from paceline.domain.questions import Answer, AnswerReceipt, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentKind, WorkOutcome
@@ -249,6 +250,10 @@ class LandStep(StoryStep):
     fence: int
     commit: str
     verify_only: bool = False
+    confirmed_by: str = ""
+    """The person who said that the criteria without a command are met."""
+    advice: list[Advice] = Field(default_factory=list[Advice], max_length=100)
+    """What a reviewing agent said of them."""
 
 
 class LandReport(Model):
@@ -266,6 +271,8 @@ class LandReport(Model):
     diff: str | None = None
     """Id of the diff artifact."""
     diff_summary: str = Field(default="", max_length=2000)
+    unproven: list[str] = Field(default_factory=list[str], max_length=100)
+    """Criteria that a person has to answer for before the merge, each bounded."""
 
 
 class AskStep(StoryStep):

@@ -78,7 +78,8 @@ class World:
         **options: object,
     ) -> Run:
         """Start a plan as the API does."""
-        chosen = RunOptions.model_validate({"agents": agents or SIMULATED, **options})
+        # Most tests are about something else than criteria in words, so nobody is asked about those.
+        chosen = RunOptions.model_validate({"agents": agents or SIMULATED, "criteria": "record", **options})
         request = StartRequest(
             plan=plan,
             repository=str(repository) if repository else None,

@@ -99,15 +99,16 @@ class StoryWorkflow(StorySteps):
             True when merged; False when another attempt is to be made.
         """
         commit = work.commit or ""
-        approved = not route.approval
+        approved, actor = not route.approval, ""
         while True:
             self._show(StoryState.VERIFYING, "Checks run on the candidate merge.")
-            report = await self._land_step(route, commit, verify_only=not approved)
+            report = await self._land_step(route, commit, verify_only=not approved, confirmed_by=actor)
             if report.merged:
                 self._merge_commit = report.merge_commit
                 return True
             if report.verified:
-                approved = await self._approved(route, work, report)
+                actor = await self._approved(route, work, report)
+                approved = bool(actor)
             elif report.code in NOT_THE_AGENTS:
                 # Not the agent's doing: its finished run is kept, and only the landing is tried again.
                 await self._ask_about_repository(route, report.code, report.reason)
@@ -117,27 +118,42 @@ class StoryWorkflow(StorySteps):
             if not approved and report.verified:
                 return False
 
-    async def _approved(self, route: StoryRoute, work: WorkReport, report: LandReport) -> bool:
-        answer = await self._ask(
-            QuestionKind.APPROVE_MERGE,
-            f"{self._in.story} ({self._in.title}) is done and its checks pass. Merge it?",
-            {
-                "commit": work.commit or "",
-                "summary": work.summary,
-                "diff_summary": report.diff_summary,
-                "diff": report.diff or "",
-                "evidence": report.evidence or "",
-            },
-        )
+    async def _approved(self, route: StoryRoute, work: WorkReport, report: LandReport) -> str:
+        """Ask for the approval, or whether criteria are met that no command can prove, or both at once.
+
+        Returns:
+            Who approved; empty where another attempt is to be made.
+        """
+        kind = QuestionKind.APPROVE_MERGE if route.approval else QuestionKind.CONFIRM_CRITERIA
+        context = {
+            "commit": work.commit or "",
+            "summary": work.summary,
+            "diff_summary": report.diff_summary,
+            "diff": report.diff or "",
+            "evidence": report.evidence or "",
+        }
+        if report.unproven:
+            context["criteria"] = "\n".join(f"- {text}" for text in report.unproven)
+        answer = await self._ask(kind, self._approval_text(route, report), context)
         if answer.decision is Decision.APPROVE:
-            return True
+            return answer.actor
         if answer.decision is Decision.REJECT:
             reason = f"{answer.actor} rejected the merge: {answer.text}".rstrip(": ")
             await self._end_attempt(route, "REJECTED", reason)
             raise _Ended(StoryState.FAILED, "REJECTED", reason)
         await self._end_attempt(route, "AMENDED", f"{answer.actor} asked for a change: {answer.text}")
         await self._next_attempt(answer)
-        return False
+        return ""
+
+    def _approval_text(self, route: StoryRoute, report: LandReport) -> str:
+        done = f"{self._in.story} ({self._in.title}) is done and its checks pass"
+        if not report.unproven:
+            return f"{done}. Merge it?"
+        count = len(report.unproven)
+        criteria = "1 criterion names" if count == 1 else f"{count} criteria name"
+        listed = "\n".join(f"- {text}" for text in report.unproven)
+        ask = "Are they met, and may it be merged?" if route.approval else "Are they met?"
+        return f"{done}, but {criteria} no command that proves it. {ask}\n\n{listed}"[:20_000]
 
     async def _ask_about_repository(self, route: StoryRoute, code: str, reason: str) -> None:
         answer = await self._ask(

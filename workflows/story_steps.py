@@ -177,11 +177,19 @@ class StorySteps(Answerable):
             summary=f"{self._in.story} attempt {self._in.attempt}: {self._in.agent}"[:200],
         )
 
-    async def _land_step(self, route: StoryRoute, commit: str, *, verify_only: bool) -> LandReport:
+    async def _land_step(
+        self, route: StoryRoute, commit: str, *, verify_only: bool, confirmed_by: str = ""
+    ) -> LandReport:
         self._stop_if_cancelled()
         return await workflow.execute_activity_method(
             LandingActivities.land_story,
-            LandStep(**self._step(), fence=self._fence, commit=commit, verify_only=verify_only),
+            LandStep(
+                **self._step(),
+                fence=self._fence,
+                commit=commit,
+                verify_only=verify_only,
+                confirmed_by=confirmed_by,
+            ),
             task_queue=route.task_queue,
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,

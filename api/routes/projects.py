@@ -10,14 +10,17 @@ from api.deps import ClientDep, DatabaseDep, Limit
 from api.schemas import CancelReply, Completion, PartDone
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
 from paceline.domain.events import Event
+from paceline.domain.proof import Proof
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState
 from paceline.domain.status import ProjectStatus, Run, StoryStatus
 from paceline.errors import Conflict
-from paceline.store import events, runs, status
+from paceline.store import events, proofs, runs, status
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 
 After = Annotated[int, Query(ge=0, description="Number of the last event that is known.")]
+
+StoryFilter = Annotated[str | None, Query(description="Only those of this story.")]
 
 
 @router.get("", operation_id="list_projects")
@@ -43,6 +46,13 @@ async def list_stories(project: str, database: DatabaseDep) -> list[StoryStatus]
 async def get_story(project: str, story: str, database: DatabaseDep) -> StoryStatus:
     """One story, and why it waits."""
     return await database.read(status.story_status, project, story)
+
+
+@router.get("/{project}/proofs", operation_id="list_proofs")
+async def list_proofs(project: str, database: DatabaseDep, story: StoryFilter = None) -> list[Proof]:
+    """Who or what answered for each criterion and check, on which commit."""
+    await database.read(runs.get_run, project)
+    return await database.read(proofs.proofs_of, project, story)
 
 
 @router.get("/{project}/events", operation_id="list_events")

@@ -15,6 +15,8 @@ class QuestionKind(StrEnum):
     """Why a person is asked."""
 
     APPROVE_MERGE = "approve_merge"
+    CONFIRM_CRITERIA = "confirm_criteria"
+    """Criteria name no command, so only a person can say whether they are met."""
     ANSWER_AGENT = "answer_agent"
     TAKE_OVER = "take_over"
     """An agent failed as often as it may."""
@@ -35,6 +37,11 @@ class Decision(StrEnum):
 MEANING: dict[QuestionKind, dict[Decision, str]] = {
     QuestionKind.APPROVE_MERGE: {
         Decision.APPROVE: "merge it",
+        Decision.AMEND: "try again with this text",
+        Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.CONFIRM_CRITERIA: {
+        Decision.APPROVE: "all of them are met; merge it",
         Decision.AMEND: "try again with this text",
         Decision.REJECT: "end the story without a merge",
     },

@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 
@@ -18,6 +19,12 @@ class RunOptions(Model):
     """The most stories that work at once in one sprint."""
     approve_merges: bool = False
     """Ask a person before every merge, also where the plan does not."""
+    criteria: CriteriaPolicy = CriteriaPolicy.PERSON
+    """Who answers for acceptance criteria that name no command."""
+    reviewer: str | None = None
+    """The agent that reviews where `criteria` is `reviewer`; one of `agents`."""
+    checks: list[str] = Field(default_factory=list[str])
+    """Commands that prove every story, beside its own: the repository's defaults."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

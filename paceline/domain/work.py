@@ -33,6 +33,8 @@ class AgentDeclaration(Model):
     max_attempts: int = Field(default=3, ge=1)
     environment: list[str] = Field(default_factory=list[str])
     """Names of environment variables the agent may see beside the basic ones."""
+    checks: list[str] = Field(default_factory=list[str])
+    """Commands that prove every story of this agent, beside the story's own."""
     output: Literal["result", "claude", "codex", "opencode", "text"] = "result"
     """How to read the outcome: a work result file, a known CLI's event stream, or plain text."""
     simulated_seconds: tuple[float, float] = (0.0, 0.0)

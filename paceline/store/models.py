@@ -256,6 +256,30 @@ class ArtifactRow(Base):
     created_at: Mapped[datetime]
 
 
+class ProofRow(Base):
+    """Who or what answered for one criterion or check of a story, on one commit."""
+
+    __tablename__ = "proofs"
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    story: Mapped[str] = mapped_column(primary_key=True)
+    commit: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    text: Mapped[str]
+    command: Mapped[str | None]
+    attempt: Mapped[int]
+    verdict: Mapped[str]
+    prover: Mapped[str]
+    by: Mapped[str | None]
+    note: Mapped[str | None]
+    exit_code: Mapped[int | None]
+    timed_out: Mapped[bool] = mapped_column(Boolean)
+    output: Mapped[str | None]
+    output_sha256: Mapped[str | None]
+    at: Mapped[datetime]
+
+
 def table(model: type[Base]) -> Table:
     """The table of a model, for statements that do not need objects."""
     return cast(Table, model.__table__)

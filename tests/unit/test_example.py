@@ -128,8 +128,12 @@ class TestPlan:
         earlier = {story.id for story in plan.stories if story.epic != "Epic 3"}
         assert set(edges["Story 3.1"]) == earlier
 
+    def test_a_command_proves_every_criterion(self, plan: Plan) -> None:
+        criteria = [item for story in plan.stories for item in story.acceptance_criteria]
+        assert [item.text for item in criteria if not item.command] == []
+
     def test_every_story_has_checks_and_files(self, plan: Plan) -> None:
-        assert [story.id for story in plan.stories if not (story.checks and story.files)] == []
+        assert [story.id for story in plan.stories if not (story.proofs() and story.files)] == []
 
 
 class TestRecipes:
@@ -150,9 +154,9 @@ class TestRecipes:
 
     def test_every_check_fails_before_its_story_and_passes_after(self, plan: Plan, repository: Path) -> None:
         for story in story_order(plan, 0):
-            assert [check for check in story.checks if passes(repository, check)] == []
+            assert [check for check in story.proofs() if passes(repository, check)] == []
             do_story(repository, plan, story)
-            assert [check for check in story.checks if not passes(repository, check)] == []
+            assert [check for check in story.proofs() if not passes(repository, check)] == []
         assert passes(repository, "python3 -m unittest")
 
     def test_the_order_of_independent_stories_makes_no_difference(self, plan: Plan, tmp_path: Path) -> None:
