@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from paceline.domain.plan import Agent, Finding
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
-from paceline.plans.resolve import key, split_outside, split_words
+from paceline.plans.labels import Words
+from paceline.plans.resolve import key, split_joined, split_outside
 
-ALL = frozenset({"all", "all agents", "everyone", "every agent", "the whole team", "all team members"})
+ALL = Words("value.everyone")
+_TOGETHER = Words("value.together")
 _SUFFIX = " agent"
 
 
@@ -102,7 +104,7 @@ class Team:
             return [text]
         parts: list[str] = []
         for part in split_outside(text, ",;+&"):
-            pieces = [part] if self._known(part) else split_words(part, ("and",))
+            pieces = [part] if self._known(part) else split_joined(part)
             for piece in pieces:
                 parts.extend(self._split_slash(piece, line))
         return parts
@@ -167,6 +169,6 @@ def _stem(name: str) -> str:
 
 def _without_flag(written: str) -> tuple[str, bool]:
     name, flag = split_parenthesis(written.strip())
-    if flag is not None and flag.lower().startswith(("collab", "pair", "joint")):
+    if flag is not None and (flag in _TOGETHER or flag.lower().startswith(("collab", "pair", "joint"))):
         return name, True
     return written.strip(), False

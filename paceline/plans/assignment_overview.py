@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paceline.plans.fields import Field, contents_of, normal
-from paceline.plans.labels import concept_of, number_range
+from paceline.plans.labels import concept_of
 from paceline.plans.outline import Section
+from paceline.plans.quantities import number_range
 from paceline.plans.reading import Reading
 
 _SPRINT_COUNTS = frozenset(

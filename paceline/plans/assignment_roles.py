@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from paceline.domain.plan import Agent, Finding
 from paceline.plans.agents import ALL, Assigned
-from paceline.plans.fields import normal
 from paceline.plans.findings import Code, finding
-from paceline.plans.resolve import key, split_outside, split_words
+from paceline.plans.labels import Words
+from paceline.plans.resolve import key, split_joined, split_outside
 
 _WORDS = {
     "dev": "developer",
@@ -29,7 +29,7 @@ _WORDS = {
 }
 _LONGEST_START = 8
 """Words of a role's name that may stand for it."""
-_NOBODY = frozenset({"", "none", "tbd", "unassigned", "-", "n/a"})
+_NOBODY = Words("value.nobody")
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Roster:
             written: such as `Backend Lead`, `QA + Backend Dev 2`, `QA/Backend`, `All`.
             line: 1-based source line.
         """
-        if normal(written) in _NOBODY:
+        if written in _NOBODY:
             return Assigned()
         if key(written) in ALL:
             return Assigned(collaborative=True, everyone=True)
@@ -107,7 +107,7 @@ class Roster:
     def _split(self, written: str, line: int) -> list[str]:
         parts: list[str] = []
         for part in split_outside(written, ",;+&"):
-            for piece in [part] if self._matches(part) else split_words(part, ("and", "und", "y", "et")):
+            for piece in [part] if self._matches(part) else split_joined(part):
                 parts.extend(self._split_slash(piece, line))
         return parts
 

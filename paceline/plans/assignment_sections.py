@@ -14,9 +14,10 @@ from paceline.plans.assignment_rows import RowReader, has_sprint_column, is_assi
 from paceline.plans.assignment_topics import Topic, find_sprints, is_roles_heading, topic_of
 from paceline.plans.fields import Field, bullet_items, contents_of, flat, items_of, normal, without_numbering
 from paceline.plans.findings import Code
-from paceline.plans.labels import concept_of, number_range
+from paceline.plans.labels import concept_of
 from paceline.plans.outcomes import read_metrics
 from paceline.plans.outline import Bullet, BulletList, Paragraph, Section, Table
+from paceline.plans.quantities import number_range
 from paceline.plans.reading import Reading
 
 _SPRINT_NUMBER = re.compile(r"\b(?:sprint|iteration)\s+#?(?P<token>\d[\w.]*)", re.IGNORECASE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Epic, Item, Sprint, Story
@@ -10,63 +9,60 @@ from paceline.plans.fields import Field, bullet_items, items_of, normal, split_p
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, story_heading
 from paceline.plans.inline import code_spans
+from paceline.plans.labels import Meanings, Words
 from paceline.plans.outline import Section
 from paceline.plans.paths import FileList, read_files
+from paceline.plans.quantities import points_of, points_value
 from paceline.plans.reading import Reading, contents
+from paceline.plans.resolve import split_outside
+from paceline.plans.statuses import is_done
 
-_TITLE_POINTS = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)$", re.IGNORECASE)
-_POINTS = re.compile(r"^~?(?P<number>\d+(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)?\.?$", re.IGNORECASE)
-_DONE = ("done", "complete", "finished", "merged", "closed")
-_NO = frozenset({"no", "none", "not required", "not needed", "n/a", "-", "false", "optional"})
+_NO = Words("value.no")
+_NOBODY = Words("value.nobody")
 
-STORY_LABELS = {
-    label: name
-    for name, labels in {
-        "agents": "agent agents assignee assignees assigned-to owner owners",
-        "dependencies": "dependencies dependency depends-on depends requires blocked-by",
-        "tasks": "tasks task subtasks sub-tasks steps",
-        "criteria": "acceptance-criteria criteria acceptance acceptance-criterion success-criteria",
-        "files": "files file files-modified files-changed files-touched files-to-modify modified-files",
-        "new_files": "files-created files-to-create new-files",
-        "checks": "checks check verification-commands",
-        "approval": "approval approval-required requires-approval",
-        "points": "points story-points estimate estimated-points story-point size",
+STORY_LABELS = Meanings(
+    {
+        "agents": "agents",
+        "dependencies": "dependencies",
+        "tasks": "tasks",
+        "acceptance_criteria": "criteria",
+        "success_criteria": "criteria",
+        "files": "files",
+        "new_files": "new_files",
+        "checks": "checks",
+        "approval": "approval",
+        "points": "points",
         "priority": "priority",
-        "description": "description summary user-story",
-        "sprints": "sprint sprints",
+        "description": "description",
+        "user_story": "description",
+        "sprints": "sprints",
         "status": "status",
         "phase": "phase",
         "epic": "epic",
-    }.items()
-    for label in (word.replace("-", " ") for word in labels.split())
-} | {"sub-tasks": "tasks"}
+    }
+)
 
-EPIC_LABELS = {
-    "priority": "priority",
-    "dependencies": "dependencies",
-    "depends on": "dependencies",
-    "dependency": "dependencies",
-    "estimated points": "points",
-    "points": "points",
-    "story points": "points",
-    "total points": "points",
-    "owner": "owner",
-    "agent": "owner",
-    "goal": "goal",
-    "description": "goal",
-}
+EPIC_LABELS = Meanings(
+    {
+        "priority": "priority",
+        "dependencies": "dependencies",
+        "points": "points",
+        "total_points": "points",
+        "agents": "owner",
+        "goal": "goal",
+        "description": "goal",
+    }
+)
 
-SPRINT_LABELS = {
-    "goal": "goal",
-    "sprint goal": "goal",
-    "duration": "duration",
-    "sprint duration": "duration",
-    "points": "points",
-    "total points": "points",
-    "story points": "points",
-    "capacity": "capacity",
-    "sprint capacity": "capacity",
-}
+SPRINT_LABELS = Meanings(
+    {
+        "goal": "goal",
+        "duration": "duration",
+        "points": "points",
+        "total_points": "points",
+        "capacity": "capacity",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -158,9 +154,9 @@ class BacklogReader:
         )
         self.backlog.stories.append(story)
         title, remark = split_parenthesis(story.title)
-        points = _TITLE_POINTS.match(remark or "")
-        if points:
-            story.title, story.points = title, float(points["number"])
+        points = points_of(remark or "")
+        if points is not None:
+            story.title, story.points = title, points
         found = contents(section, STORY_LABELS)
         files = FileList()
         for entry in found.fields:
@@ -180,9 +176,9 @@ class BacklogReader:
 
     def points(self, entry: Field) -> float | None:
         """The number of a points label; None with a remark where it is no number."""
-        match = _POINTS.match(entry.value)
-        if match:
-            return float(match["number"])
+        points = points_value(entry.value)
+        if points is not None:
+            return points
         if entry.value:
             self._reading.warn(
                 Code.POINTS_NOT_A_NUMBER,
@@ -234,11 +230,11 @@ class BacklogReader:
             case "description":
                 story.description = " ".join([value, *(b.text.text for b in entry.bullets)]).strip() or None
             case "approval":
-                story.approval = normal(value) not in _NO
+                story.approval = value not in _NO
             case "sprints" if value:
-                story.sprints = [_sprint_id(part) for part in value.split(",")]
+                story.sprints = [_sprint_id(part) for part in split_outside(value, ",;")]
             case "status" if value:
-                story.done = normal(value).startswith(_DONE) or entry.done or story.done
+                story.done = is_done(value) or entry.done or story.done
                 self._reading.keep_field(story.id, entry)
             case "phase" if value:
                 story.phase = value if value.lower().startswith("phase") else f"Phase {value}"
@@ -248,7 +244,7 @@ class BacklogReader:
                 self._reading.keep_field(story.id, entry)
 
     def _agents(self, story: Story, written: str, line: int) -> None:
-        if normal(written) in {"", "none", "tbd", "unassigned", "-", "n/a"}:
+        if written in _NOBODY:
             return
         assigned = self._reading.team.assign(written, line, story=True)
         story.agents = list(dict.fromkeys([*story.agents, *assigned.names]))
@@ -260,7 +256,7 @@ class BacklogReader:
         for text, line in values_of(entry):
             commands = code_spans(text)
             story.checks.extend(commands)
-            if not commands and normal(text) not in _NO:
+            if not commands and text not in _NO:
                 self._reading.warn(
                     Code.CHECK_WITHOUT_COMMAND,
                     f"The check `{text}` of `{story.id}` names no command in backticks, so nothing runs it.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from paceline.domain.plan import StoryKind
 from paceline.plans.fields import normal
 from paceline.plans.inline import Text
-from paceline.plans.labels import points_of, says_points
+from paceline.plans.quantities import points_of, says_points
 
 _DOTTED = r"\d+(?:\.\d+)*[a-z]?"
 _PREFIXED = (

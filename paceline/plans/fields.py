@@ -7,15 +7,21 @@ the same field to a reader.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Item
+from paceline.plans.folding import normal as normal
+from paceline.plans.folding import plain_signs
+from paceline.plans.folding import split_parenthesis as split_parenthesis
+from paceline.plans.folding import without_numbering as without_numbering
 from paceline.plans.inline import Text, code_spans
+from paceline.plans.labels import per_table
 from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
 
-_NUMBERING = re.compile(r"^(?:\d+(?:\.\d+)*[.)]|[IVX]+\.)\s+")
-_CHECK = re.compile(r"\b(?:checks?|verify(?: with)?|proof)\s*:\s*(?=`)", re.IGNORECASE)
+_checks = per_table(
+    lambda table: re.compile(rf"\b(?:{table.alternation('checks')}|proof)\s*[:\uff1a]\s*(?=`)", re.IGNORECASE)
+)
 _BEFORE_CHECK = " \t([;,.-\u2013\u2014"
 
 
@@ -40,26 +46,7 @@ class Contents:
     prose: list[Text]
 
 
-def normal(label: str) -> str:
-    """A label or heading as it is compared: lower case, no numbering, no colon, single blanks."""
-    return " ".join(_NUMBERING.sub("", label).lower().rstrip(":").split())
-
-
-def without_numbering(title: str) -> str:
-    """A heading without the number in front of it."""
-    return _NUMBERING.sub("", title).strip()
-
-
-def split_parenthesis(text: str) -> tuple[str, str | None]:
-    """Split `(...)` off the end of a text."""
-    start = text.rfind("(")
-    name, qualifier = text[:start].rstrip(), text[start + 1 : -1]
-    if start <= 0 or not text.endswith(")") or ")" in qualifier or not name:
-        return text, None
-    return name, qualifier.strip() or None
-
-
-def contents_of(section: Section, known: Collection[str]) -> Contents:
+def contents_of(section: Section, known: Container[str]) -> Contents:
     """Sort what stands under a heading.
 
     Args:
@@ -83,13 +70,13 @@ def contents_of(section: Section, known: Collection[str]) -> Contents:
     return found
 
 
-def label_of(text: Text, known: Collection[str]) -> tuple[str | None, str]:
+def label_of(text: Text, known: Container[str]) -> tuple[str | None, str]:
     """The label of a line and its value: a bold label, or a plain one that is known."""
     if text.label is not None:
         return text.label, text.value
-    head, colon, tail = text.text.partition(":")
-    if colon and normal(head) in known:
-        return head.strip(), tail.strip()
+    place = plain_signs(text.text).find(":")
+    if place > 0 and normal(text.text[:place]) in known:
+        return text.text[:place].strip(), text.text[place + 1 :].strip()
     return None, text.text
 
 
@@ -115,7 +102,7 @@ def bullet_items(bullets: list[Bullet]) -> list[Item]:
 
 def item(text: str, line: int, done: bool | None = None) -> Item:
     """One entry; a command in backticks after `Check:` is split off."""
-    match = _CHECK.search(text)
+    match = _checks().search(text)
     if match is None:
         return Item(text=text, done=done, line=line)
     command = next(iter(code_spans(text[match.end() :])), None)
@@ -142,7 +129,7 @@ def _is_open(found: Contents) -> bool:
     return bool(found.fields) and not found.fields[-1].value and not found.fields[-1].bullets
 
 
-def _read_paragraph(block: Paragraph, known: Collection[str], found: Contents) -> None:
+def _read_paragraph(block: Paragraph, known: Container[str], found: Contents) -> None:
     for text in block.lines:
         label, value = label_of(text, known)
         if label is not None:
@@ -154,7 +141,7 @@ def _read_paragraph(block: Paragraph, known: Collection[str], found: Contents) -
             found.prose.append(text)
 
 
-def _read_bullets(bullets: list[Bullet], known: Collection[str], found: Contents) -> None:
+def _read_bullets(bullets: list[Bullet], known: Container[str], found: Contents) -> None:
     labels = [label_of(bullet.text, known) for bullet in bullets]
     # A label with nothing after it takes the list that follows it, unless that list is made of labels.
     if _is_open(found) and not any(label and normal(label) in known for label, _ in labels):

@@ -4,46 +4,72 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from paceline.domain.plan import StoryKind
 from paceline.plans.fields import normal, split_parenthesis, without_numbering
+from paceline.plans.folding import folded, plain_signs
 from paceline.plans.inline import Text
+from paceline.plans.labels import Labels, Words, heading_word, labels, per_table
 from paceline.plans.outline import BulletList, Paragraph, Section
+from paceline.plans.time_boxes import sprint_match
 
 _IDENTIFIER = r"(?:[A-Za-z]*[-_.]?\d[\w.-]*?|[A-Za-z]+(?:-[A-Za-z]+)*-\d[\w.-]*?|[A-Z]{1,2})"
-_SEPARATOR = r"(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\.\s+|\s*$)"
-_WORDED = re.compile(
-    rf"^(?P<word>(?i:(?:user )?story|task|work item))\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$"
-)
+_COLON = r"\s*[:\uff1a\u3001\u2013\u2014]\s*"
+_SEPARATOR = rf"(?:{_COLON}|\s+-\s+|\.\s+|\s*$)"
+# Chinese words need no blank before the number, and digits may stick to any word.
+_GAP = r"(?:\s+|(?=\d)|(?<=[\u2e80-\u9fff])\s*)#?"
 _PREFIXED = re.compile(
-    r"^(?P<token>(?P<prefix>[A-Z][A-Z0-9]*)-\d[\w.-]*?)(?:\s*[:\u2013\u2014]\s*|\s+-\s+)(?P<title>.+)$"
+    rf"^(?P<token>(?P<prefix>[A-Z][A-Z0-9]*)-\d[\w.-]*?)(?:{_COLON}|\s+-\s+)(?P<title>.+)$"
 )
-_NUMBERED = re.compile(
-    r"^(?P<token>\d+(?:\.\d+)*)[.)]?\s+(?:story\s*[:\u2013-]\s*)?(?P<title>.+)$", re.IGNORECASE
-)
-_EPIC = re.compile(rf"^(?i:epic)\s+#?(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$")
-_EPIC_PREFIXED = re.compile(r"^(?P<token>EPIC-[\w.-]+?)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|$)(?P<title>.*)$")
-_EPIC_NAMED = re.compile(r"^epic(?:\s+(?P<token>[^:]{1,40}))?\s*:\s*(?P<title>.+)$", re.IGNORECASE)
-_SPRINT = re.compile(
-    r"^sprint\s+#?(?P<token>\d[\w.-]*?)(?:\s+plan)?(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\s*$)(?P<title>.*)$",
-    re.IGNORECASE,
-)
-_PHASE = re.compile(rf"^(?i:phase)\s+#?(?P<token>{_IDENTIFIER}|[A-Za-z]+(?=\s*:)){_SEPARATOR}(?P<title>.*)$")
-
+_EPIC_PREFIXED = re.compile(rf"^(?P<token>EPIC-[\w.-]+?)(?:{_COLON}|\s+-\s+|$)(?P<title>.*)$")
+_WORK: dict[str, StoryKind] = {
+    "heading.story": "story",
+    "heading.task": "task",
+    "heading.work_item": "work_item",
+}
 _STORY_PREFIXES = frozenset({"US", "STORY", "TASK"})
 _NOT_STORIES = frozenset({"EPIC", "SPRINT", "PHASE"})
-_STORY_SIGNS = frozenset(
-    {
-        "tasks",
-        "acceptance criteria",
-        "files",
-        "files modified",
-        "files touched",
-        "files changed",
-        "agent",
-        "agents",
-    }
-)
+_STRONG_SIGNS = Words("tasks", "acceptance_criteria", "files", "agents")
+_WEAK_SIGNS = Words("points", "dependencies", "priority", "checks")
+
+
+@per_table
+def _worded(table: Labels) -> re.Pattern[str]:
+    words = table.alternation(*_WORK)
+    return re.compile(rf"^(?P<word>(?i:{words})){_GAP}(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$")
+
+
+@per_table
+def _numbered(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.story")
+    return re.compile(
+        rf"^(?P<token>\d+(?:\.\d+)*)[.)\u3001]?\s+(?:(?:{words})\s*[:\uff1a\u2013-]\s*)?(?P<title>.+)$",
+        re.IGNORECASE,
+    )
+
+
+@per_table
+def _epic(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.epic")
+    return re.compile(rf"^(?P<word>(?i:{words})){_GAP}(?P<token>{_IDENTIFIER}){_SEPARATOR}(?P<title>.*)$")
+
+
+@per_table
+def _epic_named(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.epic")
+    return re.compile(
+        rf"^(?P<word>{words})(?:\s+(?P<token>[^:\uff1a]{{1,40}}))?\s*[:\uff1a]\s*(?P<title>.+)$",
+        re.IGNORECASE,
+    )
+
+
+@per_table
+def _phase(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.phase")
+    return re.compile(
+        rf"^(?P<word>(?i:{words})){_GAP}(?P<token>{_IDENTIFIER}|[A-Za-z]+(?=\s*:)){_SEPARATOR}(?P<title>.*)$"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +92,7 @@ def story_heading(section: Section, *, in_epic: bool) -> Heading | None:
     """
     raw = section.title.text
     title = without_numbering(raw)
-    match = _WORDED.match(title)
+    match = _worded().match(title)
     if match:
         return _worded_story(match)
     match = _PREFIXED.match(title)
@@ -78,7 +104,7 @@ def story_heading(section: Section, *, in_epic: bool) -> Heading | None:
         return None
     if not has_story_signs(section):
         return None
-    match = _NUMBERED.match(raw)
+    match = _numbered().match(raw)
     if match:
         return Heading(f"Story {match['token']}", match["title"].strip())
     return Heading(title, title)
@@ -87,33 +113,32 @@ def story_heading(section: Section, *, in_epic: bool) -> Heading | None:
 def epic_heading(section: Section) -> Heading | None:
     """Read the heading of an epic; None where it is no epic's."""
     title = without_numbering(section.title.text)
-    match = _EPIC.match(title)
+    match = _epic().match(title)
     if match:
-        return _with_title(f"Epic {match['token']}", match["title"])
+        return _with_title(_identity(match), match["title"])
     match = _EPIC_PREFIXED.match(title)
     if match:
         return _with_title(match["token"], match["title"])
-    match = _EPIC_NAMED.match(title)
+    match = _epic_named().match(title)
     if match:
         name = match["token"] or match["title"]
-        return _with_title(f"Epic {name.strip()}" if match["token"] else name.strip(), match["title"])
+        return _with_title(_identity(match) if match["token"] else name.strip(), match["title"])
     return None
 
 
 def sprint_heading(section: Section) -> Heading | None:
     """Read the heading of a sprint; None where it is no sprint's."""
-    match = _SPRINT.match(without_numbering(section.title.text))
+    match = sprint_match(without_numbering(section.title.text))
     if match is None:
         return None
-    token = match["token"]
-    number = int(token) if token.isdigit() else None
-    return Heading(f"Sprint {token}", match["title"].strip(), number=number)
+    number = int(match["token"]) if match["token"].isdigit() else None
+    return Heading(_identity(match), match["title"].strip(), number=number)
 
 
 def phase_heading(section: Section) -> Heading | None:
     """Read the heading of a phase; None where it is no phase's."""
-    match = _PHASE.match(without_numbering(section.title.text))
-    return None if match is None else Heading(f"Phase {match['token']}", match["title"].strip())
+    match = _phase().match(without_numbering(section.title.text))
+    return None if match is None else Heading(_identity(match), match["title"].strip())
 
 
 def opens_work(section: Section) -> bool:
@@ -136,37 +161,80 @@ def holds_stories(section: Section) -> bool:
 
 def has_story_signs(section: Section) -> bool:
     """Whether labels that only stories have stand directly under the heading."""
-    labels: set[str] = set()
+    names: set[str] = set()
     for block in section.blocks:
         match block:
             case BulletList():
-                labels.update(_label(bullet.text) for bullet in block.bullets)
+                names.update(_label(bullet.text) for bullet in block.bullets)
             case Paragraph():
-                labels.update(_label(text) for text in block.lines)
+                names.update(_label(text) for text in block.lines)
             case _:
                 pass
-    labels.update(normal(below.title.text) for below in section.sections)
-    return bool(labels & _STORY_SIGNS)
+    names.update(normal(below.title.text) for below in section.sections)
+    weak = sum(name in _WEAK_SIGNS for name in names)
+    return weak > 1 or any(name in _STRONG_SIGNS for name in names)
 
 
 def _label(text: Text) -> str:
     """A line's label, bold or not; whether it is one is for the caller to know."""
-    return normal(text.label if text.label is not None else text.text.partition(":")[0])
+    return normal(text.label if text.label is not None else plain_signs(text.text).partition(":")[0])
 
 
 def heading_words(section: Section) -> set[str]:
-    """The words of a heading in lower case, without its parenthesis."""
+    """The words of a heading in lower case, without its parenthesis; those of other languages in English."""
     title, _ = split_parenthesis(without_numbering(section.title.text))
-    return set(re.findall(r"[a-z]+", title.lower()))
+    return words_in_english(title)
+
+
+def words_in_english(text: str) -> set[str]:
+    """The words of a text in lower case, with what the table knows of headings in English."""
+    return set(_english(text, labels()))
+
+
+@lru_cache(maxsize=16_384)
+def _english(text: str, table: Labels) -> frozenset[str]:
+    """Every heading is asked for its words several times."""
+    pattern, meanings = _topics_of(table)
+    bare = pattern.sub(lambda match: f" {meanings[match[0]]} ", folded(text))
+    return frozenset(re.findall(r"[a-z]+", bare))
+
+
+_TOPICS = (
+    "success_criteria",
+    "acceptance_criteria",
+    "definition_of_done",
+    "definition_of_ready",
+    "deliverables",
+    "risks",
+    "metrics",
+    "contingency",
+)
+
+
+@lru_cache(maxsize=8)
+def _topics_of(table: Labels) -> tuple[re.Pattern[str], dict[str, str]]:
+    """A pattern for what other languages call the topics of sections, and what English calls them."""
+    meanings: dict[str, str] = {}
+    for concept in (*_TOPICS, *table.concepts("topic")):
+        english, *others = table.rows(concept)
+        for word in (word for row in others for word in row if word not in english):
+            meanings.setdefault(folded(word), english[0])
+    longest_first = sorted(meanings, key=len, reverse=True)
+    words = "|".join(
+        re.escape(word) if not word.isascii() else rf"\b{re.escape(word)}\b" for word in longest_first
+    )
+    return re.compile(words or "(?!)"), meanings
+
+
+def _identity(match: re.Match[str]) -> str:
+    """An id such as `Story 1.1`, with the word that ids have in the heading's language."""
+    return f"{heading_word(match['word'])[1]} {match['token'].strip()}"
 
 
 def _worded_story(match: re.Match[str]) -> Heading:
-    is_task = match["word"].lower() == "task"
-    is_item = match["word"].lower() == "work item"
-    kind: StoryKind = "task" if is_task else "work_item" if is_item else "story"
-    word = "Task" if is_task else "Work item" if is_item else "Story"
-    found = _with_title(f"{word} {match['token']}", match["title"])
-    return Heading(found.id, found.title, kind)
+    concept, _ = heading_word(match["word"])
+    found = _with_title(_identity(match), match["title"])
+    return Heading(found.id, found.title, _WORK[concept])
 
 
 def _with_title(identity: str, title: str) -> Heading:

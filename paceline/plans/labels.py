@@ -1,14 +1,24 @@
-"""Words of plans in several languages: what a heading or a label means. One row for every language.
+"""What the words of a plan mean in several languages: the table `labels.toml`, and how readers ask it.
 
-To add a language, add a row to each concept; to add a concept, add a block.
+A concept is a block of the table. `Meanings` and `Words` are what readers keep of it: the concepts that can
+stand in one place. `per_table` is for whatever is built from the words, such as a pattern.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal
+import tomllib
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Set
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, TypeVar, cast, get_args
 
-from paceline.plans.fields import normal, split_parenthesis
+from paceline.plans.folding import folded, normal, plain_signs, split_parenthesis
+
+_T = TypeVar("_T")
+_CJK = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
 
 Concept = Literal[
     "stories",
@@ -32,190 +42,205 @@ Concept = Literal[
     "ceremonies",
 ]
 
-LABELS: dict[Concept, dict[str, str]] = {
-    "stories": {
-        "en": "stories, user stories, sprint stories, backlog, sprint backlog, items, work items, scope",
-        "de": "storys, user storys, aufgaben, sprint-backlog, arbeitspakete, umfang",
-        "es": "historias, historias de usuario, tareas, trabajo",
-        "fr": "r\u00e9cits, r\u00e9cits utilisateur, t\u00e2ches, p\u00e9rim\u00e8tre",
-        "zh": "\u6545\u4e8b, \u7528\u6237\u6545\u4e8b, \u4efb\u52a1, \u5de5\u4f5c\u9879",
-    },
-    "deliverables": {
-        "en": "deliverables, deliverable, sprint deliverables, key deliverables, outputs",
-        "de": "liefergegenst\u00e4nde, lieferobjekte, ergebnisse",
-        "es": "entregables",
-        "fr": "livrables",
-        "zh": "\u4ea4\u4ed8\u7269, \u4ea4\u4ed8\u6210\u679c",
-    },
-    "success_criteria": {
-        "en": "success criteria, acceptance criteria, sprint success criteria, exit criteria",
-        "de": "erfolgskriterien, akzeptanzkriterien, abnahmekriterien",
-        "es": "criterios de \u00e9xito, criterios de aceptaci\u00f3n",
-        "fr": "crit\u00e8res de succ\u00e8s, crit\u00e8res de r\u00e9ussite, crit\u00e8res d'acceptation",
-        "zh": "\u6210\u529f\u6807\u51c6, \u9a8c\u6536\u6807\u51c6",
-    },
-    "definition_of_done": {
-        "en": "definition of done, dod, done when",
-        "de": "definition von fertig, definition of done",
-        "es": "definici\u00f3n de hecho, definici\u00f3n de terminado",
-        "fr": "d\u00e9finition de termin\u00e9, d\u00e9finition du fini",
-        "zh": "\u5b8c\u6210\u5b9a\u4e49, \u5b8c\u6210\u7684\u5b9a\u4e49",
-    },
-    "definition_of_ready": {
-        "en": "definition of ready, dor",
-        "de": "definition von bereit",
-        "es": "definici\u00f3n de listo, definici\u00f3n de preparado",
-        "fr": "d\u00e9finition de pr\u00eat",
-        "zh": "\u5c31\u7eea\u5b9a\u4e49",
-    },
-    "risks": {
-        "en": "risks, risk, risk management, risk register, risk assessment, risks and mitigations",
-        "de": "risiken, risikomanagement",
-        "es": "riesgos, gesti\u00f3n de riesgos",
-        "fr": "risques, gestion des risques",
-        "zh": "\u98ce\u9669, \u98ce\u9669\u7ba1\u7406",
-    },
-    "mitigations": {
-        "en": "mitigation, mitigations, mitigation strategies, mitigation strategy, mitigation plan",
-        "de": "gegenma\u00dfnahmen, ma\u00dfnahmen",
-        "es": "mitigaci\u00f3n, mitigaciones, estrategias de mitigaci\u00f3n",
-        "fr": "att\u00e9nuation, mesures d'att\u00e9nuation",
-        "zh": "\u7f13\u89e3\u63aa\u65bd, \u5e94\u5bf9\u63aa\u65bd",
-    },
-    "metrics": {
-        "en": "metrics, success metrics, sprint metrics, kpis, key metrics",
-        "de": "metriken, kennzahlen, erfolgskennzahlen",
-        "es": "m\u00e9tricas, m\u00e9tricas de \u00e9xito, indicadores",
-        "fr": "m\u00e9triques, indicateurs, indicateurs de succ\u00e8s",
-        "zh": "\u6307\u6807, \u6210\u529f\u6307\u6807, \u5ea6\u91cf",
-    },
-    "contingency": {
-        "en": "contingency, contingency plan, contingency plans, contingency planning",
-        "de": "notfallplan, notfallpl\u00e4ne",
-        "es": "contingencia, planes de contingencia, plan de contingencia",
-        "fr": "plan de secours, plans de secours",
-        "zh": "\u5e94\u6025\u8ba1\u5212",
-    },
-    "goal": {
-        "en": "goal, sprint goal, theme, focus, goals, sprint goals",
-        "de": "ziel, sprintziel, sprint-ziel, ziele",
-        "es": "objetivo, objetivo del sprint, meta",
-        "fr": "objectif, objectif du sprint, but",
-        "zh": "\u76ee\u6807, \u51b2\u523a\u76ee\u6807",
-    },
-    "objective": {
-        "en": "primary objective, main objective, objective, primary goal",
-        "de": "hauptziel",
-        "es": "objetivo principal",
-        "fr": "objectif principal",
-        "zh": "\u4e3b\u8981\u76ee\u6807",
-    },
-    "duration": {
-        "en": "duration, sprint duration, project duration, timeline, dates, weeks, total duration",
-        "de": "dauer, zeitraum, laufzeit, projektdauer",
-        "es": "duraci\u00f3n, duraci\u00f3n del proyecto, fechas",
-        "fr": "dur\u00e9e, dur\u00e9e du projet, dates",
-        "zh": "\u65f6\u957f, \u5468\u671f, \u9879\u76ee\u5468\u671f, \u65f6\u95f4",
-    },
-    "sprint_length": {
-        "en": "sprint length, iteration length, length",
-        "de": "sprintl\u00e4nge",
-        "es": "duraci\u00f3n del sprint",
-        "fr": "dur\u00e9e du sprint",
-        "zh": "\u51b2\u523a\u957f\u5ea6",
-    },
-    "capacity": {
-        "en": "capacity, sprint capacity, velocity, target velocity, planned velocity",
-        "de": "kapazit\u00e4t, sprint-kapazit\u00e4t, sprintkapazit\u00e4t",
-        "es": "capacidad, capacidad del sprint",
-        "fr": "capacit\u00e9, capacit\u00e9 du sprint, v\u00e9locit\u00e9",
-        "zh": "\u5bb9\u91cf, \u51b2\u523a\u5bb9\u91cf",
-    },
-    "points": {
-        "en": "points, total points, story points, total story points, total, estimate",
-        "de": "punkte, story-punkte, gesamtpunkte, summe",
-        "es": "puntos, puntos de historia, total de puntos",
-        "fr": "points, total des points",
-        "zh": "\u70b9\u6570, \u6545\u4e8b\u70b9, \u603b\u70b9\u6570",
-    },
-    "team": {
-        "en": "team, team size, sprint team",
-        "de": "team, teamgr\u00f6\u00dfe",
-        "es": "equipo, tama\u00f1o del equipo",
-        "fr": "\u00e9quipe, taille de l'\u00e9quipe",
-        "zh": "\u56e2\u961f, \u56e2\u961f\u89c4\u6a21",
-    },
-    "project": {
-        "en": "project, project name",
-        "de": "projekt, projektname",
-        "es": "proyecto",
-        "fr": "projet",
-        "zh": "\u9879\u76ee, \u9879\u76ee\u540d\u79f0",
-    },
-    "lead": {
-        "en": "sprint lead, lead, team lead, scrum master, project lead, coordinator, sprint manager",
-        "de": "leitung, sprintleitung",
-        "es": "responsable, l\u00edder del sprint",
-        "fr": "responsable du sprint, chef de projet",
-        "zh": "\u8d1f\u8d23\u4eba",
-    },
-    "ceremonies": {
-        "en": "sprint ceremonies, ceremonies, meetings, sprint events, scrum events",
-        "de": "sprint-termine, zeremonien",
-        "es": "ceremonias, reuniones",
-        "fr": "c\u00e9r\u00e9monies, r\u00e9unions",
-        "zh": "\u4f1a\u8bae",
-    },
-}
 
-_POINT_WORDS = (
-    r"story[ -]?points?|points?|pts?\.?|sp|story[ -]?punkte?|punkte?|puntos?(?: de historia)?"
-    r"|\u6545\u4e8b\u70b9|\u70b9"
-)
-_NUMBER = r"\d+(?:[.,]\d+)?"
-_POINTS = re.compile(rf"^~?(?P<number>{_NUMBER})\s*(?:{_POINT_WORDS})$", re.IGNORECASE)
-_SAYS_POINTS = re.compile(rf"\d\s*(?:{_POINT_WORDS})$", re.IGNORECASE)
-_TOTAL = re.compile(rf"(?P<number>{_NUMBER})\s*(?:{_POINT_WORDS})(?!\w)", re.IGNORECASE)
-_RANGE = re.compile(
-    r"(?P<low>\d+(?:\.\d+)?)\s*(?:-|\u2013|\u2014|to|bis|a|\u00e0|\u81f3)\s*(?P<high>\d+(?:\.\d+)?)(?!\s*/)",
-    re.IGNORECASE,
-)
+class Labels:
+    """One table of words.
 
-_CONCEPTS: dict[str, Concept] = {
-    word.strip(): concept
-    for concept, languages in LABELS.items()
-    for words in languages.values()
-    for word in words.split(",")
+    Args:
+        table: concept to language to words; a block in a block is a concept with a dot in its name.
+    """
+
+    def __init__(self, table: Mapping[str, Any]) -> None:
+        self._rows: dict[str, list[tuple[str, ...]]] = {}
+        self._read(table, "")
+        self._forms = {
+            concept: frozenset(normal(word) for row in rows for word in row)
+            for concept, rows in self._rows.items()
+        }
+        self.built: dict[Callable[[Labels], Any], Any] = {}
+        """What `per_table` built from this table."""
+
+    def words(self, *concepts: str) -> tuple[str, ...]:
+        """The words of concepts in all languages, as the table has them."""
+        return tuple(dict.fromkeys(word for each in concepts for row in self.rows(each) for word in row))
+
+    def forms(self, *concepts: str) -> frozenset[str]:
+        """The same in the form in which they are compared."""
+        return frozenset[str]().union(*(self._forms.get(concept, frozenset()) for concept in concepts))
+
+    def rows(self, concept: str) -> list[tuple[str, ...]]:
+        """The words of a concept, language by language."""
+        return self._rows.get(concept, [])
+
+    def concepts(self, under: str) -> list[str]:
+        """The names of the concepts in a block of blocks, such as `topic`."""
+        return [concept for concept in self._rows if concept.startswith(f"{under}.")]
+
+    def alternation(self, *concepts: str) -> str:
+        """A pattern that matches any of the words, the longest first, with accents or without.
+
+        A word must not go on with another letter; Chinese has no blanks, so its words may.
+        """
+        forms = dict.fromkeys(form for word in self.words(*concepts) for form in (word, folded(word)) if form)
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        return "|".join(map(_closed, longest_first)) or "(?!)"
+
+    def between(self, *concepts: str) -> str:
+        """A pattern for words and signs between two others; a word of letters has blanks around it."""
+        forms = dict.fromkeys(form for word in self.words(*concepts) for form in (word, folded(word)))
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        return "|".join(
+            rf"\s+{re.escape(form)}\s+"
+            if form[0].isalpha() and not _CJK.match(form)
+            else rf"\s*{re.escape(form)}\s*"
+            for form in longest_first
+        )
+
+    def _read(self, table: Mapping[str, Any], above: str) -> None:
+        for name, block in table.items():
+            rows = [tuple(cast("list[str]", row)) for row in block.values() if isinstance(row, list)]
+            if rows:
+                self._rows[f"{above}{name}"] = rows
+            self._read({key: row for key, row in block.items() if isinstance(row, dict)}, f"{above}{name}.")
+
+
+def table_text() -> str:
+    """The table as it is shipped."""
+    return files("paceline.plans").joinpath("labels.toml").read_text(encoding="utf-8")
+
+
+def read_labels(text: str) -> Labels:
+    """Read a table.
+
+    Args:
+        text: TOML in the form of `labels.toml`.
+    """
+    return Labels(tomllib.loads(text))
+
+
+@cache
+def _shipped() -> Labels:
+    return read_labels(table_text())
+
+
+_IN_USE: ContextVar[Labels | None] = ContextVar("labels", default=None)
+
+
+def labels() -> Labels:
+    """The table in use."""
+    return _IN_USE.get() or _shipped()
+
+
+@contextmanager
+def using(table: Labels) -> Generator[None]:
+    """Read with another table."""
+    token = _IN_USE.set(table)
+    try:
+        yield
+    finally:
+        _IN_USE.reset(token)
+
+
+def per_table(build: Callable[[Labels], _T]) -> Callable[[], _T]:
+    """Make a function of the table one that builds once for each table."""
+
+    def built() -> _T:
+        table = labels()
+        if build not in table.built:
+            table.built[build] = build(table)
+        return table.built[build]
+
+    return built
+
+
+class Words(Set[str]):
+    """The words of some concepts as a set: `text in NOTHING` compares without case, accents and signs."""
+
+    def __init__(self, *concepts: str) -> None:
+        self._concepts = concepts
+        self._all = per_table(lambda table: table.forms(*concepts))
+
+    def __contains__(self, text: object) -> bool:
+        forms = self._all()
+        return text in forms or (isinstance(text, str) and normal(text) in forms)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._all()))
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @classmethod
+    def _from_iterable(cls, it: Iterable[Any]) -> Set[Any]:
+        """What set operators give is a plain set."""
+        return frozenset(it)
+
+
+class Meanings(Mapping[str, str]):
+    """What labels mean in one place: a mapping of every word to a name.
+
+    Args:
+        names: concept to the reader's name for it. Of two concepts with one word the first holds.
+    """
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = dict(names)
+        self._all = per_table(self._build)
+
+    def __getitem__(self, label: str) -> str:
+        known = self._all()
+        return known[label] if label in known else known[normal(label)]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __or__(self, other: Mapping[str, str]) -> Meanings:
+        """With further concepts."""
+        return Meanings({**self._names, **other})
+
+    def _build(self, table: Labels) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for concept, name in self._names.items():
+            for form in table.forms(concept):
+                found.setdefault(form, name)
+        return found
+
+
+def same_names(*concepts: str) -> Meanings:
+    """Meanings whose names are the concepts."""
+    return Meanings({concept: concept for concept in concepts})
+
+
+_SECTIONS = same_names(*get_args(Concept)) | {
+    "acceptance_criteria": "success_criteria",
+    "total_points": "points",
 }
 
 
 def concept_of(text: str) -> Concept | None:
-    """What a heading or a label means; a parenthesis at its end does not matter."""
-    found = _CONCEPTS.get(normal(text))
-    return found or _CONCEPTS.get(normal(split_parenthesis(text.rstrip(": \uff1a"))[0]))
+    """What a heading or a label of a sprint or a plan means; a parenthesis at its end does not matter."""
+    found = _SECTIONS.get(text) or _SECTIONS.get(split_parenthesis(plain_signs(text).rstrip(": "))[0])
+    return cast("Concept | None", found)
 
 
-def points_of(text: str) -> float | None:
-    """The number of `3 points`, where that is all there is."""
-    match = _POINTS.match(text.strip())
-    return float(match["number"].replace(",", ".")) if match else None
+def heading_word(word: str) -> tuple[str, str]:
+    """The concept of a word that opens a heading, and the word that ids have for it in its language."""
+    return _heading_words()[folded(word)]
 
 
-def says_points(text: str) -> bool:
-    """Whether a text is about points, as `3-5 points` is, though it is no single number."""
-    return _SAYS_POINTS.search(text.strip()) is not None
+@per_table
+def _heading_words(table: Labels) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for concept in table.concepts("heading"):
+        for row in table.rows(concept):
+            for word in row:
+                found.setdefault(folded(word), (concept, f"{row[0][0].upper()}{row[0][1:]}"))
+    return found
 
 
-def total_of(text: str) -> float | None:
-    """The number of points that a text such as `Total: 35 points` names."""
-    match = _TOTAL.search(text)
-    return float(match["number"].replace(",", ".")) if match else None
-
-
-def number_range(text: str) -> tuple[float, float] | None:
-    """The first range of numbers in a text, such as `40-60`."""
-    match = _RANGE.search(text)
-    if match is None:
-        return None
-    low, high = float(match["low"]), float(match["high"])
-    return (low, high) if low <= high else (high, low)
+def _closed(form: str) -> str:
+    ends_in_letter = form[-1].isalpha() and not _CJK.match(form[-1])
+    return re.escape(form) + (r"(?![^\W\d])" if ends_in_letter else "")

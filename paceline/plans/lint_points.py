@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from paceline.domain.plan import Agent, Finding, Plan, Sprint, Story
 from paceline.plans.agents import ALL
 from paceline.plans.findings import Code, finding
-from paceline.plans.labels import number_range, says_points
+from paceline.plans.quantities import number_range, says_points
 from paceline.plans.resolve import key
 
 _TOLERANCE = 0.1

@@ -8,7 +8,8 @@ from typing import Any
 from paceline.domain.plan import Fact
 from paceline.plans.document import Document
 from paceline.plans.fields import Field
-from paceline.plans.labels import concept_of, number_range, total_of
+from paceline.plans.labels import concept_of
+from paceline.plans.quantities import number_range, total_of
 from paceline.plans.reading import Reading
 
 _PLAN_WORDS = frozenset(

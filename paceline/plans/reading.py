@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,9 +87,9 @@ class Reading:
             self.facts.append(Fact(section=outer, name=title, value=value, line=part.line))
 
 
-def contents(part: Section, labels: dict[str, str]) -> Contents:
+def contents(part: Section, labels: Mapping[str, str]) -> Contents:
     """The fields of a section whose labels are the keys of a table of labels."""
-    return contents_of(part, labels.keys())
+    return contents_of(part, labels)
 
 
 def _bullet_fact(bullet: Bullet) -> dict[str, Any]:

@@ -10,18 +10,35 @@ from typing import Literal
 from paceline.domain.plan import Dependency, Finding
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
+from paceline.plans.folding import plain_signs
+from paceline.plans.labels import Labels, Words, per_table
 
 Kind = Literal["story", "epic"]
 
-NOTHING = frozenset(
-    {"", "none", "nothing", "no dependencies", "-", "--", "\u2013", "\u2014", "n/a", "na", "nil", "null"}
-)
-PARTIAL = frozenset({"partial", "partially", "in part", "part"})
+NOTHING = Words("value.nothing")
+PARTIAL = Words("value.partial")
+_EPIC_WORDS = ("heading.epic", "plural.epic")
+_WORK_WORDS = ("heading.story", "plural.story", "heading.task", "plural.task", "heading.work_item")
 
-_KIND_WORD = re.compile(r"^(?P<word>epics?|stor(?:y|ies)|tasks?)\b[\s:#]*(?P<rest>.*)$", re.IGNORECASE)
-_RANGE = re.compile(
-    r"^(?P<first>.+?)(?:\s*[\u2013\u2014]\s*|\s+(?:to|through|-)\s+|\s*-\s*)(?P<last>[^\s].*)$"
-)
+
+@per_table
+def _kind_word(table: Labels) -> re.Pattern[str]:
+    epics, work = table.alternation(*_EPIC_WORDS), table.alternation(*_WORK_WORDS)
+    return re.compile(rf"^(?:(?P<epic>{epics})|{work})(?!-?[^\W\d])[\s:\uff1a#]*(?P<rest>.*)$", re.IGNORECASE)
+
+
+@per_table
+def _range(table: Labels) -> re.Pattern[str]:
+    return re.compile(table.between("joiner.to"), re.IGNORECASE)
+
+
+@per_table
+def _and_without_blanks(table: Labels) -> re.Pattern[str]:
+    """The joiners of languages that write no blanks."""
+    words = [word for word in table.words("joiner.and") if not word.isascii() and word.isalpha()]
+    return re.compile("|".join(rf"(?<=\w)\s*{re.escape(word)}\s*(?=\w)" for word in words) or "(?!)")
+
+
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -84,7 +101,7 @@ class Targets:
 def _short_forms(name: str) -> list[str]:
     """`Story 1.1` is also `1.1`; `STORY-001` also `001` and `1`."""
     bare = key(name)
-    match = _KIND_WORD.match(bare)
+    match = _kind_word().match(bare)
     if match:
         bare = match["rest"].lstrip("-")
     forms = [bare]
@@ -120,7 +137,7 @@ class DependencyReader:
             One entry for every reference, in order. What names nothing known is kept with nothing resolved;
             the linter refuses it.
         """
-        if key(written) in NOTHING:
+        if written in NOTHING or key(written) in NOTHING:
             return []
         found: list[Dependency] = []
         kind: Kind | None = None
@@ -134,10 +151,7 @@ class DependencyReader:
     def _parts(self, written: str) -> list[str]:
         parts: list[str] = []
         for part in split_outside(written, ",;"):
-            if self._targets.find(part, None) is not None:
-                parts.append(part)
-            else:
-                parts.extend(split_words(part, ("and", "&", "+")))
+            parts.extend([part] if self._targets.find(part, None) is not None else split_joined(part))
         return parts
 
     def _one(self, part: str, carried: Kind | None, line: int) -> tuple[Dependency, Kind | None]:
@@ -164,11 +178,16 @@ class DependencyReader:
         return None
 
     def _range(self, part: str, bare: str, kind: Kind | None, line: int) -> list[str]:
-        match = _RANGE.match(bare)
-        if match is None:
-            return []
-        first = self._targets.find(match["first"], kind)
-        last_kind, last_name = _split_kind(match["last"])
+        for separator in _range().finditer(bare):
+            ends = bare[: separator.start()].strip(), bare[separator.end() :].strip()
+            ids = self._between(part, *ends, kind, line) if all(ends) else []
+            if ids:
+                return ids
+        return []
+
+    def _between(self, part: str, first_name: str, last_name: str, kind: Kind | None, line: int) -> list[str]:
+        first = self._targets.find(first_name, kind)
+        last_kind, last_name = _split_kind(last_name)
         last = self._targets.find(last_name, last_kind or (first.kind if first else kind))
         if first is None or last is None or first.kind != last.kind:
             return []
@@ -209,7 +228,7 @@ def split_outside(text: str, separators: str) -> list[str]:
     parts: list[str] = []
     current: list[str] = []
     depth, code = 0, False
-    for character in text:
+    for written, character in zip(text, plain_signs(text), strict=True):
         if character == "`":
             code = not code
         elif not code and character in "([":
@@ -220,9 +239,18 @@ def split_outside(text: str, separators: str) -> list[str]:
             parts.append("".join(current))
             current = []
         else:
-            current.append(character)
+            current.append(written)
     parts.append("".join(current))
     return [part.strip() for part in parts if part.strip()]
+
+
+def split_joined(text: str) -> list[str]:
+    """Split at `and`, `&` and `+`, and at what other languages say for them, outside parentheses."""
+    parts = split_words(text, _joiners())
+    return [piece for part in parts for piece in _and_without_blanks().split(part) if piece]
+
+
+_joiners = per_table(lambda table: table.forms("joiner.and"))
 
 
 def split_words(text: str, words: Iterable[str]) -> list[str]:
@@ -240,7 +268,7 @@ def split_words(text: str, words: Iterable[str]) -> list[str]:
 
 
 def _split_kind(text: str) -> tuple[Kind | None, str]:
-    match = _KIND_WORD.match(text.strip())
+    match = _kind_word().match(text.strip())
     if match is None:
         return None, text.strip()
-    return ("epic" if match["word"].lower().startswith("epic") else "story"), match["rest"].strip()
+    return ("epic" if match["epic"] else "story"), match["rest"].strip()

@@ -33,9 +33,8 @@ from paceline.plans.team import is_team_section, read_team
 
 OVERVIEW_LABELS = SPRINT_LABELS | {
     "project": "project",
-    "project name": "project",
     "team": "team",
-    "sprint": "name",
+    "sprints": "name",
 }
 _COUNT = re.compile(r"^(?P<count>\d+)\b(?!\s*[-\u2013])")
 _COORDINATED = re.compile(r"(?:coordinated|led|managed) by (?:the |an? )?(?P<name>[^,.;]+)", re.IGNORECASE)

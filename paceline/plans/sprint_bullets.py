@@ -14,11 +14,12 @@ from paceline.plans.fields import bullet_items, split_parenthesis
 from paceline.plans.findings import Code, in_order
 from paceline.plans.headings import Heading, epic_heading
 from paceline.plans.inferred_epics import keep_inferred_epics
-from paceline.plans.labels import concept_of, number_range, points_of, total_of
+from paceline.plans.labels import concept_of
 from paceline.plans.outcome_lists import bullets_of, keep_meetings, read_groups, read_paired_risks
 from paceline.plans.outcomes import read_metrics, remark_uncovered
 from paceline.plans.outline import Block, Bullet, BulletList, Section
 from paceline.plans.plan_heads import PlanHead, project_of, title_of
+from paceline.plans.quantities import number_range, points_of, total_of
 from paceline.plans.reading import Reading
 from paceline.plans.sprint_parts import Part, looks_like_work, part_of_heading, parts_of, split_at_label
 from paceline.plans.team import is_team_section, read_team

@@ -6,33 +6,41 @@ import re
 from dataclasses import dataclass
 
 from paceline.plans.fields import split_parenthesis, without_numbering
+from paceline.plans.folding import plain_signs
+from paceline.plans.labels import Labels, Words, heading_word, per_table
 from paceline.plans.outline import Section
 
-_DASHES = r"-|\u2010|\u2011|\u2012|\u2013|\u2014"
-_TO = rf"\s*(?:{_DASHES}|to|through|until|bis|hasta|a|\u00e0|au|&|and|\u81f3|\u5230)\s*"
-# One row for every language: English, German, Spanish, French; Chinese puts the word after the number.
-_WEEK_WORDS = r"weeks?|wks?|wochen?|semanas?|semaines?"
-_DAY_WORDS = r"days?|tage?|d[i\u00ed]as?|jours?|jour"
-_SPRINT_WORDS = r"sprint|iteration|iteraci\u00f3n|it\u00e9ration|\u51b2\u523a|\u8fed\u4ee3"
-_RANGE = r"(?P<first>\d{1,4})(?:TO(?:(?:WORDS)\s+)?(?P<last>\d{1,4}))?"
+_RANGE = r"(?P<first>\d{1,4})(?:TO(?:(?:WORDS)\s*)?(?P<last>\d{1,4}))?"
 
 
-def _ranges(words: str, suffix: str) -> re.Pattern[str]:
-    numbers = _RANGE.replace("TO", _TO).replace("WORDS", words)
+def _ranges(table: Labels, concept: str) -> re.Pattern[str]:
+    """`Weeks 3-4`; Chinese puts the word after the number."""
+    words = table.alternation(concept)
+    to = rf"(?:{table.between('joiner.to', 'joiner.and')})"
+    numbers = _RANGE.replace("TO", to).replace("WORDS", words)
     after = numbers.replace("<first>", "<first_cjk>").replace("<last>", "<last_cjk>")
     worded = rf"(?:{words})\s*#?{numbers}(?![\w.])"
-    return re.compile(rf"(?<!\w)(?:{worded}|\u7b2c?\s*{after}\s*(?:{suffix}))", re.IGNORECASE)
+    return re.compile(
+        rf"(?<!\w)(?:{worded}|\u7b2c?\s*{after}\s*(?:{words})(?<=[\u2e80-\u9fff]))", re.IGNORECASE
+    )
 
 
-_WEEKS = _ranges(_WEEK_WORDS, "\u5468|\u661f\u671f")
-_DAYS = _ranges(_DAY_WORDS, "\u5929|\u65e5")
-_SPRINT = re.compile(
-    rf"^(?P<word>{_SPRINT_WORDS})\s*#?(?P<token>\d[\w.-]*?)(?:\s+(?:plan|backlog))?"
-    r"(?:\s*[:\u2013\u2014\uff1a]\s*|\s+-\s+|(?=\s*\()|\s*$)(?P<title>.*)$",
-    re.IGNORECASE,
-)
+_weeks = per_table(lambda table: _ranges(table, "heading.week"))
+_days = per_table(lambda table: _ranges(table, "heading.day"))
+
+
+@per_table
+def _sprint(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.sprint", "heading.iteration")
+    return re.compile(
+        rf"^(?P<word>{words})\s*#?(?P<token>\d[\w.-]*?)(?:\s+(?:plan|backlog))?"
+        r"(?:\s*[:\u2013\u2014\uff1a]\s*|\s+-\s+|(?=\s*[(\uff08])|\s*$)(?P<title>.*)$",
+        re.IGNORECASE,
+    )
+
+
 _AFTER_BOX = re.compile(r"^\s*(?:[:\u2013\u2014\uff1a-]\s*)?")
-_OPTIONAL = frozenset({"optional", "if needed", "opcional", "optionnel", "bei bedarf", "\u53ef\u9009"})
+_OPTIONAL = Words("value.optional")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +57,36 @@ class Box:
 
 def week_range(text: str) -> tuple[int, int] | None:
     """First and last week that a text names, such as `Weeks 3-4`."""
-    return _span(_WEEKS.search(_single(text)))
+    return _span(_weeks().search(_single(text)))
 
 
 def day_range(text: str) -> tuple[int, int] | None:
     """First and last day that a text names, such as `Day 1-2`."""
-    return _span(_DAYS.search(_single(text)))
+    return _span(_days().search(_single(text)))
+
+
+def sprint_match(title: str) -> re.Match[str] | None:
+    """The parts of a sprint's heading: `word`, `token` and `title`."""
+    return _sprint().match(title)
 
 
 def sprint_box(title: str) -> Box | None:
     """Read `Sprint 0: Foundation & Setup (Weeks 1-2)`; None where it is no sprint's heading."""
-    match = _SPRINT.match(without_numbering(" ".join(title.split())))
+    match = sprint_match(without_numbering(" ".join(title.split())))
     if match is None:
         return None
     name, qualifier = split_parenthesis(match["title"].strip())
-    if qualifier is None and match["title"].strip().startswith("(") and match["title"].strip().endswith(")"):
-        name, qualifier = "", match["title"].strip()[1:-1].strip()
-    optional = (qualifier or "").lower() in _OPTIONAL
+    whole = match["title"].strip()
+    if qualifier is None and plain_signs(whole).startswith("(") and plain_signs(whole).endswith(")"):
+        name, qualifier = "", whole[1:-1].strip()
+    optional = (qualifier or "x") in _OPTIONAL
     span = week_range(qualifier or "")
     # A parenthesis without a number is a part of the name, not a time.
     if qualifier is not None and not optional and not any(letter.isdigit() for letter in qualifier):
         name, qualifier = match["title"].strip(), None
     token = match["token"]
-    word = match["word"]
     return Box(
-        id=f"{word[0].upper()}{word[1:].lower()} {token}",
+        id=f"{heading_word(match['word'])[1]} {token}",
         name=name.strip() or None,
         number=int(token) if token.isdigit() else None,
         span=span or week_range(name),
@@ -84,12 +97,12 @@ def sprint_box(title: str) -> Box | None:
 
 def week_box(title: str) -> Box | None:
     """Read `Week 1: Infrastructure`; None where it is no week's heading."""
-    return _box(_WEEKS, title)
+    return _box(_weeks(), title)
 
 
 def day_box(title: str) -> Box | None:
     """Read `Day 1-2: Environment Setup`; None where it is no day's heading."""
-    return _box(_DAYS, title)
+    return _box(_days(), title)
 
 
 def day_sections(root: Section) -> list[Section]:
