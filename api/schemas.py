@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paceline.domain.model import Model
 from paceline.domain.questions import Decision
@@ -13,16 +13,38 @@ from paceline.domain.status import Artifact, Run, RunOptions
 
 NAME_LIMIT = 200
 
+FilePath = Annotated[str, Field(min_length=1, max_length=1000)]
+
 
 class StartRequest(Model):
     """A sprint to start."""
 
-    plan: str = Field(description="The plan's text, in markdown.")
-    file: str | None = Field(default=None, max_length=1000, description="Its file name, for messages.")
+    plan: str | None = Field(default=None, description="The plan's text, in any format that is read.")
+    files: dict[FilePath, str] | None = Field(
+        default=None,
+        max_length=20_000,
+        description="Instead of `plan`: a folder's texts by path.",
+    )
+    file: str | None = Field(
+        default=None, max_length=1000, description="Name of the plan's file, or of the folder, for messages."
+    )
     repository: str | None = Field(default=None, max_length=4096, description="Path of the git repository.")
     project: str | None = Field(default=None, min_length=1, max_length=NAME_LIMIT)
     options: RunOptions = Field(default_factory=RunOptions)
     rerun: bool = Field(default=False, description="Run again although the same plan has ended.")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> StartRequest:
+        if (self.plan is None) == (self.files is None):
+            raise ValueError("send either `plan`, a text, or `files`, the texts of a folder")
+        return self
+
+    def size(self) -> int:
+        """Bytes of all texts of the plan."""
+        return sum(
+            len(text.encode(errors="surrogatepass"))
+            for text in [self.plan or "", *(self.files or {}).values()]
+        )
 
 
 class StartReply(Model):

@@ -14,6 +14,7 @@ from paceline.domain.plan import Finding, Plan
 from paceline.domain.status import RunOptions
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, PlanError, RepositoryMissing
+from paceline.plans.folder import joined_texts, read_folder
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
 from paceline.vcs.git import git
@@ -32,6 +33,7 @@ class Wanted:
 
     plan: Plan
     text: str
+    """What it was read from, for people."""
     base: str
     """Project id of its first run."""
     repository: str | None
@@ -47,7 +49,7 @@ class Wanted:
 
 async def check_request(request: StartRequest) -> Wanted:
     """Everything that can be refused before anything is written."""
-    plan = read_plan(request.plan, request.file)
+    plan, text = _read(request)
     findings = check_plan(plan)
     _refuse_errors(findings)
     repository = await _open(request.repository)
@@ -60,7 +62,7 @@ async def check_request(request: StartRequest) -> Wanted:
         )
     return Wanted(
         plan=plan,
-        text=request.plan,
+        text=text,
         base=ids.project_id(
             request.project or plan.project or _KIND_OF_DOCUMENT.sub("", plan.title, count=1)
         ),
@@ -72,6 +74,17 @@ async def check_request(request: StartRequest) -> Wanted:
         dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
         used=await _used_ids(repository) if repository else frozenset(),
     )
+
+
+def _read(request: StartRequest) -> tuple[Plan, str]:
+    """The plan, and its text to keep; of a folder that of all files, one after the other, for people.
+
+    The normal form is kept beside it, so nothing has to read the text again.
+    """
+    if request.files is None:
+        text = request.plan or ""
+        return read_plan(text, request.file), text
+    return read_folder(request.files, request.file), joined_texts(request.files)
 
 
 def _refuse_errors(findings: list[Finding]) -> None:

@@ -15,6 +15,7 @@ from api.schemas import StartReply, StartRequest
 from api.security import PLAN_LIMIT
 from api.starts import start_run
 from paceline.domain.status import RunOptions
+from paceline.plans.document import decode_plan
 
 router = APIRouter(prefix="/sprints", tags=["sprints"])
 
@@ -75,7 +76,7 @@ async def _read_request(request: Request) -> StartRequest:
         raise RequestValidationError(
             [{**entry, "loc": ("body", *entry["loc"])} for entry in entries]
         ) from error
-    if len(wanted.plan.encode()) > PLAN_LIMIT:
+    if wanted.size() > PLAN_LIMIT:
         raise HTTPException(413, f"The plan is larger than {PLAN_LIMIT // 1024} KiB.")
     return wanted
 
@@ -87,19 +88,12 @@ async def _read_form(request: Request) -> dict[str, Any]:
         options = form.get("options")
         if isinstance(upload, UploadFile):
             found["file"] = upload.filename or None
-            found["plan"] = _decode(await upload.read())
+            found["plan"] = decode_plan(await upload.read(), upload.filename or None)
         elif upload is not None:
             found["plan"] = upload
         if isinstance(options, str) and options.strip():
             found["options"] = _parse(options)
     return found
-
-
-def _decode(content: bytes) -> str:
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise HTTPException(422, f"The plan is not UTF-8 text: byte {error.start} is not.") from error
 
 
 def _parse(options: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from paceline import errors
+from paceline.cli.plan_source import PlanSource
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, Question
 from paceline.domain.status import Artifact, ProjectStatus, Run, RunOptions
@@ -83,8 +84,7 @@ class ApiClient:
 
     async def start(
         self,
-        text: str,
-        file: str,
+        source: PlanSource,
         repository: Path | None,
         project: str | None,
         options: RunOptions,
@@ -92,8 +92,8 @@ class ApiClient:
     ) -> tuple[Run, bool, list[str]]:
         """Start a plan; returns the run, whether it was there before, and the plan's warnings."""
         body = {
-            "plan": text,
-            "file": file,
+            **({"files": source.texts} if source.is_folder else {"plan": source.text}),
+            "file": source.name,
             "repository": str(repository) if repository else None,
             "project": project,
             "options": options.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""The command line. Every refusal is one sentence on standard error and exit status 1."""
+"""The command line. Every refusal is one sentence on standard error."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import typer
 from paceline.cli import people_commands, run_command, server_commands
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
+from paceline.cli.plan_files import FAILED, UNREADABLE
 from paceline.cli.terminal import complain
-from paceline.errors import PacelineError
+from paceline.errors import PacelineError, PlanUnreadable
 
 INTERRUPTED = 130
 
@@ -44,7 +45,7 @@ def main() -> None:
         app()
     except PacelineError as error:
         _complain(error)
-        sys.exit(1)
+        sys.exit(UNREADABLE if isinstance(error, PlanUnreadable) else FAILED)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
     except Exception as error:
@@ -52,7 +53,7 @@ def main() -> None:
         if os.environ.get("PACELINE_DEBUG"):
             raise
         complain(f"Unexpected {type(error).__name__}: {error} (PACELINE_DEBUG=1 shows where).")
-        sys.exit(1)
+        sys.exit(FAILED)
 
 
 def _complain(error: PacelineError) -> None:

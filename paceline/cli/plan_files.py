@@ -8,7 +8,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from paceline.cli.plan_source import read_source
+from paceline.cli.plan_source import PlanSource, read_source
 from paceline.domain.plan import Plan
 from paceline.errors import PacelineError
 
@@ -36,9 +36,17 @@ def load_plan(plan: str) -> Plan:
 
 def load_source(plan: str) -> LoadedPlan:
     """Read a plan and keep its text, or end with one sentence and exit code 2."""
+    source = source_of(plan)
     try:
-        source = read_source(plan)
         return LoadedPlan(source.read(), source.texts)
+    except PacelineError as error:
+        _refuse(error.message)
+
+
+def source_of(plan: str) -> PlanSource:
+    """The texts of a plan, or an end with one sentence and exit code 2."""
+    try:
+        return read_source(plan)
     except PacelineError as error:
         _refuse(error.message)
     except OSError as error:

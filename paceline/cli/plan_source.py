@@ -84,8 +84,8 @@ def _read_texts(folder: Path) -> PlanSource:
         left -= len(data)
         if left < 0:
             raise PlanUnreadable(
-                f"{folder} has more than {_LIMIT} of texts (up to {relative}); give the folder that has nothing "
-                "but the plan."
+                f"{folder} has more than {_LIMIT} of texts (up to {relative}); "
+                "give the folder that has nothing but the plan."
             )
         texts[relative] = decode_plan(data, relative)
     return PlanSource(folder.resolve().name or None, texts, is_folder=True)

@@ -15,6 +15,8 @@ import typer
 from paceline.agents.presets import preset
 from paceline.cli.client import ApiClient
 from paceline.cli.following import Follower
+from paceline.cli.plan_files import PlanArgument, source_of
+from paceline.cli.plan_source import PlanSource
 from paceline.cli.progress import Lines, LiveTable, stories_table
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
@@ -22,7 +24,7 @@ from paceline.domain import ids
 from paceline.domain.states import RunState
 from paceline.domain.status import ProjectStatus, Run, RunOptions
 from paceline.domain.work import AgentDeclaration
-from paceline.errors import ConfigurationError, PlanUnreadable, Refused, ServerUnavailable
+from paceline.errors import ConfigurationError, Refused, ServerUnavailable
 from paceline.settings import Settings
 
 EVERY_AGENT = "*"
@@ -32,8 +34,7 @@ EVERY_AGENT = "*"
 class Order:
     """What the person asked for on the command line."""
 
-    text: str
-    file: str
+    source: PlanSource
     repository: Path | None
     project: str | None
     options: RunOptions
@@ -44,7 +45,7 @@ class Order:
 
 
 def run(
-    plan: Annotated[Path, typer.Argument(help="The sprint plan, in markdown.")],
+    plan: PlanArgument,
     repo: Annotated[Path | None, typer.Option(help="The git repository to work in.")] = None,
     max_parallel: Annotated[int, typer.Option(min=1, max=1000, help="Stories at work at once.")] = 4,
     agent: Annotated[
@@ -70,8 +71,7 @@ def run(
 ) -> None:
     """Run a plan to its end; exit status 0 only when every story succeeded."""
     order = Order(
-        text=_read(plan),
-        file=str(plan),
+        source=source_of(plan),
         repository=repo.expanduser().absolute() if repo else None,
         project=project,
         options=RunOptions(
@@ -85,15 +85,6 @@ def run(
         actor=getpass.getuser() if is_interactive() and not no_input else None,
     )
     raise typer.Exit(asyncio.run(carry_out(order, load_settings())))
-
-
-def _read(plan: Path) -> str:
-    try:
-        return plan.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise PlanUnreadable(f"{plan} is not UTF-8 text; save it as UTF-8.") from error
-    except OSError as error:
-        raise PlanUnreadable(f"{plan} cannot be read ({error.strerror}); name a plan's file.") from error
 
 
 def choose_agents(agent: str | None, command: str | None) -> dict[str, AgentDeclaration]:
@@ -173,7 +164,7 @@ async def _run_alone(order: Order, settings: Settings) -> int:
 
 async def _run_with(client: ApiClient, order: Order) -> int:
     run, attached, warnings = await client.start(
-        order.text, order.file, order.repository, order.project, order.options, order.rerun
+        order.source, order.repository, order.project, order.options, order.rerun
     )
     for warning in warnings:
         say(f"Warning: {warning}")

@@ -59,14 +59,14 @@ def read_tasks(documents: Iterable[Document], whole: Document) -> Plan:
     """
     draft = Draft()
     for document in documents:
-        _task(document, draft)
+        _task(document, draft, None if document is whole else document.file)
     title = draft.stories[0].title if len(draft.stories) == 1 else whole.file or "Backlog"
     return draft.plan(whole, KIND, title)
 
 
-def _task(document: Document, draft: Draft) -> None:
+def _task(document: Document, draft: Draft, file: str | None) -> None:
     values, body = split_front_matter(document.text, document.file)
-    known = len(draft.reading.warnings)
+    known, facts = len(draft.reading.warnings), len(draft.reading.facts)
     story = Story(
         id=_text(values.get("id")) or f"task-{len(draft.stories) + 1}",
         title=_text(values.get("title")) or "Untitled task",
@@ -74,6 +74,7 @@ def _task(document: Document, draft: Draft) -> None:
         priority=_text(values.get("priority")),
         done=done_of(_text(values.get("status")), 1, draft.reading),
         line=1,
+        file=file,
     )
     milestone = _text(values.get("milestone"))
     if milestone:
@@ -84,8 +85,6 @@ def _task(document: Document, draft: Draft) -> None:
     for written in _texts(values.get("dependencies")):
         draft.wait_for(story, written, 1)
     draft.stories.append(story)
-    if document.file:
-        draft.reading.facts.append(Fact(section=story.id, name="file", value=document.file, line=1))
     for name, value in values.items():
         if name not in _KNOWN and value not in ("", [], None):
             draft.reading.facts.append(Fact(section=story.id, name=name, value=value, line=1))
@@ -95,6 +94,8 @@ def _task(document: Document, draft: Draft) -> None:
     story.files = story.files or paths_in(" ".join(named))
     for remark in draft.reading.warnings[known:]:
         remark.file = document.file
+    for fact in draft.reading.facts[facts:]:
+        fact.file = file
 
 
 def _section(story: Story, section: Section, draft: Draft) -> None:

@@ -24,6 +24,13 @@ def is_text(path: str) -> bool:
     return path.lower().endswith(_ENDINGS)
 
 
+def joined_texts(files: Mapping[str, str]) -> str:
+    """The texts of a folder as one, for people: each below a comment that names its file."""
+    return "\n".join(
+        f"<!-- {path} -->\n{files[path]}" for path in sorted(filter(is_text, files), key=_natural)
+    )
+
+
 def read_folder(files: Mapping[str, str], name: str | None = None) -> Plan:
     """Read a folder's files as one plan.
 

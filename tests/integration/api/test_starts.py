@@ -22,6 +22,7 @@ from api.starts import start_run
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput, ProjectResult
 from paceline.domain.states import RunState
 from paceline.domain.status import RunOptions
+from paceline.plans.folder import read_folder
 from paceline.settings import Settings
 from paceline.store import events, runs, status
 from paceline.store.database import Database
@@ -95,6 +96,30 @@ async def test_a_file_upload_starts_the_same_run(live: Calls, name: str) -> None
     assert reply.status_code == 201
     assert again[0] == 200
     assert again[1]["run"]["id"] == reply.json()["run"]["id"]
+
+
+async def test_a_folder_starts_a_run(live: Calls, name: str, database: Database) -> None:
+    folder = {
+        "backlog/tasks/task-1.md": "---\nid: task-1\ntitle: Dig\nstatus: To Do\n---\n",
+        "backlog/tasks/task-2.md": "---\nid: task-2\ntitle: Plant\nstatus: Open\ndependencies: [task-1]\n---\n",
+        "README.md": "# The garden\n",
+    }
+    body = {"files": folder, "file": "garden", "project": name, "options": SIMULATED}
+    reply = await live.post("/api/v1/sprints", json=body)
+    assert reply.status_code == 201
+    assert any("README.md" in warning for warning in reply.json()["warnings"])
+    run = await database.read(runs.get_run, reply.json()["run"]["id"])
+    plan = await database.read(runs.load_plan, run.plan_digest)
+    assert [(story.id, story.file) for story in plan.stories] == [
+        ("task-1", "backlog/tasks/task-1.md"),
+        ("task-2", "backlog/tasks/task-2.md"),
+    ]
+    assert plan == read_folder(folder, "garden")
+    assert "<!-- backlog/tasks/task-1.md -->\n---\nid: task-1\n" in await database.read(
+        runs.plan_text, run.plan_digest
+    )
+    again = await live.post("/api/v1/sprints", json={**body, "files": dict(reversed(folder.items()))})
+    assert (again.status_code, again.json()["run"]["id"]) == (200, run.id)
 
 
 async def test_ten_at_once_start_exactly_one(
@@ -346,6 +371,9 @@ async def test_declarations_of_the_repository_are_used_unless_the_options_say_ot
     [
         (b"{", {"Content-Type": "application/json"}, 422),
         (b'{"plan": "x", "colour": "red"}', {"Content-Type": "application/json"}, 422),
+        (b'{"file": "x.md"}', {"Content-Type": "application/json"}, 422),
+        (b'{"plan": "x", "files": {"a.md": "x"}}', {"Content-Type": "application/json"}, 422),
+        (b'{"files": {"a.md": "# Notes"}}', {"Content-Type": "application/json"}, 422),
         (b"plan", {"Content-Type": "text/plain"}, 415),
         (b'{"plan": "' + b"x" * (5 * 1024 * 1024 + 1) + b'"}', {"Content-Type": "application/json"}, 413),
     ],

@@ -44,7 +44,12 @@ def test_backlog_md() -> None:
     assert [file.path for file in plan.stories[2].files] == ["garden/can.md"]
     facts = {(fact.section, fact.name): fact.value for fact in plan.facts}
     assert facts["task-1", "labels"] == ["garden"]
-    assert facts["task-10", "file"] == "task-10 - Water-it.md"
+    assert [story.file for story in plan.stories] == [
+        "task-1 - Plant-the-tree.md",
+        "task-2 - Dig.md",
+        "task-10 - Water-it.md",
+    ]
+    assert {fact.file for fact in plan.facts} <= {story.file for story in plan.stories}
     codes = {found.code: found.file for found in check_plan(plan)}
     assert codes[Code.FILES_SKIPPED] == "notes.md"
     assert codes[Code.STATUS_NOT_UNDERSTOOD] == "task-2 - Dig.md"
