@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
-from paceline.domain.plan import Dependency, Epic, Phase, Plan, Sprint, Story
+from paceline.domain.plan import Dependency, Epic, Fact, Phase, Plan, Sprint, Story
 from paceline.plans.agents import Team
 from paceline.plans.document import Document
 from paceline.plans.findings import Code, in_order
+from paceline.plans.left_out import LeftOut
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Section
 from paceline.plans.reading import Reading
@@ -15,6 +17,9 @@ from paceline.plans.resolve import DependencyReader, Target, Targets
 
 BY_ORDER = "by order"
 """The qualifier of a dependency that the format's order implies and nobody wrote."""
+_PHASE = re.compile(
+    r"^(?:[a-z ]+ )?phase (?P<name>[\w.]+)(?: (?:is )?complete[a-z]*)?(?: \(.*\))?$", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -32,6 +37,7 @@ class Draft:
     _epics: dict[str, Epic] = field(default_factory=dict[str, Epic])
     _numbered: list[Story] = field(default_factory=list[Story])
     _ordered: list[Story] = field(default_factory=list[Story])
+    _left_out: dict[str, tuple[Story, LeftOut]] = field(default_factory=dict[str, tuple[Story, LeftOut]])
 
     def epic(self, identity: str, title: str, line: int | None, *, implicit: bool = False) -> Epic:
         """The epic of that id; it is new where there is none yet."""
@@ -69,6 +75,27 @@ class Draft:
     def numbered(self, story: Story) -> None:
         """Note that a story's id is not written."""
         self._numbered.append(story)
+
+    def leave_out(self, story: Story, state: LeftOut) -> None:
+        """Take a story out of the plan because it is not to be done now; it is kept as a fact.
+
+        Args:
+            story: one that is not done; whether it is among the stories does not matter.
+            state: why.
+        """
+        self.stories = [each for each in self.stories if each is not story]
+        self.references = [each for each in self.references if each[0] is not story]
+        self._numbered = [each for each in self._numbered if each is not story]
+        self._left_out[story.id] = (story, state)
+        written = story.model_dump(mode="json", exclude_defaults=True)
+        value = {"state": state, **written}
+        self.reading.facts.append(Fact(section=story.id, name="left out", value=value, line=story.line))
+        self.reading.warn(
+            Code.TASK_LEFT_OUT,
+            f"`{story.id}` is {state}, so it is not scheduled: `{story.title}`.",
+            "Nothing, if that is meant; else write an open box or status, without that word.",
+            story.line or 1,
+        )
 
     def plan(self, document: Document, kind: str, title: str | None = None) -> Plan:
         """The whole plan: containers that are not written, references and remarks included."""
@@ -114,15 +141,41 @@ class Draft:
         self.epics = [epic for epic in self.epics if epic.stories or not epic.implicit]
 
     def _resolve(self) -> None:
-        targets = [Target(story.id, story.title, "story") for story in self.stories]
+        stories = [*self.stories, *(story for story, _ in self._left_out.values())]
+        targets = [Target(story.id, story.title, "story") for story in stories]
         targets += [Target(epic.id, epic.title, "epic") for epic in self.epics if not epic.implicit]
         reader = DependencyReader(Targets(targets))
         for story, written, line in self.references:
-            for one in reader.read(written, line):
+            for one in self._phases_in(story, written, line) or reader.read(written, line):
                 # What is written comes before what the order says.
                 story.dependencies = [d for d in story.dependencies if set(d.resolved) - set(one.resolved)]
                 story.dependencies.append(one)
         self.reading.warnings.extend(reader.warnings)
+        for story in self.stories if self._left_out else ():
+            story.dependencies = [each for each in story.dependencies if self._is_awaited(story, each)]
+
+    def _phases_in(self, story: Story, written: str, line: int) -> list[Dependency]:
+        """A dependency on a phase, such as `Phase 2 complete`, means its stories."""
+        match = _PHASE.match(written)
+        name = f"phase {match['name']}".lower() if match else None
+        ids = [s.id for s in self.stories if s.phase and s.phase.lower() == name and s is not story]
+        return [Dependency(as_written=written, resolved=ids, line=line)] if ids else []
+
+    def _is_awaited(self, story: Story, dependency: Dependency) -> bool:
+        """Take what is left out from a dependency; whether anything remains of it."""
+        here = {each.id for each in self.stories}
+        gone = [self._left_out[name] for name in dependency.resolved if name in self._left_out.keys() - here]
+        for other, state in gone:
+            cancelled = state == "cancelled"
+            self.reading.warn(
+                Code.DEPENDENCY_CANCELLED if cancelled else Code.DEPENDENCY_DEFERRED,
+                f"`{story.id}` waits for `{other.id}`, which is {state}"
+                + (", so it is not awaited." if cancelled else " and would be awaited for ever."),
+                f"Write what `{story.id}` really needs, or delete the dependency.",
+                dependency.line or story.line or 1,
+            )
+            dependency.resolved.remove(other.id)
+        return not gone or bool(dependency.resolved)
 
     def _remark(self) -> None:
         if self._numbered:
@@ -148,7 +201,12 @@ class Draft:
 
 
 def title_of(document: Document) -> str | None:
-    """The first heading, of level 1 where there is one, without its pictures."""
+    """The first heading, of level 1 where there is one, without its pictures.
+
+    Where several headings of a lower level divide the document, none of them is its title.
+    """
     headings: list[Section] = [s for s in document.outline.walk() if s.level > 0 and s.title.text]
     first = next((section for section in headings if section.level == 1), next(iter(headings), None))
-    return without_pictures(first.title.text) if first is not None else None
+    if first is None or (first.level > 1 and sum(each.level <= first.level for each in headings) > 1):
+        return None
+    return without_pictures(first.title.text)
