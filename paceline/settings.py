@@ -33,6 +33,9 @@ class Settings(BaseSettings):
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
 
+    models_file: Path | None = None
+    """The file that declares models which may propose plans; None: the nearest `paceline.toml`."""
+
     check_timeout: float = Field(default=600.0, gt=0)
     """Limit of one check command."""
     agent_grace: float = Field(default=3.0, ge=0)

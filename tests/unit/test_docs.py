@@ -18,6 +18,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from api.errors import STATUS_OF_CODE
 from api.routes import agents, artifacts, health, projects, questions, sprints
 from paceline import errors
+from paceline.agents.model_declaration import load_models
 from paceline.agents.registry import load_declarations
 from paceline.cli.main import app
 from paceline.domain.events import EventType
@@ -280,4 +281,4 @@ def test_declarations_in_the_documents_are_valid() -> None:
     shown = blocks("toml")
     assert len(shown) >= 3
     for name, text in shown:
-        assert load_declarations(text, name)
+        assert load_declarations(text, name) or load_models(text, name)

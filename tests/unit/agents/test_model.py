@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,6 +111,20 @@ def test_the_only_model_need_not_be_named() -> None:
         with pytest.raises(ConfigurationError) as caught:
             choose_model(given, name, "p.toml")
         assert said in caught.value.message
+
+
+def _default(value: object) -> str:
+    return "none" if value is None else str(value)
+
+
+def test_fields_of_a_model_are_those_of_the_document() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / "free-text.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| `?([^`|]+?)`? \|", text, re.MULTILINE))
+    real = {
+        name: "required" if field.is_required() else _default(field.get_default(call_default_factory=True))
+        for name, field in ModelDeclaration.model_fields.items()
+    }
+    assert told == real
 
 
 def test_less_is_asked_only_where_that_may_help() -> None:
