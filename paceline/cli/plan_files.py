@@ -9,6 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from paceline.cli.plan_source import PlanSource, read_source
+from paceline.cli.plan_unreadable import way_out
 from paceline.domain.plan import Plan
 from paceline.errors import PacelineError
 
@@ -40,7 +41,7 @@ def load_source(plan: str) -> LoadedPlan:
     try:
         return LoadedPlan(source.read(), source.texts)
     except PacelineError as error:
-        _refuse(error.message)
+        _refuse(f"{error.message}\n{way_out(error, plan)}".rstrip("\n"))
 
 
 def source_of(plan: str) -> PlanSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 import textwrap
 
 from paceline.cli.models import find_models
@@ -11,14 +12,14 @@ from paceline.errors import ConfigurationError, PacelineError
 
 
 def way_out(error: PacelineError, plan: str) -> str:
-    """Some lines that help on; empty where the refusal's own sentence says all.
+    """Some lines that help on, for a person at a terminal; logs and programs get the sentence alone.
 
     Args:
         error: why a plan was not read.
         plan: as given on the command line.
     """
     example = error.details.get("example")
-    if not isinstance(example, str):
+    if not isinstance(example, str) or not sys.stderr.isatty():
         return ""
     shown = textwrap.indent(example.rstrip("\n"), "    ")
     text = f"\nThe smallest plan looks like this:\n\n{shown}\n"
