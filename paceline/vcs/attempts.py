@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from paceline.domain.ids import attempt_branch, slug
+from paceline.domain.ids import attempt_branch, preserved_ref, slug
 from paceline.vcs.repository import Repository
 
 RECORDS = ".paceline"
@@ -24,7 +24,8 @@ class Attempt:
     """One attempt's worktree.
 
     `base` is the commit its work is measured from; `start` the commit it began at, which is `base` or `base`
-    with the work of an earlier attempt carried over. `admin` is git's folder for the worktree.
+    with the work of an earlier attempt carried over. `branch` and `admin` are the branch and the folder
+    of its private repository.
     """
 
     path: str
@@ -60,6 +61,14 @@ def worktree_path(repository: Repository, root: Path, project: str, story: str, 
 def branch_of(project: str, story: str, attempt: int) -> str:
     """The attempt's branch, without `refs/heads/`."""
     return attempt_branch(project, story, attempt)
+
+
+def attempt_refs(project: str, story: str, attempt: int) -> str:
+    """Below it stand, in the user's repository, `start` and `work`: what an attempt needs while it lasts.
+
+    They keep a `git gc` from taking the commits away, and are no branches, so that branch lists stay short.
+    """
+    return preserved_ref(project, story, attempt).replace("/preserved/", "/attempts/", 1)
 
 
 def root_of(worktree: Path) -> Path:

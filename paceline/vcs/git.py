@@ -10,6 +10,7 @@ import signal
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from paceline.errors import ConfigurationError, RepositoryError
 
@@ -87,9 +88,16 @@ def git_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 async def start_git(
-    cwd: Path, *args: str, env: Mapping[str, str] | None = None, piped: bool = False
+    cwd: Path,
+    *args: str,
+    env: Mapping[str, str] | None = None,
+    piped: bool = False,
+    source: IO[bytes] | None = None,
 ) -> asyncio.subprocess.Process:
-    """Start git in a session of its own, so that a Ctrl-C at a terminal does not stop it half-way."""
+    """Start git in a session of its own, so that a Ctrl-C at a terminal does not stop it half-way.
+
+    Its standard input is a pipe, an open file (`source`), or nothing.
+    """
     if not os.path.isdir(cwd):
         raise RepositoryError(f"The folder {cwd} is gone; restore it or start the run again.", path=str(cwd))
     try:
@@ -99,7 +107,7 @@ async def start_git(
             *args,
             cwd=cwd,
             env=git_environment(env),
-            stdin=asyncio.subprocess.PIPE if piped else asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE if piped else source or asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,
@@ -111,7 +119,7 @@ async def start_git(
 async def git(
     cwd: Path,
     *args: str,
-    stdin: bytes | None = None,
+    stdin: bytes | Path | None = None,
     env: Mapping[str, str] | None = None,
     accept: Collection[int] = (0,),
     timeout: float = GIT_TIMEOUT,  # noqa: ASYNC109 - the process has to be killed on the way out
@@ -121,7 +129,7 @@ async def git(
     Args:
         cwd: where it runs.
         args: everything after `git`.
-        stdin: bytes for its standard input; None is `/dev/null`.
+        stdin: bytes, or a file, for its standard input; None is `/dev/null`.
         env: variables beside those of `git_environment`.
         accept: exit statuses that are an answer and not an error.
         timeout: seconds after which it is killed.
@@ -129,10 +137,13 @@ async def git(
     Raises:
         RepositoryError: another exit status, with what git said, or the time ran out.
     """
-    process = await start_git(cwd, *args, env=env, piped=stdin is not None)
+    with contextlib.ExitStack() as opened:
+        source = opened.enter_context(stdin.open("rb")) if isinstance(stdin, Path) else None
+        given = stdin if isinstance(stdin, bytes) else None
+        process = await start_git(cwd, *args, env=env, piped=given is not None, source=source)
     try:
         async with asyncio.timeout(timeout):
-            out, err = await process.communicate(stdin)
+            out, err = await process.communicate(given)
     except TimeoutError:
         raise RepositoryError(
             f"`git {args[0]}` in {cwd} did not end within {timeout:.0f} s; look for a lock or a slow filter.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +51,15 @@ class PrivateIndex:
         return sorted(name for name in submodules if os.path.lexists(os.path.join(top, name, b".git")))
 
     async def nested_repositories(self, submodules: set[bytes]) -> list[bytes]:
-        """Outermost folders with a `.git` of their own that are neither submodules nor ignored."""
-        found = await asyncio.to_thread(_folders_with_git, os.fsencode(self.worktree))
+        """Outermost folders with a `.git` of their own that are neither submodules nor ignored.
+
+        Pipes, sockets and devices on the way are removed: they hold nothing, and git would wait for ever at a
+        `.gitignore` that is a pipe.
+        """
+        found, special = await asyncio.to_thread(_look_around, os.fsencode(self.worktree))
+        for path in special:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
         own = [name for name in found if name not in submodules]
         ignored = await self._ignored(own)
         return sorted(name for name in own if name not in ignored)
@@ -61,11 +69,17 @@ class PrivateIndex:
         specs = [b".", *(b":(top,exclude,literal)" + name for name in nested)]
         await self.git("add", "--all", *_FROM_STDIN, stdin=b"\0".join(specs))
 
-    async def add_forced(self, admin: Path) -> None:
-        """Stage ignored files that the agent added on purpose (`git add -f`)."""
-        if not (admin / "index").is_file():
+    async def add_forced(self, agents_index: bytes) -> None:
+        """Stage ignored files that the agent added on purpose (`git add -f`), as its index says."""
+        if not agents_index:
             return
-        env = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(self.worktree)}
+        copy = self.index.with_name("agents-index")
+        copy.write_bytes(agents_index)
+        env = {
+            "GIT_DIR": str(self.repository.common_dir),
+            "GIT_WORK_TREE": str(self.worktree),
+            "GIT_INDEX_FILE": str(copy),
+        }
         ask = ("ls-files", "-z", "-c", "-i", "--exclude-standard")
         listed = await git(self.worktree, *ask, env=env, accept=(0, 128))
         top = os.fsencode(self.worktree)
@@ -105,15 +119,27 @@ class PrivateIndex:
         return set(said.out.split(b"\0")) - {b""}
 
 
-def _folders_with_git(top: bytes) -> list[bytes]:
+def _look_around(top: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Outermost folders with a `.git`, relative to `top`, and every path that is no file, folder or link."""
     found: list[bytes] = []
-    for folder, folders, files in os.walk(top):
-        if folder == top:
-            folders[:] = [name for name in folders if name != b".git"]
-        elif b".git" in folders or b".git" in files:
-            folders.clear()
+    special: list[bytes] = []
+    waiting = [(top, False)]
+    while waiting:
+        folder, inside = waiting.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:
+            continue
+        if folder != top and not inside and any(entry.name == b".git" for entry in entries):
             found.append(os.path.relpath(folder, top))
-    return found
+            inside = True
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if folder != top or entry.name != b".git":
+                    waiting.append((entry.path, inside))
+            elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
+                special.append(entry.path)
+    return found, special
 
 
 def _files_under(top: bytes, nested: bytes) -> list[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,6 +121,22 @@ class Repository:
             if b"File exists" not in done.err:
                 break
         raise RepositoryError(f"git could not move {ref} in {self.path}: {complaint}", ref=ref)
+
+    async def put_ref(self, ref: str, commit: str) -> None:
+        """Point a full ref of Paceline's own at a commit, whatever it was at."""
+        await git(self.common_dir, "update-ref", "--no-deref", ref, commit)
+
+    async def refs_below(self, prefix: str) -> dict[str, str]:
+        """Full refs that begin with the folder `prefix`, and their objects."""
+        listed = await git(self.common_dir, "for-each-ref", "--format=%(objectname) %(refname)", f"{prefix}/")
+        rows = [line.split(" ", 1) for line in listed.text.splitlines()]
+        return {name: found for found, name in rows}
+
+    async def drop_refs(self, refs: Mapping[str, str]) -> None:
+        """Delete refs that are still at these objects, all or none."""
+        lines = "".join(f"delete {name}\0{found}\0" for name, found in refs.items())
+        if lines:
+            await git(self.common_dir, "update-ref", "--no-deref", "-z", "--stdin", stdin=lines.encode())
 
     async def checkouts_of(self, branch: str) -> list[Path]:
         """The worktrees, the user's among them, that have the branch checked out."""

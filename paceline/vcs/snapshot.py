@@ -15,7 +15,10 @@ from pathlib import Path
 
 from paceline.vcs.attempts import Attempt, record_folder
 from paceline.vcs.index import PrivateIndex
+from paceline.vcs.private_tips import read_plain
 from paceline.vcs.repository import Repository
+
+_INDEX_LIMIT = 500_000_000
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ async def take_snapshot(repository: Repository, attempt: Attempt) -> Snapshot:
         submodules = await work.submodules()
         nested = await work.nested_repositories(submodules)
         await work.add_everything(nested)
-        await work.add_forced(Path(attempt.admin))
+        await work.add_forced(read_plain(os.path.join(attempt.admin, "index"), _INDEX_LIMIT))
         for name in nested:
             await work.add_files_of(name)
         tree = (await work.git("write-tree")).text

@@ -10,18 +10,18 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from paceline.vcs.attempts import RECORDS
-from paceline.vcs.git import git
+from paceline.vcs.attempts import RECORDS, record_folder, root_of
 from paceline.vcs.locks import try_lock
+from paceline.vcs.private import check_out
 from paceline.vcs.repository import Repository
-from paceline.vcs.worktrees import add_worktree, discard, forget_admin
+from paceline.vcs.worktrees import discard
 
 _FOLDER = "verify"
 
 
 @asynccontextmanager
 async def verification_checkout(repository: Repository, root: Path, commit: str) -> AsyncGenerator[Path]:
-    """A detached worktree of `commit`, removed at the end, after a failure too.
+    """A checkout of `commit` with a private repository of its own, removed at the end, after a failure too.
 
     Its owner is this block, which holds a file lock beside it; a checkout whose lock is free belongs to a
     process that died, and the next call removes it.
@@ -32,8 +32,10 @@ async def verification_checkout(repository: Repository, root: Path, commit: str)
     lock_path = _lock_path(root, path)
     lock = try_lock(lock_path)
     try:
-        await add_worktree(repository, path, "--detach", commit)
-        await git(path, "reset", "--hard", "--quiet")
+        found = await repository.resolve(commit) or commit
+        # A candidate has no ref yet; a `git gc` of the user's would take it away.
+        await repository.put_ref(_ref_of(path), found)
+        await check_out(repository, path, found, None)
         yield path
     finally:
         await asyncio.shield(_remove(repository, path))
@@ -46,9 +48,14 @@ def _lock_path(root: Path, path: Path) -> Path:
     return root / RECORDS / _FOLDER / path.parent.name / path.name
 
 
+def _ref_of(path: Path) -> str:
+    return f"refs/paceline/verify/{path.name}/commit"
+
+
 async def _remove(repository: Repository, path: Path) -> None:
-    await asyncio.to_thread(discard, path)
-    await forget_admin(repository, path)
+    await asyncio.to_thread(discard, path, root_of(path))
+    await asyncio.to_thread(discard, record_folder(path), root_of(path))
+    await repository.drop_refs(await repository.refs_below(_ref_of(path).rpartition("/")[0]))
 
 
 async def _remove_stale(repository: Repository, root: Path) -> None:

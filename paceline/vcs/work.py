@@ -8,9 +8,10 @@ from pathlib import Path
 
 from paceline.domain.ids import preserved_ref
 from paceline.errors import RepositoryError
-from paceline.vcs.attempts import Attempt, branch_of, read_attempt
+from paceline.vcs.attempts import Attempt, attempt_refs, read_attempt
 from paceline.vcs.diff import ChangedPath, changed_paths
 from paceline.vcs.git import git
+from paceline.vcs.history import keep_agent_commits, keep_tip
 from paceline.vcs.merge import write_commit
 from paceline.vcs.messages import commit_message
 from paceline.vcs.repository import Repository
@@ -29,7 +30,7 @@ class WorkCommit:
 async def collect_work(
     worktree: Path, base_commit: str | None, message: str, trailers: Mapping[str, str]
 ) -> WorkCommit:
-    """Commit everything in the worktree that is not ignored to the attempt's branch.
+    """Commit everything in the worktree that is not ignored.
 
     It does not matter what the agent did with git: committed or not, on which branch, with which index. The
     result is one commit whose parent is the attempt's base, so that no message, trailer or foreign history
@@ -56,8 +57,8 @@ async def collect_work(
             base=attempt.base,
         )
     snapshot = await take_snapshot(repository, attempt)
+    await keep_agent_commits(repository, attempt)
     if snapshot.tree == await repository.tree_of(attempt.base):
-        await keep_agent_commits(repository, attempt)
         return WorkCommit(None, attempt.base)
     commit = await _work_commit(repository, attempt, snapshot.tree, commit_message(message, trailers))
     return WorkCommit(commit, attempt.base, await changed_paths(repository, attempt.base, commit))
@@ -68,20 +69,20 @@ async def preserve(
 ) -> str | None:
     """Keep whatever is in the worktree under the attempt's preserved ref.
 
-    Without a worktree the attempt's branch is kept, if it has work. A repeat changes nothing.
+    Without a worktree the work that was collected of it is kept, if there is some. A repeat changes nothing.
 
     Returns:
         The ref; None where there is nothing to keep.
     """
     found = read_attempt(worktree)
-    if found is not None and found.state == "ready" and worktree.is_dir():
-        await preserve_attempt(repository, found)
+    if found is not None and found.state == "ready":
+        if worktree.is_dir():
+            await preserve_attempt(repository, found)
         await keep_agent_commits(repository, found)
     ref = preserved_ref(project, story, attempt)
     if await repository.resolve(ref) is None:
-        tip = await repository.resolve(f"refs/heads/{branch_of(project, story, attempt)}")
-        started = found.start if found is not None else None
-        if tip is None or started is None or tip == started:
+        tip = await repository.resolve(f"{attempt_refs(project, story, attempt)}/work")
+        if tip is None:
             return None
         await repository.set_ref(ref, tip)
     return ref
@@ -104,45 +105,16 @@ async def preserve_attempt(repository: Repository, attempt: Attempt) -> Snapshot
     return snapshot
 
 
-async def keep_agent_commits(repository: Repository, attempt: Attempt) -> None:
-    """Keep what the agent committed itself, on whatever branch or none."""
-    head = await git(
-        repository.common_dir,
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        "HEAD^{commit}",
-        env={"GIT_DIR": attempt.admin or str(repository.common_dir / "absent")},
-        accept=(0, 1, 128),
-    )
-    tips = {head.text if head.code == 0 else None, await repository.resolve(f"refs/heads/{attempt.branch}")}
-    for tip in sorted(tip for tip in tips if tip):
-        await keep_tip(repository, attempt, tip)
-
-
-async def keep_tip(repository: Repository, attempt: Attempt, tip: str) -> None:
-    """Give a commit a ref under `refs/paceline/history/`, unless another lasting ref holds it already."""
-    lasting = ("refs/heads", "refs/tags", "refs/remotes", "refs/paceline")
-    holding = await git(
-        repository.common_dir, "for-each-ref", f"--contains={tip}", "--format=%(refname)", *lasting
-    )
-    own = f"refs/heads/{attempt.branch}"
-    if tip == attempt.start or any(ref != own for ref in holding.text.split("\n") if ref):
-        return
-    kept = preserved_ref(attempt.project, attempt.story, attempt.attempt)
-    ref = f"{kept.replace('/preserved/', '/history/', 1)}/{tip[:12]}"
-    await repository.set_ref(ref, tip)
-
-
 async def _work_commit(repository: Repository, attempt: Attempt, tree: str, message: str) -> str:
-    ref = f"refs/heads/{attempt.branch}"
+    ref = f"{attempt_refs(attempt.project, attempt.story, attempt.attempt)}/work"
     before = await repository.resolve(ref)
     if before is not None and await _is_same(repository, before, tree, attempt.base, message):
         return before
-    await keep_agent_commits(repository, attempt)
+    if before is not None:
+        await keep_tip(repository, attempt, before)
     commit = await write_commit(repository, tree, (attempt.base,), message, {})
     if not await repository.set_ref(ref, commit, before):
-        raise RepositoryError(f"The branch {attempt.branch} moved while its work was collected; try again.")
+        raise RepositoryError(f"{ref} moved while the work of {attempt.path} was collected; try again.")
     return commit
 
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from paceline.domain.ids import preserved_ref
-from paceline.errors import RepositoryError
 from paceline.vcs.attempts import (
     KEPT,
     RECORDS,
     Attempt,
+    attempt_refs,
     branch_of,
     read_attempt,
     record_folder,
@@ -24,13 +24,13 @@ from paceline.vcs.attempts import (
     worktree_path,
     write_attempt,
 )
-from paceline.vcs.git import git
+from paceline.vcs.history import REPLACED, keep_agent_commits, keep_tip
 from paceline.vcs.locks import exclusive
 from paceline.vcs.merge import commit_dates, merge_trees, write_commit
+from paceline.vcs.private import check_out, is_whole, link_of, private_folder, read_origin, write_private
+from paceline.vcs.private_tips import read_plain
 from paceline.vcs.repository import Repository
-from paceline.vcs.work import keep_agent_commits, keep_tip, preserve_attempt
-
-LOCK_REASON = "Paceline works here"
+from paceline.vcs.work import preserve_attempt
 
 
 async def prepare_worktree(
@@ -66,7 +66,7 @@ async def prepare_worktree(
         if found is not None:
             await _discard_unfinished(repository, found)
         elif path.exists():
-            keep_aside(path)
+            keep_aside(path, path)
         fresh = Attempt(
             path=str(path),
             repository=str(repository.common_dir),
@@ -86,24 +86,31 @@ async def remove_worktree(repository: Repository, worktree: Path) -> Path | None
     """Remove an attempt's worktree after keeping what is in it; a second call does nothing.
 
     Returns:
-        None, or where the folder was moved because git cannot preserve all of it: the history of a
-        repository inside it, or a checked out submodule.
+        None, or where a folder was moved because git cannot preserve all of it: the history of a
+        repository inside it, a checked out submodule, or commits of the agent's with missing objects.
     """
     async with attempt_lock(worktree):
         attempt = read_attempt(worktree)
         if attempt is None:
             return None
         kept: Path | None = None
-        if attempt.state == "ready" and worktree.is_dir():
-            snapshot = await preserve_attempt(repository, attempt)
-            await keep_agent_commits(repository, attempt)
-            if snapshot.nested:
-                kept = keep_aside(worktree)
-        await asyncio.to_thread(discard, worktree)
-        await forget_admin(repository, worktree)
-        await _drop_branch(repository, attempt)
-        shutil.rmtree(record_folder(worktree), ignore_errors=True)
+        if attempt.state == "ready":
+            kept = await _keep_everything(repository, attempt)
+        await asyncio.to_thread(discard, worktree, root_of(worktree))
+        await _drop_refs(repository, attempt)
+        await asyncio.to_thread(discard, record_folder(worktree), root_of(worktree))
         return kept
+
+
+async def _keep_everything(repository: Repository, attempt: Attempt) -> Path | None:
+    """Preserve the files and commits; what git cannot take of them is moved aside as it is."""
+    worktree, gitdir = attempt.worktree, private_folder(attempt.worktree)
+    kept: Path | None = None
+    nested = worktree.is_dir() and (await preserve_attempt(repository, attempt)).nested
+    if not await keep_agent_commits(repository, attempt):
+        kept = keep_aside(gitdir, worktree) if gitdir.is_dir() else None
+        nested = worktree.is_dir() and (nested or (worktree / ".git").is_dir())
+    return keep_aside(worktree, worktree) if nested else kept
 
 
 def attempt_lock(worktree: Path) -> AbstractAsyncContextManager[None]:
@@ -112,35 +119,11 @@ def attempt_lock(worktree: Path) -> AbstractAsyncContextManager[None]:
     return exclusive(root_of(worktree) / RECORDS / "locks" / name)
 
 
-async def add_worktree(repository: Repository, path: Path, *what: str) -> Path:
-    """Register a worktree without files and return git's folder for it.
-
-    Its lock keeps a `git worktree prune` or `git gc` that someone runs from forgetting it.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    command = ("worktree", "add", "-f", "--no-checkout", "--lock", "--reason", LOCK_REASON)
-    async with exclusive(_repository_lock(repository, path)):
-        await git(repository.common_dir, *command, str(path), *what)
-    return Path((await git(path, "rev-parse", "--absolute-git-dir")).text)
-
-
-async def forget_admin(repository: Repository, worktree: Path) -> None:
-    """Remove git's folders for one path. Other worktrees, even stale ones, are the user's to prune."""
-    async with exclusive(_repository_lock(repository, worktree)):
-        for admin in (repository.common_dir / "worktrees").glob("*"):
-            try:
-                named = os.fsdecode((admin / "gitdir").read_bytes().rstrip(b"\n"))
-            except FileNotFoundError:
-                continue
-            if named == str(worktree / ".git"):
-                shutil.rmtree(admin)
-
-
-def discard(path: Path) -> None:
+def discard(path: Path, root: Path) -> None:
     """Remove a folder: out of sight in one step, then its content, also from read-only folders in it."""
     if not path.exists():
         return
-    trash = root_of(path) / RECORDS / "trash" / uuid.uuid4().hex
+    trash = root / RECORDS / "trash" / uuid.uuid4().hex
     trash.parent.mkdir(parents=True, exist_ok=True)
     path.rename(trash)
     for folder, _, _ in os.walk(trash):
@@ -151,15 +134,12 @@ def discard(path: Path) -> None:
     shutil.rmtree(trash, ignore_errors=True)
 
 
-def keep_aside(path: Path) -> Path:
-    """Move a folder to where nothing removes it."""
-    kept = root_of(path) / KEPT / f"{path.parent.name}-{path.name}-{uuid.uuid4().hex[:8]}"
+def keep_aside(path: Path, worktree: Path) -> Path:
+    """Move a folder of an attempt to where nothing removes it."""
+    name = f"{worktree.parent.name}-{worktree.name}-{uuid.uuid4().hex[:8]}"
+    kept = root_of(worktree) / KEPT / (name if path == worktree else f"{name}-{path.name}")
     kept.parent.mkdir(parents=True, exist_ok=True)
     return path.rename(kept)
-
-
-def _repository_lock(repository: Repository, worktree: Path) -> Path:
-    return root_of(worktree) / RECORDS / "locks" / f"repository-{repository.identity()}.lock"
 
 
 async def _carried(repository: Repository, attempt: Attempt, start: str | None) -> Attempt:
@@ -181,53 +161,47 @@ async def _carried(repository: Repository, attempt: Attempt, start: str | None) 
 async def _create(repository: Repository, attempt: Attempt) -> None:
     path = attempt.worktree
     write_attempt(attempt)
-    await _drop_branch(repository, attempt)
-    await repository.set_ref(f"refs/heads/{attempt.branch}", attempt.start)
-    admin = await add_worktree(repository, path, attempt.branch)
-    await git(path, "reset", "--hard", "--quiet")
-    shutil.copy2(admin / "index", record_folder(path) / "index")
-    write_attempt(replace(attempt, admin=str(admin), state="ready"))
+    await _drop_refs(repository, attempt)
+    await repository.put_ref(f"{_refs(attempt)}/start", attempt.start)
+    gitdir = await check_out(repository, path, attempt.start, attempt.branch)
+    write_attempt(replace(attempt, admin=str(gitdir), state="ready"))
 
 
 async def _discard_unfinished(repository: Repository, attempt: Attempt) -> None:
     """Clear what a crash left of a worktree that no agent has seen, or the record of one that was deleted."""
-    if attempt.state == "ready":
-        await keep_agent_commits(repository, attempt)
-    await asyncio.to_thread(discard, attempt.worktree)
-    await forget_admin(repository, attempt.worktree)
+    root, folder = root_of(attempt.worktree), record_folder(attempt.worktree)
+    if attempt.state == "ready" and not await keep_agent_commits(repository, attempt):
+        keep_aside(private_folder(attempt.worktree), attempt.worktree)
+    await asyncio.to_thread(discard, attempt.worktree, root)
+    await asyncio.to_thread(discard, folder, root)
 
 
-async def _drop_branch(repository: Repository, attempt: Attempt) -> None:
-    """Delete the attempt's branch once its tip is kept elsewhere, so that branch lists stay short."""
-    ref = f"refs/heads/{attempt.branch}"
-    tip = await repository.resolve(ref)
-    if tip is None:
-        return
-    await keep_tip(repository, attempt, tip)
-    await git(repository.common_dir, "update-ref", "--no-deref", "-d", ref, tip)
+async def _drop_refs(repository: Repository, attempt: Attempt) -> None:
+    """Delete the attempt's refs once the work they hold is kept elsewhere."""
+    refs = await repository.refs_below(_refs(attempt))
+    work = refs.get(f"{_refs(attempt)}/work")
+    if work is not None:
+        await keep_tip(repository, attempt, work)
+    await repository.drop_refs(refs)
+
+
+def _refs(attempt: Attempt) -> str:
+    return attempt_refs(attempt.project, attempt.story, attempt.attempt)
 
 
 async def _mend(repository: Repository, attempt: Attempt) -> None:
     """Repair the link between a worktree and git that an agent may have cut; its files are not touched."""
-    path, admin = attempt.worktree, Path(attempt.admin)
-    link = path / ".git"
-    wanted = f"gitdir: {admin}\n"
-    if admin.is_dir() and link.is_file() and not link.is_symlink() and link.read_text("utf-8") == wanted:
+    path, folder = attempt.worktree, record_folder(attempt.worktree)
+    gitdir, link = private_folder(path), path / ".git"
+    if not is_whole(gitdir):
+        if gitdir.exists():
+            gitdir.rename(folder / f"{REPLACED}{uuid.uuid4().hex[:8]}")
+        await repository.put_ref(f"{_refs(attempt)}/start", attempt.start)
+        write_private(repository, path, await read_origin(repository), attempt.start, attempt.branch)
+    if not link.is_symlink() and read_plain(os.fsencode(link), 10_000) == link_of(gitdir):
         return
     if os.path.lexists(link):
-        link.rename(record_folder(path) / f"replaced-git-{uuid.uuid4().hex[:8]}")
-    if admin.is_dir():
-        link.write_text(wanted, "utf-8")
-        return
-    if await repository.resolve(f"refs/heads/{attempt.branch}") is None:
-        await repository.set_ref(f"refs/heads/{attempt.branch}", attempt.start)
-    spare = path.with_name(f"{path.name}-mended")
-    discard(spare)
-    admin = await add_worktree(repository, spare, attempt.branch)
-    (spare / ".git").rename(link)
-    (admin / "gitdir").write_text(f"{link}\n", "utf-8")
-    discard(spare)
-    await git(path, "reset", "--quiet", accept=(0, 1))
-    write_attempt(replace(attempt, admin=str(admin)))
-    if (await git(path, "rev-parse", "HEAD", accept=(0, 128))).code:
-        raise RepositoryError(f"The worktree {path} cannot be linked to git again.", path=str(path))
+        link.rename(folder / f"{REPLACED}{uuid.uuid4().hex[:8]}")
+    link.write_bytes(link_of(gitdir))
+    if attempt.admin != str(gitdir):
+        write_attempt(replace(attempt, admin=str(gitdir)))

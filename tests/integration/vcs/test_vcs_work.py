@@ -48,16 +48,15 @@ async def test_every_kind_of_change_is_seen(user: Any, tree: Path) -> None:
     assert user.git("cat-file", "-s", f"{work.commit}:binary").strip() == str(256 * 40_000)
 
 
-async def test_the_branch_holds_one_commit_on_the_base_and_a_repeat_is_the_same(
-    user: Any, tree: Path
-) -> None:
+async def test_a_ref_holds_one_commit_on_the_base_and_a_repeat_is_the_same(user: Any, tree: Path) -> None:
     (tree / "a.txt").write_text("a")
     work = await collect_work(tree, user.base, "Story 1: title", {"Paceline-Attempt": "1"})
-    branch = "refs/heads/paceline-work/p/1/attempt-1"
-    assert user.git("rev-parse", branch).strip() == work.commit
-    assert user.git("rev-list", f"{user.base}..{branch}").split() == [work.commit]
+    ref = "refs/paceline/attempts/p/1/1/work"
+    assert user.git("rev-parse", ref).strip() == work.commit
+    assert user.git("rev-list", f"{user.base}..{ref}").split() == [work.commit]
     assert await collect_work(tree, user.base, "Story 1: title", {"Paceline-Attempt": "1"}) == work
-    assert user.git("for-each-ref", "refs/paceline") == ""
+    assert user.git("for-each-ref", "refs/heads", "--format=%(refname)") == "refs/heads/main\n"
+    assert user.git("for-each-ref", "refs/paceline/history", "refs/paceline/preserved") == ""
     (tree / "a.txt").write_text("b")
     assert (await collect_work(tree, user.base, "Story 1: title", {})).commit != work.commit
 
@@ -100,8 +99,11 @@ async def test_whatever_an_agent_does_with_git_its_work_is_found(
     assert kinds(work) == {"src/app.py": "modified", "new.txt": "added"}
 
 
-async def test_a_merge_made_by_the_agent_counts_as_its_change(user: Any, tree: Path) -> None:
+async def test_a_merge_made_by_the_agent_counts_as_its_change(
+    user: Any, repository: Repository, root: Path
+) -> None:
     user.commit({"upstream.txt": "x"})
+    tree = await prepare_worktree(repository, root, "p", "1", 1, user.base)
     user.git(*PLAIN, "merge", "-q", "--no-ff", "-m", "merge", "main", cwd=tree)
     work = await collect_work(tree, user.base, "work", {})
     assert kinds(work) == {"upstream.txt": "added"}

@@ -12,6 +12,7 @@ import pytest
 from paceline.errors import RepositoryError
 from paceline.vcs.attempts import read_attempt, record_folder, write_attempt
 from paceline.vcs.locks import exclusive, try_lock
+from paceline.vcs.private import private_folder
 from paceline.vcs.repository import Repository
 from paceline.vcs.work import collect_work, preserve
 from paceline.vcs.worktrees import prepare_worktree, remove_worktree
@@ -56,7 +57,7 @@ async def test_a_crash_in_the_middle_of_creation_is_overcome(
     write_attempt(replace(attempt, state="creating", admin=""))
     assert await prepare_worktree(repository, root, "p", "1", 1, user.base) == tree
     assert (tree / "src/app.py").exists()
-    assert len(list((user.path / ".git/worktrees").iterdir())) == 1
+    assert not (user.path / ".git/worktrees").exists()
 
 
 async def test_a_folder_that_nobody_recorded_is_moved_aside_and_not_lost(
@@ -197,7 +198,7 @@ async def test_a_cut_link_to_git_is_mended(
     (tree / "half.txt").write_text("half done")
     (tree / ".git").unlink()
     if damage == "pruned":
-        shutil.rmtree(user.path / ".git/worktrees")
+        shutil.rmtree(private_folder(tree))
     elif damage == "replaced":
         user.git("init", "-q", cwd=tree)
     elif damage == "garbage":
@@ -208,14 +209,21 @@ async def test_a_cut_link_to_git_is_mended(
     assert (await collect_work(tree, user.base, "w", {})).commit is not None
 
 
-async def test_a_users_prune_and_gc_do_not_forget_a_worktree(
+async def test_a_users_prune_and_gc_do_not_break_an_attempt(
     user: Any, repository: Repository, root: Path
 ) -> None:
-    tree = await prepare_worktree(repository, root, "p", "1", 1, user.base)
-    (tree / ".git").unlink()
+    doomed = user.commit({"doomed.txt": "x"})
+    tree = await prepare_worktree(repository, root, "p", "1", 1, doomed)
+    user.git("-c", "core.hooksPath=/dev/null", "reset", "-q", "--hard", user.base)
+    user.git("-c", "core.hooksPath=/dev/null", "reflog", "expire", "--expire=now", "--all")
     user.git("worktree", "prune", "--expire=now")
     user.git("-c", "core.hooksPath=/dev/null", "gc", "-q", "--prune=now")
-    assert len(list((user.path / ".git/worktrees").iterdir())) == 1
+    (tree / "a.txt").write_text("a")
+    user.git("add", "a.txt", cwd=tree)
+    user.git("commit", "-q", "-m", "mine", cwd=tree)
+    assert user.git("fsck", cwd=tree) == ""
+    work = await collect_work(tree, doomed, "w", {})
+    assert [path.path for path in work.changed] == ["a.txt"]
 
 
 async def test_the_users_own_worktrees_are_not_pruned(
