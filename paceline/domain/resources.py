@@ -4,9 +4,12 @@ A claim is granted whole or not at all. Those who wait are served heaviest first
 that younger claims passed over `PATIENCE` times becomes a barrier: what it needs is promised to it, and no
 later claim gets it first. So every waiter is served if every holder ends at some time.
 
-A claim that holds a part and asks for the rest again (a story whose question was answered) waits like the
-others, with one exception: if a barrier waits for the part it holds, its turn comes before the barrier's
-promises, because otherwise the two would wait for each other.
+A claim that holds a part and asks for the rest (a story whose question was answered, or that needs one more
+file) waits like the others, with one exception: if a barrier waits for the part it holds, its turn comes
+before all promises, because otherwise the two would wait for each other. What such claims wait for is in turn
+promised to those of them that were passed over too often.
+
+Holders of a part could also wait for each other in a circle; `deadlocks` finds that before it happens.
 """
 
 from __future__ import annotations
@@ -17,7 +20,17 @@ from typing import NamedTuple
 from paceline.domain.claims import Need
 from paceline.domain.globs import covers, is_glob, normal_pattern, patterns_overlap
 
-__all__ = ["PATIENCE", "Demand", "Holding", "Verdict", "Waiting", "covers", "decide", "patterns_overlap"]
+__all__ = [
+    "PATIENCE",
+    "Demand",
+    "Holding",
+    "Ledger",
+    "Verdict",
+    "Waiting",
+    "covers",
+    "decide",
+    "patterns_overlap",
+]
 
 PATIENCE = 5
 """How often a waiter may be passed over before it becomes a barrier."""
@@ -93,33 +106,36 @@ class Verdict(NamedTuple):
     """All claims that wait on, in the order in which they are considered."""
 
 
-class _Taken(NamedTuple):
+class Taken(NamedTuple):
+    """Something that one claim holds, or that is promised to it."""
+
     claim: str
     holder: str
     need: _Entry
     promised: bool
 
 
-class _Ledger:
+class Ledger:
     """What is held or promised, indexed so that asking about a literal path or a slot does not scan."""
 
     def __init__(self) -> None:
-        self._exact: dict[str, list[_Taken]] = {}
-        self._globs: list[_Taken] = []
+        self._exact: dict[str, list[Taken]] = {}
+        self._globs: list[Taken] = []
 
     def hold(self, claim: str, holder: str, demand: Demand, promised: bool = False) -> None:
+        """Note what a claim holds, or what is promised to it."""
         for need in demand.entries:
-            taken = _Taken(claim, holder, need, promised)
+            taken = Taken(claim, holder, need, promised)
             if need.pattern is None:
                 self._exact.setdefault(need.key, []).append(taken)
             else:
                 self._globs.append(taken)
 
-    def lacking(self, claim: str, demand: Demand) -> list[_Taken]:
+    def lacking(self, claim: str, demand: Demand) -> list[Taken]:
         """Everything that keeps these needs from the claim; empty means that it can have them all."""
         return [taken for need in demand.entries for taken in self._in_the_way(claim, need)]
 
-    def _in_the_way(self, claim: str, need: _Entry) -> list[_Taken]:
+    def _in_the_way(self, claim: str, need: _Entry) -> list[Taken]:
         """Nobody where there is room: the capacity is the least that asker and present holders name."""
         others = [taken for taken in self._takers(need) if taken.claim != claim]
         if not others:
@@ -127,7 +143,7 @@ class _Ledger:
         limit = min(need.capacity, *(taken.need.capacity for taken in others))
         return others if len({taken.claim for taken in others}) >= limit else []
 
-    def _takers(self, need: _Entry) -> list[_Taken]:
+    def _takers(self, need: _Entry) -> list[Taken]:
         if need.pattern is None:
             found = self._exact.get(need.key, [])
             if not self._globs or not need.key.startswith(_FILE):
@@ -156,7 +172,7 @@ def decide(
     Returns:
         The grants, and for the considered claims that were not granted the reasons.
     """
-    ledger = _Ledger()
+    ledger = Ledger()
     considered = [w for w in waiting if asking is None or w.claim in asking or w.passed >= PATIENCE]
     for held in _relevant(holding, considered):
         ledger.hold(held.claim, held.holder, held.demand)
@@ -165,7 +181,10 @@ def decide(
     granted: list[Waiting] = []
     reasons: dict[str, list[str]] = {}
     line: list[str] = []
+    promise_later: list[Waiting] = []
     for waiter in sorted(waiting, key=lambda w: _turn(w, first)):
+        if waiter.claim not in first:
+            _promise(ledger, promise_later)
         asks = asking is None or waiter.claim in asking
         lacks = ledger.lacking(waiter.claim, waiter.demand) if asks else None
         if lacks == []:
@@ -175,10 +194,19 @@ def decide(
         line.append(waiter.claim)
         if lacks:
             reasons[waiter.claim] = _sentences(lacks)
-        if waiter.passed >= PATIENCE and waiter.claim not in first:
-            ledger.hold(waiter.claim, waiter.holder, waiter.demand, promised=True)
+        if waiter.passed >= PATIENCE:
+            promise_later.append(waiter)
+            if waiter.claim not in first:
+                _promise(ledger, promise_later)
     passed = _passed_over(ledger, granted, waiting, partial) if granted else []
     return Verdict([waiter.claim for waiter in granted], reasons, passed, line)
+
+
+def _promise(ledger: Ledger, waiters: list[Waiting]) -> None:
+    """Promise them what they need, once."""
+    while waiters:
+        waiter = waiters.pop(0)
+        ledger.hold(waiter.claim, waiter.holder, waiter.demand, promised=True)
 
 
 def _turn(waiter: Waiting, first: Collection[str]) -> tuple[int, float, int]:
@@ -210,7 +238,7 @@ def _obstructing(
     candidates = {w.claim: w for w in waiting if w.claim in partial}
     if not wanted or not candidates:
         return set()
-    parts = _Ledger()
+    parts = Ledger()
     for held in holding:
         if held.claim in candidates:
             parts.hold(held.claim, held.holder, held.demand)
@@ -224,7 +252,7 @@ def _obstructing(
     return found
 
 
-def _sentences(lacks: Iterable[_Taken]) -> list[str]:
+def _sentences(lacks: Iterable[Taken]) -> list[str]:
     texts = (
         f"{taken.need.resource} {'promised to' if taken.promised else 'held by'} {taken.holder}"
         for taken in lacks
@@ -233,7 +261,7 @@ def _sentences(lacks: Iterable[_Taken]) -> list[str]:
 
 
 def _passed_over(
-    ledger: _Ledger, granted: Sequence[Waiting], waiting: Sequence[Waiting], partial: Collection[str]
+    ledger: Ledger, granted: Sequence[Waiting], waiting: Sequence[Waiting], partial: Collection[str]
 ) -> list[str]:
     """Waiters that lack something which a younger claim, or one that asked again, was just given."""
     served = {waiter.claim for waiter in granted}

@@ -5,23 +5,23 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import datetime
-from functools import cache, lru_cache
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
-from sqlalchemy import Executable, bindparam, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from paceline.domain.claims import ClaimRecord, ClaimRequest, Need
+from paceline.domain.claims import ClaimRecord, ClaimRequest, DecisionKind, Need
 from paceline.domain.resources import Demand, Holding, Verdict, Waiting
-from paceline.store.models import ClaimRow, ClaimScopeRow, table
-from paceline.store.statements import dialect_of, insert_into, now
+from paceline.store import claim_statements as statements
+from paceline.store.claim_statements import CLAIMS, LIVE, LIVE_COLUMNS, LIVE_STATES, NOTHING, SCOPES
+from paceline.store.prepared import Prepared
+from paceline.store.statements import dialect_of
 
-CLAIMS = table(ClaimRow)
-SCOPES = table(ClaimScopeRow)
-LIVE_STATES = ("granted", "waiting")
-NOTHING = "[]"
+__all__ = ["CLAIMS", "LIVE_STATES", "NOTHING", "LiveClaim", "LockedScope", "lock_claim", "lock_scope"]
+
 STATES_KEPT = 64
 """How many scopes' states a process remembers."""
 
@@ -33,6 +33,8 @@ class LiveClaim(NamedTuple):
 
     claim: str
     holder: str
+    project: str
+    story: str | None
     state: str
     needs: str
     held: str
@@ -41,6 +43,7 @@ class LiveClaim(NamedTuple):
     sequence: int
     passed: int
     fence: int | None
+    lost_fence: int | None
 
 
 class LockedScope:
@@ -56,39 +59,48 @@ class LockedScope:
         number: the scope's counter, taken for this change: the next fence and place in the order of asking.
         at: the present moment by the database's clock.
         live: the granted and waiting claims by their keys.
+        actor: who makes this change; None: each claim's own holder.
     """
 
-    def __init__(self, session: Session, row: Sequence[Any], state: int) -> None:
-        self._session = session
+    def __init__(self, session: Session, row: Sequence[Any], at: datetime, state: int) -> None:
+        self._connection = session.connection()
+        self._dialect = dialect_of(session)
         self._state = state
+        self._records: list[Mapping[str, Any]] = []
         self.name: str = row[0]
         self.number: int = row[1]
-        self.at: datetime = row[2]
-        self.live: dict[str, LiveClaim] = dict(_remembered(row[3], self._read))
+        self.at = at
+        self.actor: str | None = None
+        self.live: dict[str, LiveClaim] = dict(_remembered(row[2], self._read))
 
     def holdings(self) -> list[Holding]:
         """What the claims hold, as the rules want it."""
         held = (row for row in self.live.values() if row.held != NOTHING)
-        return [Holding(row.claim, row.holder, _demand(row.held)) for row in held]
+        return [Holding(row.claim, row.holder, demand(row.held)) for row in held]
 
     def waiters(self) -> list[Waiting]:
         """What the claims wait for, as the rules want it."""
         return [
-            Waiting(row.claim, row.holder, _demand(row.wanted), row.weight, row.sequence, row.passed)
+            Waiting(row.claim, row.holder, demand(row.wanted), row.weight, row.sequence, row.passed)
             for row in self.live.values()
             if row.state == "waiting"
         ]
 
     def anybody_waits_for(self, given_back: Collection[str]) -> bool:
         """Whether a claim waits for one of these needs; the others lack something else still."""
-        demands = [_demand(needs) for needs in given_back]
-        return any(waiter.demand.touches(demand) for waiter in self.waiters() for demand in demands)
+        demands = [demand(needs) for needs in given_back]
+        return any(waiter.demand.touches(each) for waiter in self.waiters() for each in demands)
 
     def add(self, request: ClaimRequest, granted: bool) -> bool:
         """Store a new claim; False where the key exists already."""
         needs = dump_needs(request.needs)
         row = {
-            **request.model_dump(include={"claim", "scope", "holder", "project", "story", "weight"}),
+            "claim": request.claim,
+            "scope": request.scope,
+            "holder": request.holder,
+            "project": request.project,
+            "story": request.story,
+            "weight": request.weight,
             "state": "granted" if granted else "waiting",
             "needs": needs,
             "held": needs if granted else NOTHING,
@@ -96,14 +108,15 @@ class LockedScope:
             "sequence": self.number,
             "passed": 0,
             "fence": self.number if granted else None,
+            "lost_fence": None,
             "told": True,
             "requested_at": self.at,
             "granted_at": self.at if granted else None,
             "released_at": None,
         }
-        if self._execute(_inserting(dialect_of(self._session)), row).first() is None:
+        if statements.insert_claim(self._dialect).run(self._connection, row).first() is None:
             return False
-        self.live[request.claim] = LiveClaim._make(row[name] for name in LiveClaim._fields)
+        self.live[request.claim] = LiveClaim._make(row[name] for name in LIVE_COLUMNS)
         return True
 
     def grant(self, claim: str, told: bool) -> int:
@@ -112,65 +125,111 @@ class LockedScope:
         fence = row.fence
         if fence is None:
             if any(other.fence == self.number for other in self.live.values()):
-                self.number += 1
-                taken = update(SCOPES).where(SCOPES.c.scope == self.name).values(counter=self.number)
-                self._execute(taken)
+                self.raise_counter(self.number + 1)
             fence = self.number
         changed = row._replace(state="granted", held=row.needs, wanted=NOTHING, passed=0, fence=fence)
-        self._execute(_GRANT, {"key": claim, "number": fence, "knows": told, "at": self.at})
+        self._run(statements.grant_claim, {"key": claim, "number": fence, "knows": told, "moment": self.at})
         self.live[claim] = changed
         return fence
 
+    def raise_counter(self, number: int) -> None:
+        """Have every later number be higher than this one, which may be used now."""
+        if number > self.number:
+            self.number = number
+            raised = update(SCOPES).where(SCOPES.c.scope == self.name).values(counter=number)
+            self._connection.execute(raised)
+
     def change(self, claim: str, **values: Any) -> None:
-        """Change columns of one claim."""
-        self._execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
+        """Change columns of one claim; of those that decisions need not know, `told`."""
+        self._connection.execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
+        values.pop("told", None)
         self.live[claim] = self.live[claim]._replace(**values)
+
+    def retreat(self, claim: str, needs: str) -> LiveClaim:
+        """Take everything from a claim and let it wait for all it needs, at its old place; what it was."""
+        was = self.live[claim]
+        empty: dict[str, Any] = {"state": "waiting", "needs": needs, "held": NOTHING, "wanted": needs}
+        self.change(claim, **empty, passed=0, fence=None, lost_fence=was.fence, told=True)
+        return was
 
     def count_passed(self, verdict: Verdict) -> None:
         """Note for the waiters that were passed over that it happened once more."""
         if verdict.passed:
             behind = CLAIMS.c.claim.in_(verdict.passed)
-            self._execute(update(CLAIMS).where(behind).values(passed=CLAIMS.c.passed + 1))
+            self._connection.execute(update(CLAIMS).where(behind).values(passed=CLAIMS.c.passed + 1))
+        first = ", ".join(self.live[claim].holder for claim in verdict.grants if claim in self.live)
         for claim in verdict.passed:
             row = self.live[claim]
-            self.live[claim] = row._replace(passed=row.passed + 1)
+            self.live[claim] = row = row._replace(passed=row.passed + 1)
+            self.record("passed_over", row, row.wanted, f"{first} went first, the {row.passed}. time")
 
-    def release(self, claims: Collection[str]) -> list[str]:
-        """End live claims, and return the needs that they gave back."""
-        given_back = [self.live.pop(claim).needs for claim in claims]
+    def release(self, claims: Collection[str]) -> list[LiveClaim]:
+        """End live claims, and return what they were."""
+        ended = [self.live.pop(claim) for claim in claims]
         for claim in claims:
-            self._execute(_RELEASE, {"key": claim, "released_at": self.at})
-        return given_back
+            self._run(statements.release_claim, {"key": claim, "moment": self.at})
+        return ended
+
+    def record(self, kind: DecisionKind, row: LiveClaim, needs: str, reason: str) -> None:
+        """Leave a record of a decision; it is written with the others of this change."""
+        self._records.append(
+            {
+                "scope": self.name,
+                "project": row.project,
+                "story": row.story,
+                "claim": row.claim,
+                "holder": row.holder,
+                "kind": kind,
+                "needs": needs,
+                "reason": reason,
+                "fence": row.fence,
+                "actor": self.actor or row.holder,
+                "at": self.at,
+            }
+        )
 
     def remember(self) -> None:
-        """Keep what is known for the next change; the last thing done to a scope in a change."""
+        """Write the records and keep what is known for the next change; the last thing done in a change."""
+        if self._records:
+            statements.insert_decision(self._dialect).run_many(self._connection, self._records)
+            self._records = []
         with _remembering:
             _states[self._state] = self.live
             while len(_states) > STATES_KEPT:
                 del _states[next(iter(_states))]
 
     def _read(self) -> dict[str, LiveClaim]:
-        rows = self._execute(_LIVE, {"of": self.name}).all()
+        rows = self._connection.execute(LIVE, {"of": self.name}).all()
         return {row[0]: LiveClaim._make(row) for row in rows}
 
-    def _execute(self, statement: Any, values: Mapping[str, Any] | None = None) -> Any:
-        return self._session.connection().execute(statement, values)
+    def _run(self, statement: Callable[[str], Prepared], values: Mapping[str, Any]) -> None:
+        statement(self._dialect).run(self._connection, values)
 
 
 def lock_scope(session: Session, scope: str) -> LockedScope:
     """Lock a scope, which is made when it is first named."""
-    state = _new_state()
-    values = {"scope": scope, "counter": 1, "state": state, "previous_state": 0}
-    row = session.connection().execute(_locking(dialect_of(session)), values).one()
-    return LockedScope(session, row, state)
+    locked = _lock(session, statements.lock_by_scope, {"scope": scope})
+    if locked is None:
+        raise AssertionError(f"the row of scope {scope} was neither found nor made")
+    return locked
 
 
 def lock_claim(session: Session, claim: str) -> LockedScope | None:
     """Lock the scope of a claim; None where the claim is unknown."""
-    state = _new_state()
-    lock = _locking_by_claim(dialect_of(session))
-    row = session.connection().execute(lock, {"key": claim, "new": state}).one_or_none()
-    return LockedScope(session, row, state) if row is not None else None
+    return _lock(session, statements.lock_by_claim, {"key": claim})
+
+
+def _lock(
+    session: Session, statement: Callable[[str], Prepared], values: Mapping[str, Any]
+) -> LockedScope | None:
+    state, dialect, at = secrets.randbits(62) + 1, dialect_of(session), datetime.now(UTC)
+    known = {**values, "new": state, "clock": statements.microseconds(at)}
+    row = statement(dialect).run(session.connection(), known).one_or_none()
+    if row is None:
+        return None
+    told: Sequence[Any] = tuple(row)
+    # PostgreSQL has a clock of its own, and tells it.
+    return LockedScope(session, told, told[3].astimezone(UTC) if len(told) > 3 else at, state)
 
 
 def record_of(session: Session, claim: str) -> ClaimRecord:
@@ -197,8 +256,8 @@ def dump_needs(needs: Sequence[Need]) -> str:
 
 
 @lru_cache(maxsize=8_192)
-def _demand(needs: str) -> Demand:
-    """The same few are compared at every decision."""
+def demand(needs: str) -> Demand:
+    """Needs, ready for comparison; the same few are compared at every decision."""
     return Demand(parse_needs(needs))
 
 
@@ -212,62 +271,3 @@ def _remembered(state: int, read: Callable[[], Mapping[str, LiveClaim]]) -> Mapp
     with _remembering:
         known = _states.pop(state, None)
     return read() if known is None else known
-
-
-def _new_state() -> int:
-    return secrets.randbits(62) + 1
-
-
-# Statements ---
-
-_LIVE = select(*(CLAIMS.c[name] for name in LiveClaim._fields)).where(
-    CLAIMS.c.scope == bindparam("of"), CLAIMS.c.state.in_(LIVE_STATES)
-)
-_GRANT = (
-    update(CLAIMS)
-    .where(CLAIMS.c.claim == bindparam("key"))
-    .values(
-        state="granted",
-        held=CLAIMS.c.needs,
-        wanted=NOTHING,
-        passed=0,
-        fence=bindparam("number"),
-        told=bindparam("knows"),
-        granted_at=bindparam("at"),
-    )
-)
-_RELEASE = (
-    update(CLAIMS)
-    .where(CLAIMS.c.claim == bindparam("key"))
-    .values(state="released", held=NOTHING, wanted=NOTHING)
-)
-
-
-@cache
-def _locking(dialect: str) -> Executable:
-    insert = insert_into(dialect, ClaimScopeRow)
-    change = {
-        "counter": SCOPES.c.counter + 1,
-        "state": insert.excluded.state,
-        "previous_state": SCOPES.c.state,
-    }
-    lock = insert.on_conflict_do_update(index_elements=["scope"], set_=change)
-    return lock.returning(SCOPES.c.scope, SCOPES.c.counter, now(dialect), SCOPES.c.previous_state)
-
-
-@cache
-def _locking_by_claim(dialect: str) -> Executable:
-    scope = select(CLAIMS.c.scope).where(CLAIMS.c.claim == bindparam("key")).scalar_subquery()
-    change = {
-        "counter": SCOPES.c.counter + 1,
-        "state": bindparam("new", type_=SCOPES.c.state.type),
-        "previous_state": SCOPES.c.state,
-    }
-    lock = update(SCOPES).where(SCOPES.c.scope == scope).values(change)
-    return lock.returning(SCOPES.c.scope, SCOPES.c.counter, now(dialect), SCOPES.c.previous_state)
-
-
-@cache
-def _inserting(dialect: str) -> Executable:
-    insert = insert_into(dialect, ClaimRow).on_conflict_do_nothing(index_elements=["claim"])
-    return insert.returning(CLAIMS.c.claim)

@@ -7,20 +7,19 @@ workflow runs; nothing expires by a clock, and `release_holder` frees what a ter
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.claims import ClaimDecision, ClaimRecord, ClaimRequest, Grant
-from paceline.domain.resources import Demand, Verdict, Waiting, decide
+from paceline.domain.resources import Demand, Waiting, decide
 from paceline.errors import Conflict, NotFound, StaleFence
+from paceline.store import claim_steps as steps
 from paceline.store.claim_rows import (
     CLAIMS,
     LIVE_STATES,
     NOTHING,
-    LiveClaim,
     LockedScope,
     dump_needs,
     lock_claim,
@@ -30,8 +29,8 @@ from paceline.store.claim_rows import (
     to_record,
 )
 
-REASONS_SHOWN = 20
-"""The most lines in `ClaimDecision.waits_for`."""
+SWEEP = "sweep"
+"""The actor who frees what nobody holds."""
 
 
 def request_claim(session: Session, request: ClaimRequest) -> ClaimDecision:
@@ -46,33 +45,53 @@ def request_claim(session: Session, request: ClaimRequest) -> ClaimDecision:
         Conflict: the key is used in another scope.
     """
     scope = lock_scope(session, request.scope)
-    with _changing(scope):
+    with steps.changing(scope):
         known = scope.live.get(request.claim)
         if known is not None:
-            return _ask_again(session, scope, known)
+            if known.state == "granted":
+                acknowledge_grant(session, request.claim)
+            return steps.ask_again(scope, known)
         asks = Waiting(request.claim, request.holder, Demand(request.needs), request.weight, scope.number)
         verdict = decide(scope.holdings(), [*scope.waiters(), asks], {request.claim})
         granted = request.claim in verdict.grants
         if not scope.add(request, granted):
             return _ended(session, request)
-        scope.count_passed(verdict)
+        row = scope.live[request.claim]
         if granted:
+            scope.record("granted", row, row.needs, "it asked, and all was free")
+            scope.count_passed(verdict)
             return ClaimDecision(claim=request.claim, state="granted", fence=scope.number)
-        return _waits(request.claim, verdict, None)
+        decision = steps.waits(request.claim, verdict, None)
+        scope.record("waiting", row, row.needs, steps.why(decision.waits_for))
+        return decision
 
 
-def release_claim(session: Session, claim: str) -> list[Grant]:
+def release_claim(session: Session, claim: str, actor: str | None = None) -> list[Grant]:
     """Give everything of a claim back, or leave the waiting line; nothing happens the second time.
+
+    Args:
+        session: in a write transaction.
+        claim: the claim to end.
+        actor: who wants it; None: its holder.
 
     Returns:
         The waiting claims that this granted; their holders have to be told.
     """
     scope = lock_claim(session, claim)
-    return _release(scope, [claim] if claim in scope.live else []) if scope else []
+    if scope is None:
+        return []
+    with steps.changing(scope, actor):
+        claims = [claim] if claim in scope.live else []
+        return steps.release(scope, claims, "released", "it gave back everything")
 
 
-def release_holder(session: Session, holder: str) -> list[Grant]:
+def release_holder(session: Session, holder: str, actor: str = SWEEP) -> list[Grant]:
     """Give back everything of one holder, in every scope; the sweep after a workflow's end.
+
+    Args:
+        session: in a write transaction.
+        holder: the workflow that ended.
+        actor: who found that.
 
     Returns:
         The waiting claims that this granted; their holders have to be told.
@@ -82,7 +101,9 @@ def release_holder(session: Session, holder: str) -> list[Grant]:
     names = session.connection().execute(query.distinct().order_by(CLAIMS.c.scope)).scalars().all()
     for name in names:
         scope = lock_scope(session, name)
-        grants += _release(scope, [row.claim for row in scope.live.values() if row.holder == holder])
+        with steps.changing(scope, actor):
+            claims = [row.claim for row in scope.live.values() if row.holder == holder]
+            grants += steps.release(scope, claims, "swept", "its workflow does not run any more")
     return grants
 
 
@@ -100,21 +121,29 @@ def reduce_claim(session: Session, claim: str, keep_prefixes: Sequence[str]) -> 
     scope = lock_claim(session, claim)
     if scope is None:
         return []
-    with _changing(scope):
+    with steps.changing(scope):
         row = scope.live.get(claim)
         if row is None or row.fence is None:
             return []
         held = parse_needs(row.held)
         kept = [need for need in held if need.resource.startswith(tuple(keep_prefixes))]
+        given_back = dump_needs([need for need in held if need not in kept])
+        if given_back == NOTHING and row.state == "granted":
+            return []
         scope.change(claim, state="granted", held=dump_needs(kept), wanted=NOTHING)
-        return _serve(scope, [row.held, row.wanted])
+        scope.record("reduced", row, given_back, f"it keeps {len(kept)} of {len(held)}")
+        return steps.serve_if_awaited(
+            scope, [row.held, row.wanted], f"after {row.holder} had given back a part"
+        )
 
 
 def restore_claim(session: Session, claim: str) -> ClaimDecision:
     """Ask again for what `reduce_claim` gave back.
 
     Returns:
-        Granted with the same fence; or waiting in line, while the kept part stays held.
+        Granted with the same fence; or waiting in line, while the kept part stays held. Where it would wait
+        for one who waits for its part, the younger of the two gives back all: this claim then waits without a
+        fence and is granted a new one. `grants` and `retreats` are of others, who have to be told.
 
     Raises:
         NotFound: nobody ever asked for this claim.
@@ -122,15 +151,36 @@ def restore_claim(session: Session, claim: str) -> ClaimDecision:
     scope = lock_claim(session, claim)
     if scope is None:
         raise NotFound(f"There is no claim {claim} to restore; request it first.", claim=claim)
-    with _changing(scope):
+    with steps.changing(scope):
         row = scope.live.get(claim)
         if row is None:
             return ClaimDecision(claim=claim, state="released")
         if row.state == "granted" and row.held != row.needs:
-            held = parse_needs(row.held)
-            wanted = [need for need in parse_needs(row.needs) if need not in held]
-            scope.change(claim, state="waiting", wanted=dump_needs(wanted), passed=0)
-        return _ask_again(session, scope, scope.live[claim])
+            return _restore(scope, claim)
+        if row.state == "granted":
+            acknowledge_grant(session, claim)
+        return steps.ask_again(scope, row)
+
+
+def _restore(scope: LockedScope, claim: str) -> ClaimDecision:
+    row = scope.live[claim]
+    held = parse_needs(row.held)
+    wanted = dump_needs([need for need in parse_needs(row.needs) if need not in held])
+    more = steps.ask_for_more(scope, claim, row.needs, wanted)
+    if more.granted:
+        scope.record("restored", row, wanted, "it asked again for what it had given back")
+        return ClaimDecision(
+            claim=claim, state="granted", fence=row.fence, grants=[*more.grants], retreats=[*more.retreats]
+        )
+    if more.must_retreat(claim):
+        steps.retreat(scope, claim, steps.circle(more.deadlock))
+        grants, verdict = steps.serve(scope, f"after {row.holder} had gone back", claim)
+        if claim in verdict.grants:
+            return ClaimDecision(claim=claim, state="granted", fence=scope.live[claim].fence, grants=grants)
+        return steps.waits(claim, verdict, None).model_copy(update={"grants": grants})
+    decision = steps.waits(claim, more.verdict, row.fence)
+    scope.record("waiting", row, wanted, steps.why(decision.waits_for))
+    return decision.model_copy(update={"grants": [*more.grants], "retreats": [*more.retreats]})
 
 
 def check_fence(session: Session, claim: str, fence: int) -> None:
@@ -194,56 +244,6 @@ def acknowledge_grant(session: Session, claim: str) -> None:
     """Note that the holder knows of its grant."""
     knows = update(CLAIMS).where(CLAIMS.c.claim == claim, CLAIMS.c.state == "granted").values(told=True)
     session.connection().execute(knows)
-
-
-# Steps ---
-
-
-@contextmanager
-def _changing(scope: LockedScope) -> Generator[None]:
-    """Remember the scope after a change that came to its end."""
-    yield
-    scope.remember()
-
-
-def _release(scope: LockedScope, claims: Sequence[str]) -> list[Grant]:
-    with _changing(scope):
-        return _serve(scope, scope.release(claims))
-
-
-def _serve(scope: LockedScope, given_back: Sequence[str]) -> list[Grant]:
-    """Grant what waiting claims can have now."""
-    if not scope.anybody_waits_for(given_back):
-        return []
-    verdict = decide(scope.holdings(), scope.waiters())
-    grants: list[Grant] = []
-    for claim in verdict.grants:
-        fence = scope.grant(claim, told=False)
-        grants.append(Grant(claim=claim, holder=scope.live[claim].holder, fence=fence))
-    scope.count_passed(verdict)
-    return grants
-
-
-def _ask_again(session: Session, scope: LockedScope, row: LiveClaim) -> ClaimDecision:
-    if row.state == "granted":
-        acknowledge_grant(session, row.claim)
-        return ClaimDecision(claim=row.claim, state="granted", fence=row.fence)
-    verdict = decide(scope.holdings(), scope.waiters(), {row.claim})
-    if row.claim not in verdict.grants:
-        return _waits(row.claim, verdict, row.fence)
-    fence = scope.grant(row.claim, told=True)
-    scope.count_passed(verdict)
-    return ClaimDecision(claim=row.claim, state="granted", fence=fence)
-
-
-def _waits(claim: str, verdict: Verdict, fence: int | None) -> ClaimDecision:
-    return ClaimDecision(
-        claim=claim,
-        state="waiting",
-        fence=fence,
-        position=verdict.line.index(claim) + 1,
-        waits_for=verdict.reasons.get(claim, [])[:REASONS_SHOWN],
-    )
 
 
 def _ended(session: Session, request: ClaimRequest) -> ClaimDecision:

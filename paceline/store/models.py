@@ -101,7 +101,8 @@ class ClaimScopeRow(Base):
 
     scope: Mapped[str] = mapped_column(primary_key=True)
     counter: Mapped[int] = mapped_column(BigInteger)
-    """The last number given, as a fence or as a place in the order of asking."""
+    """The last number given, as a fence or as a place in the order of asking: the database's clock in
+    microseconds, or one more than the last where that is not higher."""
     state: Mapped[int] = mapped_column(BigInteger)
     """Random, new with every change; names the set of live claims after it."""
     previous_state: Mapped[int] = mapped_column(BigInteger)
@@ -129,11 +130,35 @@ class ClaimRow(Base):
     sequence: Mapped[int] = mapped_column(BigInteger)
     passed: Mapped[int] = mapped_column(Integer)
     fence: Mapped[int | None] = mapped_column(BigInteger)
+    lost_fence: Mapped[int | None] = mapped_column(BigInteger)
+    """The fence it had before it gave back everything to end a deadlock."""
     told: Mapped[bool] = mapped_column(Boolean)
     """Whether the holder knows of its grant."""
     requested_at: Mapped[datetime]
     granted_at: Mapped[datetime | None]
     released_at: Mapped[datetime | None]
+
+
+class ClaimDecisionRow(Base):
+    """One decision about a claim; only ever added, and removed when it is old."""
+
+    __tablename__ = "claim_decisions"
+    __table_args__ = (Index(None, "project", "number"),)
+
+    number: Mapped[int] = mapped_column(
+        BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True
+    )
+    scope: Mapped[str]
+    project: Mapped[str]
+    story: Mapped[str | None]
+    claim: Mapped[str]
+    holder: Mapped[str]
+    kind: Mapped[str]
+    needs: Mapped[str]
+    reason: Mapped[str]
+    fence: Mapped[int | None] = mapped_column(BigInteger)
+    actor: Mapped[str]
+    at: Mapped[datetime]
 
 
 class EventCounterRow(Base):
