@@ -14,12 +14,17 @@ PacelineError                       PACELINE
 ├── RepositoryError                 REPOSITORY
 │   ├── RepositoryMissing           REPOSITORY_MISSING
 │   ├── RepositoryDirty             REPOSITORY_DIRTY
+│   ├── RepositoryUnsupported       REPOSITORY_UNSUPPORTED
 │   ├── BranchCheckedOut            BRANCH_CHECKED_OUT
+│   ├── BranchMoved                 BRANCH_MOVED
+│   ├── DiskFull                    DISK_FULL
 │   └── MergeConflict               MERGE_CONFLICT
 ├── AgentError                      AGENT
 │   ├── AgentExit                   AGENT_EXIT
 │   ├── AgentNonsense               AGENT_NONSENSE
 │   ├── AgentTimeout                AGENT_TIMEOUT
+│   ├── DiskQuota                   DISK_QUOTA
+│   ├── WorktreeSetup               WORKTREE_SETUP
 │   └── UnclaimedChange             UNCLAIMED_CHANGE
 ├── ModelError                      MODEL
 │   ├── ModelUnreachable            MODEL_UNREACHABLE
@@ -132,6 +137,24 @@ class RepositoryDirty(RepositoryError):
     code = "REPOSITORY_DIRTY"
 
 
+class RepositoryUnsupported(RepositoryError):
+    """The repository uses something that worktrees cannot give an agent; `details["feature"]` says what."""
+
+    code = "REPOSITORY_UNSUPPORTED"
+
+
+class BranchMoved(RepositoryError):
+    """The sprint branch is not where Paceline left it; `details` has `branch`, `expected` and `found`."""
+
+    code = "BRANCH_MOVED"
+
+
+class DiskFull(RepositoryError):
+    """The volume of the worktrees has too little room for another attempt."""
+
+    code = "DISK_FULL"
+
+
 class BranchCheckedOut(RepositoryError):
     """The sprint branch is checked out somewhere; `details["checkout"]` says where. No fault of the work."""
 
@@ -166,6 +189,18 @@ class AgentTimeout(AgentError):
     """The agent ran longer than its limit and was stopped."""
 
     code = "AGENT_TIMEOUT"
+
+
+class DiskQuota(AgentError):
+    """The agent's worktree took more room than an attempt may; its work is preserved up to a bound."""
+
+    code = "DISK_QUOTA"
+
+
+class WorktreeSetup(AgentError):
+    """The set-up command of a new worktree failed, or changed files that git knows."""
+
+    code = "WORKTREE_SETUP"
 
 
 class UnclaimedChange(AgentError):

@@ -45,6 +45,13 @@ class Settings(BaseSettings):
     sweep_interval: float = Field(default=20.0, gt=0)
     """Between two looks for claims that nobody holds and for waiters that were not told."""
 
+    worktree_disk_quota: int = Field(default=20_000_000_000, gt=0)
+    """Bytes that the worktree of one attempt may take, its private repository included."""
+    worktree_file_quota: int = Field(default=1_000_000, gt=0)
+    """Files that the worktree of one attempt may have."""
+    worktree_min_free: int = Field(default=1_000_000_000, ge=0)
+    """Bytes that must be free on the volume of the worktrees before an attempt starts."""
+
     @cached_property
     def resolved_database_url(self) -> str:
         """The database URL, by default a SQLite file in `home`."""
