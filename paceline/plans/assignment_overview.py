@@ -7,21 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from paceline.plans.fields import Field, contents_of, normal
-from paceline.plans.labels import concept_of
+from paceline.plans.labels import Words, concept_of
 from paceline.plans.outline import Section
 from paceline.plans.quantities import number_range
 from paceline.plans.reading import Reading
 
-_SPRINT_COUNTS = frozenset(
-    {
-        "estimated sprints",
-        "sprints",
-        "number of sprints",
-        "total sprints",
-        "planned sprints",
-        "anzahl sprints",
-    }
-)
+_SPRINT_COUNTS = Words("sprint_count")
 _CADENCE = re.compile(r"\b(?P<count>\d{1,2})[- ]weeks?[- ](?:long )?(?:sprint|iteration)", re.IGNORECASE)
 _STORIES = re.compile(r"\b(?:the|all) (?P<count>\d{1,6}) (?:user )?stories\b", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+(?:\.\d+)?")
@@ -122,7 +113,7 @@ class Overview:
 
 def _kind(label: str) -> str | None:
     name = normal(label)
-    if name in _SPRINT_COUNTS:
+    if label in _SPRINT_COUNTS:
         return "sprints"
     concept = concept_of(label)
     if concept == "duration" and "sprint" in name:

@@ -3,18 +3,9 @@
 from __future__ import annotations
 
 from paceline.domain.plan import Risk, Sprint
-from paceline.plans.fields import Field, label_of, normal
+from paceline.plans.fields import Field, label_of
+from paceline.plans.outcomes import RISK_LABELS
 from paceline.plans.outline import Bullet, Table
-
-_LABELS = {
-    "mitigation": "mitigation",
-    "mitigations": "mitigation",
-    "mitigation strategy": "mitigation",
-    "probability": "probability",
-    "likelihood": "probability",
-    "impact": "impact",
-    "severity": "impact",
-}
 
 
 def read_group(
@@ -36,7 +27,7 @@ def read_group(
     """
     shared = "; ".join(text for entry in mitigations for text in _texts(entry))
     line = mitigations[0].line if mitigations else None
-    found = [_risk(bullet) for bullet in bullets if normal(bullet.text.label or "") not in _LABELS]
+    found = [_risk(bullet) for bullet in bullets if (bullet.text.label or "") not in RISK_LABELS]
     found.extend(_risks_of_table(table) if table is not None else [])
     for risk in found:
         risk.sprint = sprint.id if sprint else None
@@ -55,7 +46,7 @@ def _risk(bullet: Bullet) -> Risk:
     text = bullet.text.value if label else bullet.text.text
     risk = Risk(name=label or text, text=text or None, line=bullet.line)
     for child in bullet.children:
-        name, value = label_of(child.text, _LABELS)
+        name, value = label_of(child.text, RISK_LABELS)
         _set(risk, name or "", value, child.line)
     return risk
 
@@ -73,8 +64,8 @@ def _risks_of_table(table: Table) -> list[Risk]:
 
 
 def _set(risk: Risk, label: str, value: str, line: int) -> None:
-    match _LABELS.get(normal(label)):
-        case "mitigation":
+    match RISK_LABELS.get(label):
+        case "mitigations":
             risk.mitigation, risk.mitigation_line = value or None, line
         case "probability":
             risk.probability = value or None

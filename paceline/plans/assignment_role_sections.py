@@ -6,27 +6,34 @@ import re
 
 from paceline.domain.plan import Agent, Fact
 from paceline.plans.columns import column_of
-from paceline.plans.fields import label_of, normal, split_parenthesis, without_numbering
+from paceline.plans.fields import label_of, split_parenthesis, without_numbering
+from paceline.plans.folding import at_colon
+from paceline.plans.labels import Labels, Meanings, Words, per_table
 from paceline.plans.outline import Bullet, BulletList, Paragraph, Section, Table
+from paceline.plans.quantities import number_of
 
-DETAILS = {
-    label: name
-    for name, labels in {
-        "primary": "primary, primary focus, primary responsibility, primary responsibilities, main focus, "
-        "hauptaufgabe, principal, principale, \u4e3b\u8981",
-        "secondary": "secondary, secondary focus, secondary responsibilities, nebenaufgabe, secundario, "
-        "secondaire, \u6b21\u8981",
-        "points": "points, story points, load, allocation, capacity, punkte, puntos, \u70b9\u6570",
-        "role": "role, responsibility, responsibilities, rolle, rol, r\u00f4le, \u89d2\u8272",
-    }.items()
-    for label in map(str.strip, labels.split(","))
-}
-_LOAD = re.compile(
-    r"^(?:~|about|approx\.?|ca\.?)?\s*(?P<points>\d+(?:\.\d+)?)\s*"
-    r"(?:story\s+)?(?P<unit>points?|pts?|sp|punkte|puntos)?(?:\s+total)?\.?$",
-    re.IGNORECASE,
+DETAILS = Meanings(
+    {
+        "primary": "primary",
+        "secondary": "secondary",
+        "points": "points",
+        "load": "points",
+        "role": "role",
+    }
 )
-_NAME_COLUMNS = frozenset({"role", "name", "member", "team member", "developer", "agent", "person"})
+
+
+@per_table
+def _load(table: Labels) -> re.Pattern[str]:
+    units = table.alternation("unit.points")
+    return re.compile(
+        r"^(?:~|about|approx\.?|ca\.?)?\s*(?P<points>\d+(?:[.,]\d+)?)\s*"
+        rf"(?P<unit>{units})?(?:\s+total)?\.?$",
+        re.IGNORECASE,
+    )
+
+
+_NAME_COLUMNS = Words("column.agent_name")
 
 
 def read_roles(section: Section, facts: list[Fact]) -> list[Agent]:
@@ -86,9 +93,9 @@ def _role(written: str, line: int) -> Agent:
 
 
 def _role_of_bullet(bullet: Bullet, facts: list[Fact]) -> Agent:
-    name = bullet.text.label or bullet.text.text.partition(":")[0]
+    name = bullet.text.label or at_colon(bullet.text.text)[0]
     role = _role(name, bullet.line)
-    text = bullet.text.value if bullet.text.label else bullet.text.text.partition(":")[2].strip()
+    text = bullet.text.value if bullet.text.label else at_colon(bullet.text.text)[2].strip()
     _detail_text(role, text, bullet.line, facts)
     _details(role, bullet.children, facts)
     return role
@@ -96,7 +103,7 @@ def _role_of_bullet(bullet: Bullet, facts: list[Fact]) -> Agent:
 
 def _roles_of_table(table: Table, facts: list[Fact]) -> list[Agent]:
     headers = table.header.cells
-    if not headers or not (normal(headers[0]) in _NAME_COLUMNS or column_of(headers[0]) == "assignee"):
+    if not headers or not (headers[0] in _NAME_COLUMNS or column_of(headers[0]) == "assignee"):
         facts.extend(Fact(section="Roles", value=row.cells, line=row.line) for row in table.rows)
         return []
     found: list[Agent] = []
@@ -116,15 +123,15 @@ def _details(role: Agent, bullets: list[Bullet], facts: list[Fact]) -> None:
 
 
 def _detail(role: Agent, label: str | None, value: str, line: int, facts: list[Fact]) -> None:
-    match DETAILS.get(normal(label)) if label is not None else None:
+    match DETAILS.get(label) if label is not None else None:
         case "primary" if role.primary is None and value:
             role.primary = value
         case "secondary" if role.secondary is None and value:
             role.secondary = value
         case "role" if role.role is None and value:
             role.role = value
-        case "points" if (match := _LOAD.match(value)) and role.points_stated is None:
-            role.points_stated = float(match["points"])
+        case "points" if (match := _load().match(value)) and role.points_stated is None:
+            role.points_stated = number_of(match["points"])
         case None if label is None:
             _detail_text(role, value, line, facts)
         case _:
@@ -133,9 +140,9 @@ def _detail(role: Agent, label: str | None, value: str, line: int, facts: list[F
 
 def _detail_text(role: Agent, text: str, line: int, facts: list[Fact]) -> None:
     """A line without a label: the load, where it is a number of points."""
-    match = _LOAD.match(text)
+    match = _load().match(text)
     if match and match["unit"] and role.points_stated is None:
-        role.points_stated = float(match["points"])
+        role.points_stated = number_of(match["points"])
     elif text and role.role is None:
         role.role = text
     elif text:

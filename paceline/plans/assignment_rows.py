@@ -11,13 +11,16 @@ from dataclasses import dataclass, field
 
 from paceline.domain.plan import Allocation, Story, StoryKind
 from paceline.plans.columns import Column, column_of
-from paceline.plans.fields import normal, split_parenthesis
+from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code
+from paceline.plans.labels import Labels, Words, per_table
 from paceline.plans.outline import Row, Table
+from paceline.plans.quantities import number_of
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import key
+from paceline.plans.statuses import is_done
 
-MARKERS = frozenset({"start", "complete", "continued", "partial"})
+MARKERS = Words("value.part_marker")
 """Remarks after a title that say which part of a story a row is; all others belong to the title."""
 
 _LINK = re.compile(r"^\[([^\]]{1,200})\]\([^)]{0,400}\)")
@@ -26,12 +29,19 @@ _ID = re.compile(
     r"(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\.\s+|\s+|$)(?P<title>.*)$"
 )
 _NUMBERED = re.compile(r"^(?P<id>\d+(?:\.\d+)*)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|[.)]\s+)(?P<title>.+)$")
-_POINTS = re.compile(
-    r"^~?\s*(?P<points>\d+(?:\.\d+)?)(?:\s*(?:/|of)\s*(?P<of>\d+(?:\.\d+)?))?\s*(?:story\s+)?(?:points?|pts?|sp)?$",
-    re.IGNORECASE,
-)
-_BLANK = frozenset({"", "-", "--", "\u2013", "\u2014", "n/a", "none", "tbd", "?", "unassigned"})
-_DONE = ("done", "complete", "finished", "merged", "closed")
+_BLANK = Words("value.nothing", "value.undecided", "value.nobody")
+_TOTAL = Words("value.total")
+
+
+@per_table
+def _points(table: Labels) -> re.Pattern[str]:
+    """`5`, `5 SP` and `3/5`, three points of a story of five."""
+    number = r"\d+(?:[.,]\d+)?"
+    return re.compile(
+        rf"^~?\s*(?P<points>{number})(?:\s*(?:/|of|von|de|sur)\s*(?P<of>{number}))?"
+        rf"\s*(?:{table.alternation('unit.points')})?\.?$",
+        re.IGNORECASE,
+    )
 
 
 @dataclass(slots=True)
@@ -109,20 +119,19 @@ class RowReader:
             dependencies=cells.get("dependencies"),
         )
         self._points(found, cells.get("points", ""))
-        status = normal(cells.get("status", ""))
-        if status:
-            found.done = status.startswith(_DONE) or None
+        if cells.get("status"):
+            found.done = is_done(cells["status"])
             extra["Status"] = cells["status"]
         self.rows.append(found)
         for name, value in extra.items():
             self._reading.keep_cell(identity or title, name, value, row.line)
 
     def _points(self, row: AssignmentRow, cell: str) -> None:
-        match = _POINTS.match(cell)
+        match = _points().match(cell)
         if match:
-            row.points = float(match["points"])
-            row.of = float(match["of"]) if match["of"] else None
-        elif key(cell) not in _BLANK:
+            row.points = number_of(match["points"])
+            row.of = number_of(match["of"]) if match["of"] else None
+        elif cell not in _BLANK:
             self._reading.warn(
                 Code.POINTS_NOT_A_NUMBER,
                 f"`{cell}` is not a number of points, so `{row.id or row.title}` has none in `{row.sprint}`.",
@@ -176,11 +185,11 @@ def _columns(table: Table) -> set[Column]:
 def _is_total(cells: list[str]) -> bool:
     """A closing row that repeats the sum is no work."""
     first = next((cell for cell in cells if cell), "")
-    return normal(first) in {"total", "totals", "sum", "subtotal", "total points", "sprint total"}
+    return first.strip("*: ") in _TOTAL
 
 
 def _cell(cell: str | None) -> str | None:
-    return None if cell is None or key(cell) in _BLANK else cell
+    return None if cell is None or cell in _BLANK else cell
 
 
 def _sprint_id(cell: str | None) -> str | None:
@@ -192,7 +201,7 @@ def _sprint_id(cell: str | None) -> str | None:
 def _work(written: str, identity: str | None) -> tuple[str | None, str, str | None]:
     """Id, title and marker of what a row is about."""
     bare, remark = split_parenthesis(_LINK.sub(r"\1", written))
-    marker = remark if remark is not None and remark.lower() in MARKERS else None
+    marker = remark if remark is not None and remark in MARKERS else None
     text = bare if marker else _LINK.sub(r"\1", written)
     if identity:
         token = _LINK.sub(r"\1", identity).strip("`")

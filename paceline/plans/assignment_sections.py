@@ -12,19 +12,21 @@ from paceline.plans.assignment_risks import read_group
 from paceline.plans.assignment_role_sections import read_role_section, read_roles
 from paceline.plans.assignment_rows import RowReader, has_sprint_column, is_assignment_table
 from paceline.plans.assignment_topics import Topic, find_sprints, is_roles_heading, topic_of
-from paceline.plans.fields import Field, bullet_items, contents_of, flat, items_of, normal, without_numbering
+from paceline.plans.fields import Field, bullet_items, contents_of, flat, items_of, without_numbering
 from paceline.plans.findings import Code
-from paceline.plans.labels import concept_of
+from paceline.plans.labels import Labels, Words, concept_of, heading_word, per_table
 from paceline.plans.outcomes import read_metrics
 from paceline.plans.outline import Bullet, BulletList, Paragraph, Section, Table
-from paceline.plans.quantities import number_range
+from paceline.plans.quantities import number_range, points_value
 from paceline.plans.reading import Reading
 
-_SPRINT_NUMBER = re.compile(r"\b(?:sprint|iteration)\s+#?(?P<token>\d[\w.]*)", re.IGNORECASE)
-_NUMBER = re.compile(
-    r"^~?(?P<number>\d+(?:\.\d+)?)(?:\s*(?:story\s+)?(?:points?|pts?|sp))?\.?$", re.IGNORECASE
-)
-_THEMES = frozenset({"theme", "sprint theme", "thema", "tema", "th\u00e8me", "\u4e3b\u9898"})
+_THEMES = Words("theme")
+
+
+@per_table
+def _sprint_number(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.sprint", "heading.iteration")
+    return re.compile(rf"(?<!\w)(?P<word>{words})\s*#?(?P<token>\d[\w.]*)", re.IGNORECASE)
 
 
 class SectionReader:
@@ -82,8 +84,10 @@ class SectionReader:
         return section if len(others) == len(section.blocks) else replace(section, blocks=others)
 
     def _named_sprint(self, section: Section, topic: Topic | None) -> Sprint | None:
-        match = _SPRINT_NUMBER.search(section.title.text) if topic is not None else None
-        return self._by_id.get(f"sprint {match['token']}".lower()) if match else None
+        match = _sprint_number().search(section.title.text) if topic is not None else None
+        return (
+            self._by_id.get(f"{heading_word(match['word'])[1]} {match['token']}".lower()) if match else None
+        )
 
     def _sprint(self, section: Section, sprint: Sprint) -> None:
         """Read the labels that stand directly in a sprint."""
@@ -102,7 +106,7 @@ class SectionReader:
 
     def _sprint_field(self, sprint: Sprint, entry: Field, concept: str | None) -> None:
         match concept:
-            case _ if normal(entry.label) in _THEMES:
+            case _ if entry.label in _THEMES:
                 sprint.theme = entry.value or None
             case "goal" | "objective":
                 sprint.goal = sprint.goal or entry.value or None
@@ -125,10 +129,8 @@ class SectionReader:
 
     def _points(self, sprint: Sprint, entry: Field) -> None:
         sprint.points_as_written = entry.value or None
-        match = _NUMBER.match(entry.value)
-        if match:
-            sprint.points_stated = float(match["number"])
-        elif entry.value:
+        sprint.points_stated = points_value(entry.value)
+        if sprint.points_stated is None and entry.value:
             self.reading.warn(
                 Code.POINTS_NOT_A_NUMBER,
                 f"`{sprint.id}` states its points as `{entry.value}`, which is no number, so it states none.",
@@ -137,10 +139,9 @@ class SectionReader:
             )
 
     def _capacity(self, sprint: Sprint, entry: Field) -> None:
-        match = _NUMBER.match(entry.value)
-        sprint.capacity_points = float(match["number"]) if match else None
-        sprint.capacity_range = number_range(entry.value) if match is None else None
-        if match is None:
+        sprint.capacity_points = points_value(entry.value)
+        sprint.capacity_range = number_range(entry.value) if sprint.capacity_points is None else None
+        if sprint.capacity_points is None:
             self.reading.keep_field(sprint.id, entry)
 
     def _other(self, section: Section, sprint: Sprint | None) -> None:

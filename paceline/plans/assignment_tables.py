@@ -14,21 +14,38 @@ from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
 from paceline.plans.findings import Code, in_order
 from paceline.plans.headings import epic_heading, story_heading
+from paceline.plans.labels import Labels, per_table
 from paceline.plans.outline import Section, Table
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import DependencyReader, Target, Targets, key, split_outside
 
 KIND = "sprint assignment (tables)"
 
-_EPIC = re.compile(
-    r"\b(?P<id>EPIC-[\w.]*\w|[Ee]pic\s+#?\d[\w.]*)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\s*$)(?P<title>.*)$"
-)
-_NAMED = re.compile(
-    r"\b(?i:stories|story|task)\s+#?(?P<id>\d[\w.-]*\w|\d)|\b(?P<prefixed>[A-Z][A-Za-z0-9]*-\d[\w.]*\w|[A-Z][A-Za-z0-9]*-\d)"
-)
 _INSIDE = re.compile(r"\(([^()]{1,400})\)")
 _NUMBERS = re.compile(r"\d+")
-_RANGE = re.compile(r"^(?P<first>\S+)\s*(?:-|\u2013|\u2014|to)\s*(?P<last>\S+)$")
+
+
+@per_table
+def _epic(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.epic")
+    return re.compile(
+        rf"(?<!\w)(?P<id>EPIC-[\w.]*\w|(?i:{words})\s*#?\d[\w.]*)"
+        r"(?:\s*[:\uff1a\u2013\u2014]\s*|\s+-\s+|\s*$)(?P<title>.*)$"
+    )
+
+
+@per_table
+def _named_stories(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.story", "plural.story", "heading.task")
+    return re.compile(
+        rf"(?<!\w)(?i:{words})\s*#?(?P<id>\d[\w.-]*\w|\d)"
+        r"|\b(?P<prefixed>[A-Z][A-Za-z0-9]*-\d[\w.]*\w|[A-Z][A-Za-z0-9]*-\d)"
+    )
+
+
+@per_table
+def _range(table: Labels) -> re.Pattern[str]:
+    return re.compile(rf"^(?P<first>\S+?)(?:{table.between('joiner.to')})(?P<last>\S+)$", re.IGNORECASE)
 
 
 class AssignmentTablesReader:
@@ -194,7 +211,7 @@ def _titled_epic(document: Document) -> Epic | None:
             continue
         if section.level > 1:
             break
-        match = _EPIC.search(section.title.text)
+        match = _epic().search(section.title.text)
         if match:
             return Epic(id=match["id"], title=match["title"].strip() or match["id"], line=section.line)
     headings = [(section, epic_heading(section)) for section in document.outline.walk() if section.level > 0]
@@ -228,7 +245,9 @@ def _name_stories(agents: list[Agent], contingency: list[Contingency], targets: 
 
 
 def _full_ids(text: str, targets: Targets) -> list[str]:
-    found = [targets.find(match["id"] or match["prefixed"], "story") for match in _NAMED.finditer(text)]
+    found = [
+        targets.find(match["id"] or match["prefixed"], "story") for match in _named_stories().finditer(text)
+    ]
     return list(dict.fromkeys(target.id for target in found if target is not None))
 
 
@@ -238,7 +257,7 @@ def _short_ids(text: str, targets: Targets) -> list[str]:
     for inside in _INSIDE.findall(text):
         for part in split_outside(inside, ",;&"):
             target = targets.find(part, "story")
-            ends = _RANGE.match(part) if target is None else None
+            ends = _range().match(part) if target is None else None
             if target is not None:
                 found.append(target.id)
             elif ends is not None:

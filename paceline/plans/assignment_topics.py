@@ -9,12 +9,12 @@ from paceline.domain.plan import Sprint
 from paceline.plans.assignment_rows import is_assignment_table
 from paceline.plans.fields import normal, split_parenthesis
 from paceline.plans.headings import heading_words
-from paceline.plans.labels import concept_of
+from paceline.plans.labels import Words, concept_of
 from paceline.plans.outline import Section, Table
 from paceline.plans.time_boxes import sprint_box
 
 _AHEAD = re.compile(r"^\((?P<remark>[^()]{1,80})\)\s*(?:[:\u2013\u2014-]\s*)?(?P<name>.*)$")
-_OPTIONAL = frozenset({"optional", "stretch", "buffer", "tentative", "as needed", "time permitting"})
+_OPTIONAL = Words("value.optional")
 
 
 class Topic(StrEnum):
@@ -127,8 +127,7 @@ def _sprint(section: Section) -> Sprint | None:
 
 
 def _is_condition(remark: str) -> bool:
-    folded = remark.lower()
-    return folded in _OPTIONAL or folded.startswith(("if ", "optional", "only if ", "when needed"))
+    return remark in _OPTIONAL or remark.lower().startswith(("if ", "optional", "only if ", "when needed"))
 
 
 def _has_table(section: Section) -> bool:

@@ -6,8 +6,9 @@ import re
 from dataclasses import dataclass, field, replace
 
 from paceline.domain.plan import StoryKind
-from paceline.plans.fields import normal
+from paceline.plans.folding import plain_signs
 from paceline.plans.inline import Text
+from paceline.plans.labels import Labels, heading_word, per_table
 from paceline.plans.quantities import points_of, says_points
 
 _DOTTED = r"\d+(?:\.\d+)*[a-z]?"
@@ -15,26 +16,49 @@ _PREFIXED = (
     rf"[A-Z][A-Z0-9]{{0,14}}(?:-[A-Z0-9]{{1,15}}){{0,4}}-{_DOTTED}"
     rf"|(?:US|ST|T|TASK|STORY|UC|FR)_?{_DOTTED}|#\d+"
 )
-_WORDED = rf"(?P<word>(?i:user\s+story|story|task|work\s+item|item))\s+#?(?P<token>[A-Za-z]*{_DOTTED})"
 _BARE = r"(?P<bare>\d+(?:\.\d+)+)"
 _END = r"(?:\s*[:\u2013\u2014\uff1a]\s*|\s+-\s+|\s*$)"
-_ID_IN_BOLD = re.compile(rf"^(?:(?P<id>{_PREFIXED})|{_WORDED}|{_BARE})(?P<end>{_END}|\s+)(?P<rest>.*)$")
-_ID_IN_PLAIN = re.compile(rf"^(?:(?P<id>{_PREFIXED})|{_WORDED}|{_BARE})(?P<end>{_END})(?P<rest>.*)$")
 _PREFIX_AND_BLANK = re.compile(rf"^(?P<id>{_PREFIXED})(?P<end>\s+)(?P<rest>\S.*)$")
-_DEPENDS = re.compile(
-    r"^(?:depends on|dependencies|dependency|depends|after|needs|requires|blocked by|h\u00e4ngt ab von|nach|"
-    r"depende de|d\u00e9pend de|\u4f9d\u8d56)\s*[:\uff1a]?\s*(?P<what>\S.*)$",
-    re.IGNORECASE,
-)
-_AGENT = re.compile(
-    r"^(?:(?:agents?|assignee|assigned to|owner)\s*:\s*(?P<named>\S.*)|@(?P<at>\w[\w .-]*))$", re.IGNORECASE
-)
-_PRIORITIES = frozenset(
-    {"critical", "high", "medium", "low", "blocker", "highest", "lowest", "must", "should", "could"}
-)
-_PRIORITY = re.compile(r"^(?:priority\s*:?\s*)?(?P<word>p\d|[a-z]+)(?:\s+priority)?$", re.IGNORECASE)
+_PARTS = re.compile(r"[,;|\u00b7]")
 _SEPARATORS = "-\u2013\u2014:|,\u00b7"
+_KINDS: dict[str, StoryKind] = {
+    "heading.story": "story",
+    "heading.task": "task",
+    "heading.work_item": "work_item",
+}
 _LEADING = " \t:\u2013\u2014-\uff1a"
+
+
+@per_table
+def _ids(table: Labels) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """How bold text begins that has an id, and how plain text does."""
+    words = table.alternation("heading.story", "heading.task", "heading.work_item")
+    gap = r"(?:\s+|(?<=[\u2e80-\u9fff])\s*)"
+    worded = rf"(?P<word>(?i:{words})){gap}#?(?P<token>[A-Za-z]*{_DOTTED})"
+    start = rf"^(?:(?P<id>{_PREFIXED})|{worded}|{_BARE})"
+    return re.compile(rf"{start}(?P<end>{_END}|\s+)(?P<rest>.*)$"), re.compile(
+        rf"{start}(?P<end>{_END})(?P<rest>.*)$"
+    )
+
+
+@per_table
+def _depends(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("dependencies", "joiner.after")
+    return re.compile(rf"^(?:{words})\s*[:\uff1a]?\s*(?P<what>\S.*)$", re.IGNORECASE)
+
+
+@per_table
+def _agent(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("agents")
+    return re.compile(rf"^(?:(?:{words})\s*[:\uff1a]\s*(?P<named>\S.*)|@(?P<at>\w[\w .-]*))$", re.IGNORECASE)
+
+
+@per_table
+def _priority(table: Labels) -> re.Pattern[str]:
+    words, labels = table.alternation("value.priority"), table.alternation("priority")
+    return re.compile(
+        rf"^(?:(?:{labels})\s*[:\uff1a]?\s*)?(?P<word>p\d|{words})(?:\s+(?:{labels}))?$", re.IGNORECASE
+    )
 
 
 @dataclass(slots=True)
@@ -98,8 +122,9 @@ def read_item(text: Text) -> BulletItem:
 def take_remark(text: str) -> tuple[str, Remark]:
     """Split what is known about points, priority, agent and dependencies off the end of a text."""
     remark = Remark()
-    while text.endswith((")", "]")):
-        start = text.rfind("(" if text.endswith(")") else "[")
+    while plain_signs(text).endswith((")", "]")):
+        plain = plain_signs(text)
+        start = plain.rfind("(" if plain.endswith(")") else "[")
         inner = text[start + 1 : -1]
         if start < 0 or not _take_parts(inner, remark):
             break
@@ -117,21 +142,22 @@ def take_remark(text: str) -> tuple[str, Remark]:
 def _take_parts(inner: str, remark: Remark) -> bool:
     """Whether every part is known; only then are they taken."""
     found = replace(remark, dependencies=list(remark.dependencies))
-    parts = [part.strip() for part in re.split(r"[,;|\u00b7]", inner)]
+    whole = points_of(inner)
+    parts = [inner] if whole is not None else [part.strip() for part in _PARTS.split(plain_signs(inner))]
     after_dependency = False
     for part in parts:
-        priority, agent, depends = _PRIORITY.match(part), _AGENT.match(part), _DEPENDS.match(part)
+        priority, agent, depends = _priority().match(part), _agent().match(part), _depends().match(part)
         points = points_of(part)
         if points is not None:
             found.points = points
         elif says_points(part):
             found.doubtful_points = part
-        elif priority and (normal(priority["word"]) in _PRIORITIES or priority["word"][1:].isdigit()):
+        elif priority:
             found.priority = priority["word"]
         elif agent:
             name = (agent["named"] or agent["at"]).strip()
             found.agents = f"{found.agents}, {name}" if found.agents else name
-        elif depends or (after_dependency and _ID_IN_PLAIN.match(part)):
+        elif depends or (after_dependency and _ids()[1].match(part)):
             found.dependencies.append(depends["what"] if depends else part)
             after_dependency = True
             continue
@@ -145,7 +171,7 @@ def _take_parts(inner: str, remark: Remark) -> bool:
 
 
 def _bold(head: str, tail: str, separated: bool) -> BulletItem:
-    match = _ID_IN_BOLD.match(head)
+    match = _ids()[0].match(head)
     if match is None:
         if separated:
             return BulletItem(title=head, description=tail or None)
@@ -158,7 +184,7 @@ def _bold(head: str, tail: str, separated: bool) -> BulletItem:
 
 
 def _plain(text: str, remark: Remark) -> BulletItem:
-    match = _ID_IN_PLAIN.match(text) or _PREFIX_AND_BLANK.match(text)
+    match = _ids()[1].match(text) or _PREFIX_AND_BLANK.match(text)
     if match is None:
         return BulletItem(title=text, remark=remark)
     identity, kind = _identity(match)
@@ -169,9 +195,7 @@ def _identity(match: re.Match[str]) -> tuple[str, StoryKind]:
     if match["id"]:
         return match["id"], "story"
     groups = match.groupdict()
-    word = normal(groups.get("word") or "story")
-    if word == "task":
-        return f"Task {groups['token']}", "task"
-    if word in {"work item", "item"}:
-        return f"Work item {groups['token']}", "work_item"
-    return f"Story {groups.get('token') or groups['bare']}", "story"
+    if not groups.get("word"):
+        return f"Story {groups['bare']}", "story"
+    concept, word = heading_word(" ".join(groups["word"].split()))
+    return f"{word} {groups['token']}", _KINDS[concept]

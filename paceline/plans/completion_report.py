@@ -10,22 +10,32 @@ from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
 from paceline.plans.fields import Field, contents_of, normal
 from paceline.plans.findings import Code, in_order
-from paceline.plans.headings import epic_heading, story_heading
+from paceline.plans.folding import at_colon
+from paceline.plans.headings import epic_heading, story_heading, words_in_english
+from paceline.plans.labels import Labels, Words, heading_word, per_table, same_names
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import BulletList, Paragraph, Section
 from paceline.plans.reading import Reading
 from paceline.plans.report_facts import ReportFacts
-from paceline.plans.report_work import WORK_LABELS, ReportWork
+from paceline.plans.report_work import WORK_LABELS, ReportWork, says_finished
+from paceline.plans.statuses import is_done
 
 KIND = "completion report"
 
 _REPORT_WORDS = frozenset({"completion", "completed", "report", "retrospective", "recap", "wrapup", "review"})
 _SUMMARY_WORDS = frozenset({"summary", "complete", "finished", "done", "results"})
 _FINISHED = frozenset({"completed", "complete", "done", "finished", "delivered", "shipped", "closed"})
-_METADATA = frozenset(
-    {"status", "completion date", "completed", "date", "focus", "duration", "goal", "project"}
-)
-_SPRINT = re.compile(r"\b(?P<word>sprint|iteration|milestone)\s+#?(?P<number>\d+)\b", re.IGNORECASE)
+_METADATA = Words("status", "completion_date", "goal", "duration", "project")
+_METADATA_NAMES = same_names("goal", "duration", "project")
+_STATUS = Words("status")
+
+
+@per_table
+def _sprint_in_title(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.sprint", "heading.iteration", "heading.milestone")
+    return re.compile(rf"(?<!\w)(?P<word>{words})\s*#?(?P<number>\d+)(?!\w)", re.IGNORECASE)
+
+
 
 
 class ReportReader:
@@ -43,7 +53,7 @@ class ReportReader:
         if words & _REPORT_WORDS or len(words & _SUMMARY_WORDS) > 1:
             found.add(1.5, "a title that speaks of a report")
         if any(
-            normal(entry.label) == "status" and _is_finished(entry.value) for entry in _metadata(sections[0])
+            entry.label in _STATUS and _is_finished(entry.value) for entry in _metadata(sections[0])
         ):
             found.add(1, "a status that says it is finished")
         if any(_has_work(section) for section in sections):
@@ -95,12 +105,12 @@ def _visit(section: Section, epic: Epic | None, work: ReportWork, facts: ReportF
 def _sprint(top: Section) -> Sprint:
     """The sprint that the title names, with what stands after its colon as the name."""
     title = without_pictures(top.title.text)
-    match = _SPRINT.search(title)
+    match = _sprint_in_title().search(title)
     if match is None:
         return Sprint(id="Sprint", implicit=True)
-    _, colon, name = title.partition(":")
+    _, colon, name = at_colon(title)
     number = int(match["number"])
-    identity = f"{match['word'].capitalize()} {number}"
+    identity = f"{heading_word(match['word'])[1]} {number}"
     return Sprint(id=identity, number=number, name=name.strip() or None if colon else None, line=top.line)
 
 
@@ -110,14 +120,15 @@ def _metadata(top: Section) -> list[Field]:
 
 def _read_metadata(top: Section, sprint: Sprint, facts: ReportFacts, work: ReportWork) -> None:
     for entry in _metadata(top):
-        match normal(entry.label):
-            case label if label in WORK_LABELS and entry.bullets:
-                work.entries(entry.bullets, None, finished=WORK_LABELS[label])
-            case "goal" | "sprint goal":
+        if entry.label in WORK_LABELS and entry.bullets:
+            work.entries(entry.bullets, None, finished=says_finished(entry.label))
+            continue
+        match _METADATA_NAMES.get(entry.label):
+            case "goal" if normal(entry.label) != "focus":
                 sprint.goal = entry.value or None
-            case "duration" | "sprint duration":
+            case "duration":
                 sprint.duration_text = entry.value or None
-            case "project" | "project name":
+            case "project":
                 facts.project = entry.value or None
             case _:
                 facts.metadata(entry)
@@ -144,12 +155,12 @@ def _has_work(section: Section) -> bool:
         for text in block.lines
         if text.label
     )
-    return any(WORK_LABELS.get(normal(label)) for label in labels)
+    return any(label in WORK_LABELS and says_finished(label) for label in labels)
 
 
 def _is_finished(value: str) -> bool:
-    return bool(set(re.findall(r"[a-z]+", value.lower())) & _FINISHED)
+    return bool(words_in_english(value) & _FINISHED) or is_done(value) is True
 
 
 def _words(section: Section) -> set[str]:
-    return set(re.findall(r"[a-z]+", section.title.text.lower()))
+    return words_in_english(section.title.text)

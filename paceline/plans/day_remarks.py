@@ -8,8 +8,9 @@ from typing import Any
 from paceline.domain.plan import Agent, Fact, Item, Metric, Phase, Sprint, Story
 from paceline.plans.fields import Field, normal, without_numbering
 from paceline.plans.findings import Code
+from paceline.plans.folding import at_colon
 from paceline.plans.headings import heading_words
-from paceline.plans.labels import concept_of
+from paceline.plans.labels import Words, concept_of
 from paceline.plans.outcome_lists import bullets_of
 from paceline.plans.outcomes import read_metric, read_metrics
 from paceline.plans.outline import Section
@@ -17,7 +18,7 @@ from paceline.plans.plan_heads import PlanHead
 from paceline.plans.reading import Reading
 from paceline.plans.wording import stems
 
-_UNDECIDED = frozenset({"tbd", "tba", "todo", "to be determined", "to be decided", "pending", "?"})
+_UNDECIDED = Words("value.undecided")
 
 
 class Metadata:
@@ -96,12 +97,12 @@ def read_numbers(
         return
     items: list[dict[str, Any]] = []
     for bullet in bullets_of(part):
-        name, _, text = bullet.text.text.partition(":")
+        name, _, text = at_colon(bullet.text.text)
         value = read_metric(name, text, None, bullet.line).value
         items.append({"name": name.strip(), "text": text.strip(), "value": value, "line": bullet.line})
         if "planned" in normal(name).split() and value is not None:
             sprint.points_stated = value
-        if normal(text.strip(" []")) in _UNDECIDED:
+        if text.strip(" []") in _UNDECIDED:
             reading.warn(
                 Code.VALUE_UNDECIDED,
                 f"`{name.strip()}` is `{text.strip()}`, so it has no value.",

@@ -11,8 +11,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Item
+from paceline.plans.folding import at_colon
 from paceline.plans.folding import normal as normal
-from paceline.plans.folding import plain_signs
 from paceline.plans.folding import split_parenthesis as split_parenthesis
 from paceline.plans.folding import without_numbering as without_numbering
 from paceline.plans.inline import Text, code_spans
@@ -74,9 +74,9 @@ def label_of(text: Text, known: Container[str]) -> tuple[str | None, str]:
     """The label of a line and its value: a bold label, or a plain one that is known."""
     if text.label is not None:
         return text.label, text.value
-    place = plain_signs(text.text).find(":")
-    if place > 0 and normal(text.text[:place]) in known:
-        return text.text[:place].strip(), text.text[place + 1 :].strip()
+    head, colon, tail = at_colon(text.text)
+    if colon and normal(head) in known:
+        return head.strip(), tail.strip()
     return None, text.text
 
 

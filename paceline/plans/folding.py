@@ -51,3 +51,9 @@ def split_parenthesis(text: str) -> tuple[str, str | None]:
     if start <= 0 or not plain.endswith(")") or ")" in plain[start + 1 : -1] or not name:
         return text, None
     return name, qualifier.strip() or None
+
+
+def at_colon(text: str) -> tuple[str, str, str]:
+    """Split a text at its first colon, full-width or not, as `str.partition` does."""
+    place = plain_signs(text).find(":")
+    return (text, "", "") if place < 0 else (text[:place], ":", text[place + 1 :])

@@ -216,8 +216,8 @@ def _topics_of(table: Labels) -> tuple[re.Pattern[str], dict[str, str]]:
     """A pattern for what other languages call the topics of sections, and what English calls them."""
     meanings: dict[str, str] = {}
     for concept in (*_TOPICS, *table.concepts("topic")):
-        english, *others = table.rows(concept)
-        for word in (word for row in others for word in row if word not in english):
+        english = table.rows(concept)["en"]
+        for word in (word for word in table.words(concept) if word not in english):
             meanings.setdefault(folded(word), english[0])
     longest_first = sorted(meanings, key=len, reverse=True)
     words = "|".join(

@@ -15,6 +15,7 @@ from markdown_it.token import Token
 DONE_MARK = "\u2705"
 _DONE_MARKS = (DONE_MARK, "\u2611", "\u2714", "\u2713")
 _OPEN_MARKS = ("\u2610", "\u2b1c")
+_COLONS = (":", "\uff1a")
 _VARIATION = "\ufe0f"
 _SPECIAL = frozenset("*_`\\&")
 _CHECKBOXES: dict[str, bool] = {"[ ] ": False, "[x] ": True, "[X] ": True}
@@ -123,8 +124,10 @@ def _simple_pieces(content: str) -> list[list[_Piece]] | None:
             label, bold, rest = line[2:].partition("**")
             if not bold or not label or not _SPECIAL.isdisjoint(label) or label != label.strip():
                 return None
-            # Whether a mark beside punctuation opens or closes depends on what follows it.
-            if not (label[-1].isalnum() or rest[:1] in ("", " ")) or not label[0].isalnum():
+            # Whether a mark beside punctuation opens or closes depends on what follows it; after a colon
+            # nothing else than a label can be meant.
+            closes = label[-1].isalnum() or label[-1] in _COLONS or rest[:1] in ("", " ")
+            if not closes or not label[0].isalnum():
                 return None
         if not _is_simple(rest):
             return None
@@ -202,8 +205,8 @@ def _line(pieces: list[_Piece], line: int) -> Text:
     lead = pieces[0].text.strip()
     rest, mark = without_mark("".join(piece.text for piece in pieces[1:]).strip())
     done = mark if done is None else done
-    if lead.endswith(":"):
-        return Text(text, line, rest, lead.removesuffix(":").strip(), lead.removesuffix(":").strip(), done)
-    if rest.startswith(":"):
-        return Text(text, line, rest.removeprefix(":").strip(), lead, lead, done)
+    if lead.endswith(_COLONS):
+        return Text(text, line, rest, lead[:-1].strip(), lead[:-1].strip(), done)
+    if rest.startswith(_COLONS):
+        return Text(text, line, rest[1:].strip(), lead, lead, done)
     return Text(text, line, text, lead, None, done)

@@ -51,10 +51,10 @@ class Labels:
     """
 
     def __init__(self, table: Mapping[str, Any]) -> None:
-        self._rows: dict[str, list[tuple[str, ...]]] = {}
+        self._rows: dict[str, dict[str, tuple[str, ...]]] = {}
         self._read(table, "")
         self._forms = {
-            concept: frozenset(normal(word) for row in rows for word in row)
+            concept: frozenset(normal(word) for row in rows.values() for word in row)
             for concept, rows in self._rows.items()
         }
         self.built: dict[Callable[[Labels], Any], Any] = {}
@@ -62,15 +62,17 @@ class Labels:
 
     def words(self, *concepts: str) -> tuple[str, ...]:
         """The words of concepts in all languages, as the table has them."""
-        return tuple(dict.fromkeys(word for each in concepts for row in self.rows(each) for word in row))
+        return tuple(
+            dict.fromkeys(word for each in concepts for row in self.rows(each).values() for word in row)
+        )
 
     def forms(self, *concepts: str) -> frozenset[str]:
         """The same in the form in which they are compared."""
         return frozenset[str]().union(*(self._forms.get(concept, frozenset()) for concept in concepts))
 
-    def rows(self, concept: str) -> list[tuple[str, ...]]:
-        """The words of a concept, language by language."""
-        return self._rows.get(concept, [])
+    def rows(self, concept: str) -> dict[str, tuple[str, ...]]:
+        """The words of a concept by language."""
+        return self._rows.get(concept, {})
 
     def concepts(self, under: str) -> list[str]:
         """The names of the concepts in a block of blocks, such as `topic`."""
@@ -98,7 +100,11 @@ class Labels:
 
     def _read(self, table: Mapping[str, Any], above: str) -> None:
         for name, block in table.items():
-            rows = [tuple(cast("list[str]", row)) for row in block.values() if isinstance(row, list)]
+            rows = {
+                language: tuple(cast("list[str]", row))
+                for language, row in block.items()
+                if isinstance(row, list)
+            }
             if rows:
                 self._rows[f"{above}{name}"] = rows
             self._read({key: row for key, row in block.items() if isinstance(row, dict)}, f"{above}{name}.")
@@ -235,7 +241,7 @@ def heading_word(word: str) -> tuple[str, str]:
 def _heading_words(table: Labels) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for concept in table.concepts("heading"):
-        for row in table.rows(concept):
+        for row in table.rows(concept).values():
             for word in row:
                 found.setdefault(folded(word), (concept, f"{row[0][0].upper()}{row[0][1:]}"))
     return found

@@ -8,6 +8,7 @@ from typing import Any
 from paceline.domain.plan import Contingency, Fact, Item, Risk
 from paceline.plans.fields import bullet_items, normal, without_numbering
 from paceline.plans.findings import Code
+from paceline.plans.folding import at_colon
 from paceline.plans.labels import concept_of
 from paceline.plans.outcomes import is_contingency_section, read_contingency, read_risks
 from paceline.plans.outline import Bullet, BulletList, Section
@@ -114,8 +115,8 @@ def _pair(section: Section, risks: list[Risk], mitigations: list[Bullet], readin
 
 
 def _meeting(bullet: Bullet) -> dict[str, Any]:
-    name = bullet.text.label or bullet.text.text.partition(":")[0].strip()
-    text = bullet.text.value if bullet.text.label else bullet.text.text.partition(":")[2].strip()
+    name = bullet.text.label or at_colon(bullet.text.text)[0].strip()
+    text = bullet.text.value if bullet.text.label else at_colon(bullet.text.text)[2].strip()
     found: dict[str, Any] = {"name": name, "text": text, "line": bullet.line}
     match = _TIME.match(text)
     if match:

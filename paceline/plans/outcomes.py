@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from paceline.domain.plan import Contingency, Item, Metric, Risk, Story
-from paceline.plans.fields import bullet_items, normal, without_numbering
+from paceline.plans.fields import bullet_items, without_numbering
 from paceline.plans.findings import Code
+from paceline.plans.folding import at_colon
 from paceline.plans.headings import heading_words
+from paceline.plans.labels import same_names
 from paceline.plans.outline import Bullet, BulletList, Section, Table
 from paceline.plans.reading import Reading
 from paceline.plans.units import MULTIPLES, unit_of
@@ -25,6 +27,9 @@ _OPS = {
     "more than": ">", "over": ">", "above": ">", "less than": "<", "fewer than": "<", "under": "<",
     "below": "<",
 }  # fmt: skip
+
+
+RISK_LABELS = same_names("mitigations", "probability", "impact")
 
 
 def read_metric(name: str, target: str, category: str | None, line: int) -> Metric:
@@ -66,7 +71,7 @@ def read_metrics(section: Section, metrics: list[Metric], reading: Reading) -> N
         for bullet in _bullets(part):
             label = bullet.text.label
             name, colon, target = (
-                bullet.text.text.partition(":") if label is None else (label, ":", bullet.text.value)
+                at_colon(bullet.text.text) if label is None else (label, ":", bullet.text.value)
             )
             if not colon:
                 name = target = bullet.text.text
@@ -151,12 +156,12 @@ def _risks_of_table(table: Table, level: str | None) -> list[Risk]:
 
 
 def _set_risk(risk: Risk, label: str, value: str) -> None:
-    match normal(label):
-        case "mitigation" | "mitigations" | "mitigation strategy":
+    match RISK_LABELS.get(label):
+        case "mitigations":
             risk.mitigation = value or None
-        case "probability" | "likelihood":
+        case "probability":
             risk.probability = value or None
-        case "impact" | "severity":
+        case "impact":
             risk.impact = value or None
         case _:
             extra = f"{label}: {value}" if label else value

@@ -11,17 +11,29 @@ from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading
 from paceline.plans.inline import Text
+from paceline.plans.labels import Labels, Words, per_table
 from paceline.plans.outline import Bullet, BulletList, Paragraph, Section
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import Targets, key
+from paceline.plans.time_boxes import day_range
 from paceline.plans.wording import stems
 
-_DAYS = re.compile(r"\bdays?\s+(\d+)(?:\s*(?:-|\u2013|\u2014|to)\s*(\d+))?", re.IGNORECASE)
-_NAMED = re.compile(
-    r"\b(?:stories|story|task)\s+#?(?P<id>[\w.-]*\w)|\b(?P<prefixed>[A-Z][A-Z0-9]*-\d[\w.-]*)", re.IGNORECASE
-)
 _WEAKEST_MATCH = 0.3
 _MODES: tuple[PhaseMode, ...] = ("sequential", "parallel", "collaborative")
+_MODE_LABELS = Words("mode")
+
+
+@per_table
+def _named_stories(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.story", "plural.story", "heading.task")
+    return re.compile(
+        rf"(?<!\w)(?:{words})\s*#?(?P<id>[\w.-]*\w)|\b(?P<prefixed>[A-Z][A-Z0-9]*-\d[\w.-]*)", re.IGNORECASE
+    )
+
+
+@per_table
+def _mode_words(table: Labels) -> dict[PhaseMode, re.Pattern[str]]:
+    return {mode: re.compile(table.alternation(f"value.{mode}"), re.IGNORECASE) for mode in _MODES}
 
 
 class PhaseReader:
@@ -34,12 +46,11 @@ class PhaseReader:
     def phase(self, section: Section, heading: Heading) -> Phase:
         """Read one phase's heading, mode and steps."""
         name, qualifier = split_parenthesis(heading.title)
-        days = _DAYS.search(qualifier or "") or _DAYS.search(heading.title)
-        if qualifier is not None and not _DAYS.search(qualifier):
+        days = day_range(qualifier or "")
+        if qualifier is not None and days is None:
             name = heading.title
         phase = Phase(id=heading.id, name=name if name != heading.id else None, line=section.line)
-        if days:
-            phase.days = (int(days[1]), int(days[2] or days[1]))
+        phase.days = days or day_range(heading.title)
         for block in section.blocks:
             match block:
                 case Paragraph():
@@ -66,7 +77,7 @@ class PhaseReader:
 
     def _entry(self, phase: Phase, bullet: Bullet) -> None:
         label = bullet.text.label
-        if label is not None and label.strip().lower() in {"mode", "execution", "execution mode"}:
+        if label is not None and label in _MODE_LABELS:
             phase.mode, phase.mode_as_written = _mode_of(bullet.text.value), bullet.text.value
             return
         text, flag = split_parenthesis(bullet.text.value)
@@ -168,7 +179,7 @@ def _remark_step(phase: Phase, step: PhaseStep, stories: dict[str, Story], readi
 
 def _named(text: str, targets: Targets) -> list[str]:
     found: list[str] = []
-    for match in _NAMED.finditer(text):
+    for match in _named_stories().finditer(text):
         target = targets.find(match["id"] or match["prefixed"], "story")
         if target is not None:
             found.append(target.id)
@@ -176,8 +187,7 @@ def _named(text: str, targets: Targets) -> list[str]:
 
 
 def _mode_of(text: str | None) -> PhaseMode | None:
-    folded = (text or "").lower()
-    found: list[PhaseMode] = [mode for mode in _MODES if mode in folded]
+    found: list[PhaseMode] = [mode for mode in _MODES if _mode_words()[mode].search(text or "")]
     if "parallel" in found and "collaborative" in found:
         return "parallel+collaborative"
     return found[0] if found else None

@@ -8,7 +8,7 @@ from typing import Any
 from paceline.domain.plan import Fact
 from paceline.plans.document import Document
 from paceline.plans.fields import Field
-from paceline.plans.labels import concept_of
+from paceline.plans.labels import Labels, concept_of, per_table
 from paceline.plans.quantities import number_range, total_of
 from paceline.plans.reading import Reading
 
@@ -16,12 +16,19 @@ _PLAN_WORDS = frozenset(
     """sprint sprints plan plans planning project backlog roadmap agile scrum schedule breakdown overview the
     for of release iteration document and""".split()  # noqa: SIM905 - a list would take 20 lines
 )
-_SPRINTS = re.compile(
-    r"(?<![\w-])(\d+)\s*(?:sprints?|iterations?|it\u00e9rations?|iteraciones|\u51b2\u523a)", re.IGNORECASE
-)
-_WEEKS = re.compile(r"(?<![\w-])(\d+)\s*(?:weeks?|wochen?|semanas?|semaines?|\u5468)", re.IGNORECASE)
 _NUMBER = re.compile(r"^\D{0,20}?(\d+)\b")
 _PARTS = re.compile(r"\s+[-\u2013\u2014]\s+|\s*[:\uff1a]\s+")
+
+
+@per_table
+def _counted(table: Labels) -> dict[str, re.Pattern[str]]:
+    """`6 sprints` and `12 weeks`."""
+    sprints = table.alternation("heading.sprint", "heading.iteration", "plural.sprint")
+    words = {"sprints": sprints, "weeks": table.alternation("heading.week")}
+    return {
+        name: re.compile(rf"(?<![\w-])(\d+)\s*\u4e2a?(?:{each})", re.IGNORECASE)
+        for name, each in words.items()
+    }
 
 
 class PlanHead:
@@ -70,7 +77,7 @@ class PlanHead:
         """A label whose value may say how many sprints and weeks there are."""
         found: dict[str, Any] = {}
         about_length = concept_of(entry.label) == "duration"
-        for name, pattern in (("sprints", _SPRINTS), ("weeks", _WEEKS)):
+        for name, pattern in _counted().items():
             match = pattern.search(entry.value) if about_length else None
             number = _NUMBER.match(entry.value) if name in entry.label.lower().split() else None
             if (match or number) and number_range(entry.value) is None:

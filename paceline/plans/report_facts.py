@@ -8,6 +8,7 @@ from paceline.domain.plan import Fact, Story
 from paceline.plans.document import Document
 from paceline.plans.fields import Field, flat, normal
 from paceline.plans.findings import Code
+from paceline.plans.labels import Words
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import BulletList, Paragraph, Section
 from paceline.plans.reading import Reading
@@ -29,7 +30,8 @@ from paceline.plans.wording import stems
 
 _COMPLETE = re.compile(r"\b(?P<percent>\d{1,3}(?:\.\d+)?)\s*% (?:complete|done|finished)", re.IGNORECASE)
 _NEXT = re.compile(r"^(?:next steps?|follow[- ]?up|what'?s next)\s*:\s*(?P<text>.+)$", re.IGNORECASE)
-_NEXT_TITLES = frozenset({"next steps", "next step", "follow up", "follow-up", "what's next", "future work"})
+_NEXT_TITLES = Words("next_steps")
+_DATES = Words("completion_date")
 _NEWLINE = re.compile(r"\r\n?|\n")
 
 
@@ -71,7 +73,7 @@ class ReportFacts:
         value: object = entry.value or None
         if entry.line in self._document.repaired.lines:
             value = {"as_written": self._as_written(entry), "text": entry.value}
-        elif "date" in label or label in {"completed", "completed on"}:
+        elif "date" in label or label in _DATES:
             date = iso_date(entry.value)
             value = {"as_written": entry.value, "iso": date}
             if date is None and any(character.isdigit() for character in entry.value):
@@ -105,7 +107,7 @@ class ReportFacts:
         for block in section.blocks:
             if isinstance(block, Paragraph):
                 self._paragraph(block)
-        if normal(name) in _NEXT_TITLES:
+        if name in _NEXT_TITLES:
             for bullet in all_bullets(section):
                 self._next_step(bullet.text.text, bullet.line)
 

@@ -10,35 +10,27 @@ from paceline.plans.fields import bullet_items, contents_of, normal, split_paren
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, epic_heading
 from paceline.plans.inline import Text, code_spans
+from paceline.plans.labels import same_names
 from paceline.plans.marks import unfinished, without_pictures
 from paceline.plans.outline import Bullet, Section
+from paceline.plans.quantities import points_of
 from paceline.plans.reading import Reading
 from paceline.plans.report_details import FileIndex, bullets_of, is_endpoint
 
-# A label or heading over a list of work, and whether it says that the work is finished.
-WORK_LABELS: dict[str, bool | None] = {
-    **dict.fromkeys(
-        (
-            "completed tasks", "tasks completed", "completed work", "work completed", "completed stories",
-            "stories completed", "completed items", "completed features", "features completed", "completed",
-            "delivered", "features delivered", "what was done", "what was built", "what was delivered",
-            "done", "accomplishments", "key accomplishments", "achievements", "implemented",
-            "implemented features",
-        ),
-        True,
-    ),
-    **dict.fromkeys(("tasks", "stories", "work items"), None),
-    **dict.fromkeys(
-        ("remaining tasks", "remaining work", "remaining", "not completed", "incomplete", "incomplete tasks",
-         "in progress", "carried over", "carry over", "deferred", "open tasks"),
-        False,
-    ),
-}  # fmt: skip
+_FINISHED: dict[str, bool | None] = {"completed_work": True, "remaining_work": False, "listed_work": None}
+WORK_LABELS = same_names(*_FINISHED)
+"""Labels and headings over lists of work."""
+
+
+def says_finished(label: str) -> bool | None:
+    """Whether a label over a list of work says that the work is finished."""
+    return _FINISHED[WORK_LABELS[label]]
+
+
 _LABELED_ID = re.compile(
     r"^(?P<id>[A-Za-z]+-\d[\w.-]*?|(?:Story|Task) \d[\w.]*)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|$)"
 )
 _FILE = re.compile(r"^[\w./-]*[\w-]\.[A-Za-z]\w{0,7}$")
-_POINTS = re.compile(r"^(?P<number>\d+(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)$", re.IGNORECASE)
 
 
 class ReportWork:
@@ -68,7 +60,7 @@ class ReportWork:
         heading = _epic_heading(section)
         title = normal(without_pictures(section.title.text))
         if heading is None and title in WORK_LABELS and bullets_of(section):
-            self.entries(bullets_of(section), epic, finished=section.title.done or WORK_LABELS[title])
+            self.entries(bullets_of(section), epic, finished=section.title.done or says_finished(title))
             return epic or self._implicit()
         if heading is None:
             return None
@@ -112,7 +104,7 @@ class ReportWork:
         )
         self.epics.append(epic)
         self._keep_parts(epic)
-        found = contents_of(section, WORK_LABELS.keys())
+        found = contents_of(section, WORK_LABELS)
         for entry in found.fields:
             label = normal(entry.label)
             if label in {"goal", "objective", "description"}:
@@ -120,7 +112,7 @@ class ReportWork:
             elif label == "priority":
                 epic.priority = entry.value or None
             elif label in WORK_LABELS and entry.bullets:
-                done = WORK_LABELS[label]
+                done = says_finished(label)
                 self.entries(entry.bullets, epic, finished=section.title.done if done is None else done)
             else:
                 self._reading.keep_field(epic.id, entry)
@@ -155,14 +147,13 @@ class ReportWork:
     def _read_rest(self, story: Story, rest: str, line: int) -> None:
         """What stands after the title: a remark with points or files, and a description."""
         text, remark = split_parenthesis(rest if not rest.startswith("(") else f"_ {rest}")
-        points = _POINTS.match(remark or "")
-        if points:
-            story.points = float(points["number"])
+        points = points_of(remark or "")
+        story.points = points
         paths = [span for span in code_spans(remark or "") if _FILE.match(span)]
         written = [self._add_file(story, path, line, sure=True) for path in paths]
         if any(written):
             story.files_as_written = ", ".join(paths)
-        if not points and not paths:
+        if points is None and not paths:
             text = rest
         story.description = text.removeprefix("_ ").removeprefix("_").strip(" :-\u2013\u2014") or None
 

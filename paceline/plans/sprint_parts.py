@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from paceline.plans.bullet_items import read_item
 from paceline.plans.fields import Field, split_parenthesis
+from paceline.plans.folding import at_colon
 from paceline.plans.inline import Text
 from paceline.plans.labels import Concept, concept_of
 from paceline.plans.outcome_lists import bullets_of
@@ -120,7 +121,7 @@ def _paragraph(block: Paragraph, found: Parts) -> Part | Field | None:
 
 def _opened(text: Text) -> Part | None:
     """A line such as `**Deliverables**:` or `**Stories** (Total: 35 points):` that opens a list."""
-    if text.label is not None and text.value and not text.value.startswith("("):
+    if text.label is not None and text.value and not text.value.startswith(("(", "\uff08")):
         return None
     if text.lead is None and not text.text.endswith((":", "\uff1a")):
         return None
@@ -128,11 +129,11 @@ def _opened(text: Text) -> Part | None:
     concept = concept_of(title)
     if concept is None or concept not in _LISTS:
         return None
-    return Part(concept, title.rstrip(": "), text.line, qualifier)
+    return Part(concept, title.rstrip(": \uff1a"), text.line, qualifier)
 
 
 def _plain_label(text: Text) -> tuple[str, str] | None:
-    head, colon, tail = text.text.partition(":")
+    head, colon, tail = at_colon(text.text)
     return (head.strip(), tail.strip()) if colon and tail and concept_of(head) is not None else None
 
 

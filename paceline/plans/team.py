@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from paceline.domain.plan import Agent, Fact
 from paceline.plans.fields import Field, contents_of, normal, split_parenthesis, without_numbering
 from paceline.plans.headings import heading_words, holds_stories, opens_work
+from paceline.plans.labels import Labels, Words, per_table, same_names
 from paceline.plans.outline import Bullet, BulletList, Section, Table
 from paceline.plans.resolve import split_outside
 
-AGENT_LABELS = {
-    "role": "role",
-    "responsibility": "role",
-    "responsibilities": "role",
-    "tools": "tools",
-    "focus areas": "focus_areas",
-    "focus area": "focus_areas",
-    "focus": "focus_areas",
-    "success criteria": "success_criteria",
-}
-_COORDINATOR = ("coordinator", "coordinates", "orchestrat", "scrum master", "lead of the team")
-_NAME_COLUMNS = frozenset({"agent", "name", "agent name", "member"})
+AGENT_LABELS = same_names("role", "tools", "focus_areas", "success_criteria")
+_NAME_COLUMNS = Words("column.agent_name")
+
+
+@per_table
+def _coordinates(table: Labels) -> re.Pattern[str]:
+    return re.compile(rf"\b(?:{table.alternation('value.coordinator')}|orchestrat\w+)", re.IGNORECASE)
 
 
 def is_team_section(section: Section) -> bool:
@@ -58,7 +56,7 @@ def read_team(section: Section, facts: list[Fact]) -> list[Agent]:
 
 def _agent_of_section(section: Section, facts: list[Fact]) -> Agent:
     agent = _named(without_numbering(section.title.text), section.line)
-    found = contents_of(section, AGENT_LABELS.keys())
+    found = contents_of(section, AGENT_LABELS)
     for entry in found.fields:
         _set(agent, entry, facts)
     texts = [text.text for text in found.prose]
@@ -87,8 +85,7 @@ def _agent_of_bullet(bullet: Bullet, facts: list[Fact]) -> Agent:
 
 
 def _agents_of_table(table: Table, facts: list[Fact]) -> list[Agent]:
-    columns = [normal(cell) for cell in table.header.cells]
-    if not columns or columns[0] not in _NAME_COLUMNS:
+    if not table.header.cells or table.header.cells[0] not in _NAME_COLUMNS:
         facts.extend(Fact(section="Team", value=row.cells, line=row.line) for row in table.rows)
         return []
     agents: list[Agent] = []
@@ -125,6 +122,5 @@ def _set(agent: Agent, entry: Field, facts: list[Fact]) -> None:
 
 
 def _with_coordinator(agent: Agent) -> Agent:
-    said = (agent.qualifier or "").lower()
-    agent.coordinator = any(word in said for word in _COORDINATOR)
+    agent.coordinator = _coordinates().search(agent.qualifier or "") is not None
     return agent

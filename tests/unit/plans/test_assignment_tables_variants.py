@@ -68,7 +68,7 @@ def test_columns_in_any_order_and_words_and_a_total_at_the_end() -> None:
         "High",
         True,
     )
-    assert (icing.title, icing.points, icing.agents, icing.done) == ("Icing", 3, ["bob"], None)
+    assert (icing.title, icing.points, icing.agents, icing.done) == ("Icing", 3, ["bob"], False)
     assert [each.resolved for each in icing.dependencies] == [["US-1"]]
     assert icing.dependencies_as_written == "US-1"
     assert ("Hours", "9-12") in [(fact.name, fact.value) for fact in plan.facts]
