@@ -83,14 +83,27 @@ def test_nesting_within_reason_is_read() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "the document: Invalid JSON"),
+        ("{", "Invalid JSON: line 1, column 2: Expecting property name"),
         ('{"title": 1}', "title: Input should be a valid string"),
         (
             '{"colour": "red", "title": "t", "source": {"kind": "k", "lines": 1, "digest": "d"}}',
             "colour: Extra",
         ),
         ("{" * 50_000, "Invalid JSON"),
-        ('{"a":' * 50_000, "Invalid JSON"),
+        ('{"a":' * 50_000, "Invalid JSON: it nests too deeply"),
+        ('{"title": "a", "title": "b"}', "Invalid JSON: the key `title` is written twice"),
+        ('{"stories": [{"points": NaN}]}', "Invalid JSON: `NaN` is no number"),
+        ('{"stories": [{"points": -1e999}]}', "Invalid JSON: `-1e999` is no finite number"),
+        ('{"schema_version": ' + "9" * 5000 + "}", "Invalid JSON: a number has 5,000 digits"),
+        (
+            '{"title": "t", "stories": [{"id": "1", "title": "x", "points": 1' + "0" * 400 + "}]}",
+            "stories.0.points",
+        ),
+        ('{"title": "\\ud800"}', "Invalid JSON: a text has half of a surrogate pair"),
+        (
+            '{"title": "t", "facts": [{"value": ' + "[" * 99 + "]" * 99 + "}]}",
+            "facts.0.value: it nests too deeply",
+        ),
     ],
 )
 def test_json_that_is_no_plan_is_refused(text: str, sentence: str) -> None:

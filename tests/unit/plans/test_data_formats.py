@@ -121,6 +121,41 @@ def test_the_normal_form_is_read_back_as_the_same_plan(plan: Plan) -> None:
     assert write_normal_form_yaml(again) == write_normal_form_yaml(plan)
 
 
+def test_yaml_means_what_version_1_2_says() -> None:
+    fact = "{a: yes, b: 1:30, c: 2024-01-01, d: 010, e: 0o10, f: 1e3, g: True, h: ~, i: 0x1F, 1: k, null: l}"
+    plan = read_plan(f"schema_version: 1\ntitle: on\nfacts:\n- value: {fact}\n")
+    assert plan.title == "on"
+    assert plan.facts[0].value == {
+        **{"a": "yes", "b": "1:30", "c": "2024-01-01", "d": 10, "e": 8, "f": 1000.0, "g": True},
+        **{"h": None, "i": 31, "1": "k", "null": "l"},
+    }
+
+
+def test_what_a_person_need_not_write_is_worked_out() -> None:
+    plan = read_plan(
+        "schema_version: 1\n"
+        "title: Kites\n"
+        "epics:\n"
+        "- {id: E1, title: Build, stories: [frame]}\n"
+        "stories:\n"
+        "- {id: frame, title: Frame, points: 3}\n"
+        "- {id: sail, title: Sail, dependencies: [{as_written: frame}]}\n"
+        "- {id: fly, title: Fly it, epic: E1, dependencies: [{as_written: 'sail, nobody'}]}\n",
+        "kites.yaml",
+    )
+    assert (plan.source.file, plan.source.kind, plan.source.lines) == ("kites.yaml", "normal form", 8)
+    assert [(epic.id, epic.implicit, epic.stories) for epic in plan.epics] == [
+        ("E1", False, ["frame", "fly"]),
+        ("Epic", True, ["sail"]),
+    ]
+    assert [story.sprints for story in plan.stories] == [["Sprint"]] * 3
+    waits = [[d for each in story.dependencies for d in each.resolved] for story in plan.stories]
+    assert waits == [[], ["frame"], ["sail"]]
+    errors = [found for found in check_plan(plan) if found.severity == "error"]
+    assert [found.code for found in errors] == [Code.UNKNOWN_DEPENDENCY]
+    assert read_plan(plan.to_json()) == plan
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -129,9 +164,25 @@ def test_the_normal_form_is_read_back_as_the_same_plan(plan: Plan) -> None:
         ("schema_version: 1\na: &a [x, x]\n" + "b: [" + "*a, " * (ALIAS_LIMIT + 1) + "]\n", "aliases"),
         ("schema_version: 1\ntitle: " + "[" * (DEPTH_LIMIT + 5), "nests deeper"),
         ("schema_version: 1\ntitle: " + "[" * 50_000, "nests deeper"),
-        ("schema_version: 1\ntitle: x\n", "source: Field required"),
+        ("schema_version: 1\ngoal: x\n", "title: Field required"),
         ("schema_version: 1\n\ttitle: x\n", "line 2: it is no YAML"),
-        ("schema_version: 2026-99-99\n", "no YAML"),
+        ("schema_version: 2026-99-99\n", "schema_version: Input should be a valid integer"),
+        ("schema_version: 1\ntitle: 1.10\n", "title: Input should be a valid string; put it in quotes"),
+        (
+            "schema_version: 1\ntitle: a\ntitle: b\n",
+            "line 3: it is no YAML (the key `title` is",
+        ),
+        ("schema_version: 1\nx: [.inf]\n", "line 2: it is no YAML (`.inf` is no finite number)"),
+        ("schema_version: 1\nx: 1e999\n", "line 2: it is no YAML (`1e999` is no finite number)"),
+        ("schema_version: " + "9" * 5000 + "\n", "line 1: it is no YAML (a number has too many digits)"),
+        ("schema_version: 1\nx: !!binary aGk=\n", "line 2: it is no YAML"),
+        ("schema_version: 1\n[a]: b\n", "line 2: it is no YAML (a key is no text)"),
+        ("schema_version: 1\ntitle: &a [*a]\n", "title: Input should be a valid string"),
+        ("schema_version: 1\ntitle: t\nfacts:\n- value: &a [*a]\n", "facts.0.value: it nests too deeply"),
+        (
+            "schema_version: 1\na: &a " + "x" * 2_000_000 + "\nb: [" + "*a, " * 20 + "]\n",
+            "aliases stand for more",
+        ),
     ],
 )
 def test_yaml_that_is_no_plan_is_refused(text: str, sentence: str) -> None:
