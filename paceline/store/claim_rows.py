@@ -140,10 +140,10 @@ class LockedScope:
             self._connection.execute(raised)
 
     def change(self, claim: str, **values: Any) -> None:
-        """Change columns of one claim; of those that decisions need not know, `told`."""
+        """Change columns of one claim."""
         self._connection.execute(update(CLAIMS).where(CLAIMS.c.claim == claim).values(values))
-        values.pop("told", None)
-        self.live[claim] = self.live[claim]._replace(**values)
+        known = {name: value for name, value in values.items() if name in LIVE_COLUMNS}
+        self.live[claim] = self.live[claim]._replace(**known)
 
     def retreat(self, claim: str, needs: str) -> LiveClaim:
         """Take everything from a claim and let it wait for all it needs, at its old place; what it was."""

@@ -42,11 +42,17 @@ def changing(scope: LockedScope, actor: str | None = None) -> Generator[None]:
 
 def release(scope: LockedScope, claims: Sequence[str], kind: DecisionKind, reason: str) -> list[Grant]:
     """End live claims and serve who waited for what they held or were promised."""
+    ended = end(scope, claims, kind, reason)
+    by = ", ".join(dict.fromkeys(row.holder for row in ended))
+    return serve_if_awaited(scope, [row.needs for row in ended], f"after {by} had ended")
+
+
+def end(scope: LockedScope, claims: Sequence[str], kind: DecisionKind, reason: str) -> list[LiveClaim]:
+    """End live claims, and return what they were; who waited for them has to be served."""
     ended = scope.release(claims)
     for row in ended:
         scope.record(kind, row, row.held if row.held != NOTHING else row.wanted, reason)
-    by = ", ".join(dict.fromkeys(row.holder for row in ended))
-    return serve_if_awaited(scope, [row.needs for row in ended], f"after {by} had ended")
+    return ended
 
 
 def serve_if_awaited(scope: LockedScope, given_back: Sequence[str], reason: str) -> list[Grant]:
