@@ -47,6 +47,8 @@ class ModelService:
         self.port = port
         self.replies: list[Reply] = []
         self.calls: list[Call] = []
+        self.asked = threading.Event()
+        """Set from the first request on."""
         self.closing = threading.Event()
 
     @property
@@ -104,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("content-length", 0))
         body = json.loads(self.rfile.read(length))
         service.calls.append(Call(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+        service.asked.set()
         reply = service.next()
         self.close_connection = True
         if reply.silent:

@@ -133,7 +133,8 @@ class ModelClient:
             limit = self._declaration.max_tokens
             sentence = f"was cut off after {limit:,} tokens; raise its `max_tokens`, or propose part by part"
             raise self._error(ModelTooLong, sentence, answer=self.redacted(text))
-        return text
+        # A service could echo what it was sent.
+        return self.redacted(text)
 
     def redacted(self, text: str) -> str:
         """A text without the key."""

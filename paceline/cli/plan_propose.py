@@ -31,6 +31,8 @@ from paceline.plans.proposal import propose as propose_plan
 from paceline.plans.reader import read_plan
 
 INTERRUPTED = 130
+_SHOWN = 20
+"""Remarks that are printed at once."""
 
 NotesArgument = Annotated[str, typer.Argument(metavar="NOTES", help="A text, or - for standard input.")]
 ModelOption = Annotated[
@@ -61,7 +63,8 @@ def propose(
         raise Refused(f"{target} is there already; review it, name another with --output, or add --force.")
     _remark_if_readable(source)
     place = declaration.url.partition("://")[2]
-    with _progress(f"Asking model `{name}` at {printable(place)}") as tell:
+    what = f"{source.name or 'the text'} ({len(source.text):,} characters)"
+    with _progress(printable(f"Asking model `{name}` at {place} for a plan of {what}")) as tell:
 
         async def ask() -> Plan:
             async with ModelClient(name, declaration, key, say=tell) as client:
@@ -108,15 +111,16 @@ def _remark_if_readable(source: PlanSource) -> None:
 
 @contextmanager
 def _progress(sentence: str) -> Generator[Callable[[str], None]]:
-    """A line that moves on a terminal, and stands anywhere else; yields what tells more meanwhile."""
+    """Says what is waited for, and on a terminal for how long; yields what tells more meanwhile."""
     console = Console(stderr=True, soft_wrap=True)
     if not console.is_terminal:
         complain(f"{sentence}; this may take some minutes.")
         yield complain
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    complain(f"{sentence}.")
+    columns = (SpinnerColumn(), TextColumn("waiting for the answer"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        progress.add_task(sentence)
+        progress.add_task("")
         yield lambda told: console.print(Text(told))
 
 
@@ -141,12 +145,16 @@ def _write(path: Path, text: str) -> None:
 
 
 def _report(plan: Plan, target: Path) -> None:
-    doubts = sum(each.code == Code.PROPOSAL_NOT_IN_TEXT for each in plan.warnings)
+    doubts = [each.message for each in plan.warnings if each.code == Code.PROPOSAL_NOT_IN_TEXT]
     say(f"{target}: {counted(len(plan.stories), 'story', 'stories')}, not reviewed.")
     for line in story_lines(plan):
         say(line)
     if doubts:
-        say(f"{counted(doubts, 'remark')} on what the notes do not say; `paceline plan check` lists them.")
+        say(f"{counted(len(doubts), 'remark')} on what the notes do not say:")
+    for doubt in doubts[:_SHOWN]:
+        say(f"  {printable(doubt)}")
+    if len(doubts) > _SHOWN:
+        say(f"  and {len(doubts) - _SHOWN} more; `paceline plan check` lists them.")
     command = shlex.join(["paceline", "plan", "accept", str(target)])
     say(f"Compare it with the notes and correct it, then: {command}")
     sys.stdout.flush()
