@@ -146,7 +146,7 @@ class Draft:
         targets += [Target(epic.id, epic.title, "epic") for epic in self.epics if not epic.implicit]
         reader = DependencyReader(Targets(targets))
         for story, written, line in self.references:
-            for one in self._phases_in(story, written, line) or reader.read(written, line):
+            for one in self._phases_in(story, written, line) or _read(reader, written, line):
                 # What is written comes before what the order says.
                 story.dependencies = [d for d in story.dependencies if set(d.resolved) - set(one.resolved)]
                 story.dependencies.append(one)
@@ -200,12 +200,28 @@ class Draft:
             )
 
 
+def _read(reader: DependencyReader, written: str, line: int) -> list[Dependency]:
+    """Read a dependency; `#2` is also the task with the number 2."""
+    found = reader.read(written, line)
+    for place, each in enumerate(found):
+        if not each.resolved and each.as_written.startswith("#"):
+            bare = reader.read(each.as_written[1:], line)
+            if len(bare) == 1 and bare[0].resolved:
+                found[place] = bare[0].model_copy(update={"as_written": each.as_written})
+    return found
+
+
 def title_of(document: Document) -> str | None:
+    """The title of a document in markdown; see `title_of_outline`."""
+    return title_of_outline(document.outline)
+
+
+def title_of_outline(outline: Section) -> str | None:
     """The first heading, of level 1 where there is one, without its pictures.
 
     Where several headings of a lower level divide the document, none of them is its title.
     """
-    headings: list[Section] = [s for s in document.outline.walk() if s.level > 0 and s.title.text]
+    headings: list[Section] = [s for s in outline.walk() if s.level > 0 and s.title.text]
     first = next((section for section in headings if section.level == 1), next(iter(headings), None))
     if first is None or (first.level > 1 and sum(each.level <= first.level for each in headings) > 1):
         return None
