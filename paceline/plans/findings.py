@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 from paceline.domain.plan import Finding, Severity
 
@@ -16,6 +17,7 @@ class Code(StrEnum):
     UNKNOWN_AGENT = "UNKNOWN_AGENT"
     AMBIGUOUS_AGENT = "AMBIGUOUS_AGENT"
     UNKNOWN_DEPENDENCY = "UNKNOWN_DEPENDENCY"
+    AMBIGUOUS_DEPENDENCY = "AMBIGUOUS_DEPENDENCY"
     SELF_DEPENDENCY = "SELF_DEPENDENCY"
     DEPENDENCY_CYCLE = "DEPENDENCY_CYCLE"
     UNSAFE_PATH = "UNSAFE_PATH"
@@ -36,6 +38,12 @@ class Code(StrEnum):
     STORY_OVER_ALLOCATED = "STORY_OVER_ALLOCATED"
     STORY_UNDER_ALLOCATED = "STORY_UNDER_ALLOCATED"
     AGENT_LOAD_DIFFERS = "AGENT_LOAD_DIFFERS"
+    DEPENDENCY_ON_OPTIONAL = "DEPENDENCY_ON_OPTIONAL"
+    DONE_BEFORE_DEPENDENCY = "DONE_BEFORE_DEPENDENCY"
+    DONE_MARKS_DIFFER = "DONE_MARKS_DIFFER"
+    TITLE_TOO_LONG = "TITLE_TOO_LONG"
+    ID_TOO_LONG = "ID_TOO_LONG"
+    UNKNOWN_FIELD = "UNKNOWN_FIELD"
 
     # Warnings of readers: what is written, and what it was taken for.
     NO_TITLE = "NO_TITLE"
@@ -97,6 +105,7 @@ ERRORS = frozenset(
         Code.UNKNOWN_AGENT,
         Code.AMBIGUOUS_AGENT,
         Code.UNKNOWN_DEPENDENCY,
+        Code.AMBIGUOUS_DEPENDENCY,
         Code.SELF_DEPENDENCY,
         Code.DEPENDENCY_CYCLE,
         Code.UNSAFE_PATH,
@@ -119,6 +128,26 @@ def finding(code: Code, message: str, remedy: str, line: int | None, file: str |
     """
     severity: Severity = "error" if code in ERRORS else "warning"
     return Finding(code=code.value, severity=severity, message=message, remedy=remedy, file=file, line=line)
+
+
+class Placed(Protocol):
+    """Anything of a plan that knows where it is written."""
+
+    line: int | None
+    file: str | None
+
+
+def finding_at(thing: Placed, code: Code, message: str, remedy: str, line: int | None = None) -> Finding:
+    """A remark about a story, sprint or other part of a plan, in the file that it is written in.
+
+    Args:
+        thing: what it is about.
+        code: what kind of remark.
+        message: one sentence that says what is so.
+        remedy: what to write instead.
+        line: 1-based source line; without it, where the thing begins.
+    """
+    return finding(code, message, remedy, line or thing.line, thing.file)
 
 
 def in_order(findings: list[Finding]) -> list[Finding]:

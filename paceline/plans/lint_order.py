@@ -1,4 +1,4 @@
-"""Findings about the order of a plan: sprints and phases against dependencies, files shared at one time."""
+"""Findings about the order of a plan: sprints, phases and done marks against dependencies."""
 
 from __future__ import annotations
 
@@ -6,33 +6,38 @@ from collections.abc import Iterator
 
 from paceline.domain.graph import Edges
 from paceline.domain.plan import Finding, Phase, Plan, Story
-from paceline.domain.schedule import contended, lock_patterns
-from paceline.plans.findings import Code, finding
-
-_SHOWN = 6
-"""Ids that one sentence lists."""
+from paceline.plans.findings import Code, finding_at
+from paceline.plans.lint_references import listed
 
 
 def check_sprints(plan: Plan, edges: Edges) -> Iterator[Finding]:
-    """Stories that wait for a story of a later sprint, which would be for ever."""
+    """Stories that wait for a story of a later sprint, which would be for ever, or of an optional one."""
     if len(plan.sprints) < 2:
         return
     place = {sprint.id: number for number, sprint in enumerate(plan.sprints)}
-    first = {
-        story.id: min((place.get(sprint, 0) for sprint in story.sprints), default=0) for story in plan.stories
-    }
-    last = {
-        story.id: max((place.get(sprint, 0) for sprint in story.sprints), default=0) for story in plan.stories
-    }
+    places = {story.id: [place.get(sprint, 0) for sprint in story.sprints] or [0] for story in plan.stories}
+    optional = {sprint.id for sprint in plan.sprints if sprint.optional}
+    sprints = {story.id: story.sprints for story in plan.stories}
     for story in plan.stories:
-        later = [before for before in edges[story.id] if first[before] > last[story.id]]
+        later = [before for before in edges[story.id] if min(places[before]) > max(places[story.id])]
         if later:
-            yield finding(
+            yield finding_at(
+                story,
                 Code.SPRINT_ORDER_AGAINST_DEPENDENCY,
                 f"`{story.id}` waits for {listed(later)}, which is in a later sprint.",
                 "Move one of them, or delete the dependency.",
-                story.line,
             )
+        if optional and not (story.done or _all_in(story.sprints, optional)):
+            perhaps = [
+                each for each in edges[story.id] if each not in later and _all_in(sprints[each], optional)
+            ]
+            if perhaps:
+                yield finding_at(
+                    story,
+                    Code.DEPENDENCY_ON_OPTIONAL,
+                    f"`{story.id}` waits for {listed(perhaps)} of an optional sprint, which may be left out.",
+                    "Move what is needed to a sprint that always runs, or delete the dependency.",
+                )
 
 
 def check_phases(plan: Plan, edges: Edges) -> Iterator[Finding]:
@@ -53,25 +58,43 @@ def check_phases(plan: Plan, edges: Edges) -> Iterator[Finding]:
         yield from _within(story, phases[own], together, steps[own])
 
 
-def check_shared_files(plan: Plan, waves: list[list[str]]) -> Iterator[Finding]:
-    """Files that several stories of one wave want: they take turns."""
-    stories = {story.id: story for story in plan.stories}
-    for number, wave in enumerate(waves, 1):
-        wanted = {story: lock_patterns(stories[story], plan) for story in wave if not stories[story].done}
-        for contention in contended(wanted):
-            yield finding(
-                Code.FILES_SHARED_IN_WAVE,
-                f"{listed(contention.stories)} could run at the same time (wave {number}), and all change "
-                f"`{contention.pattern}`: they take turns.",
-                "Split the file or add a dependency if the order matters.",
-                stories[contention.stories[0]].files_line or stories[contention.stories[0]].line,
+def check_done(plan: Plan, edges: Edges) -> Iterator[Finding]:
+    """Stories that are done before what they wait for, and boxes that say otherwise than their story."""
+    done = {story.id for story in plan.stories if story.done}
+    for story in plan.stories:
+        open_ones = [each for each in edges[story.id] if each not in done] if story.done else []
+        if open_ones:
+            yield finding_at(
+                story,
+                Code.DONE_BEFORE_DEPENDENCY,
+                f"`{story.id}` is done, and it waits for {listed(open_ones)}, which is not.",
+                "Correct the mark that is wrong, or delete the dependency.",
             )
+        yield from _boxes(story)
 
 
-def listed(ids: list[str]) -> str:
-    """Ids for a sentence; of many, the first ones and how many there are."""
-    shown = ", ".join(f"`{each}`" for each in ids[:_SHOWN])
-    return shown if len(ids) <= _SHOWN else f"{shown} and {len(ids) - _SHOWN} more"
+def _boxes(story: Story) -> Iterator[Finding]:
+    boxes = [each for each in [*story.tasks, *story.acceptance_criteria] if each.done is not None]
+    unticked = [each for each in boxes if not each.done]
+    if story.done and unticked:
+        says = f"`{story.id}` is done, and of its {len(boxes)} boxes {len(unticked)} have no tick"
+        line = unticked[0].line
+    elif story.done is False and boxes and not unticked:
+        says = f"`{story.id}` is not done, and its boxes all are ticked"
+        line = story.line
+    else:
+        return
+    yield finding_at(
+        story,
+        Code.DONE_MARKS_DIFFER,
+        f"{says}; the story's own mark holds.",
+        "Tick what is done, and nothing else.",
+        line,
+    )
+
+
+def _all_in(sprints: list[str], optional: set[str]) -> bool:
+    return bool(sprints) and optional.issuperset(sprints)
 
 
 def _within(
@@ -88,9 +111,9 @@ def _within(
 
 
 def _against(story: Story, what: str) -> Finding:
-    return finding(
+    return finding_at(
+        story,
         Code.PHASE_AGAINST_DEPENDENCY,
         f"`{story.id}` is in {what}: the dependency holds.",
         "Move the story to a later phase or step, or delete the dependency.",
-        story.line,
     )

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from paceline.domain.plan import Agent, Finding, Plan, Sprint, Story
 from paceline.plans.agents import ALL
-from paceline.plans.findings import Code, finding
+from paceline.plans.findings import Code, finding_at
 from paceline.plans.quantities import number_range, says_points
 from paceline.plans.resolve import key
 
 _TOLERANCE = 0.1
 """Part of a stated load by which a plan may be off: loads are written as about so many points."""
+_WELL_USED = 0.75
+"""Part of a capacity that is one number, and no range, below which a sprint has room for another story."""
+
+
+_KEPT = "Change the number that is wrong; both are kept as written."
 
 
 def load_of(story: Story, sprint: str) -> float | None:
@@ -41,47 +46,77 @@ def sprint_loads(plan: Plan) -> dict[str, float | None]:
     }
 
 
+def _known_loads(plan: Plan) -> dict[str, float]:
+    """The points of every sprint's stories, as far as they are known."""
+    loads = {sprint.id: 0.0 for sprint in plan.sprints}
+    for story in plan.stories:
+        for name in story.sprints:
+            if name in loads:
+                loads[name] += load_of(story, name) or 0.0
+    return loads
+
+
+def _differ(found: Finding) -> bool:
+    return found.code == Code.POINTS_DIFFER
+
+
 def check_sprint_points(plan: Plan) -> Iterator[Finding]:
     """Points that a sprint states and its stories do not add up to."""
-    told = {found.line for found in plan.warnings if found.code == Code.POINTS_DIFFER}
+    told = {(found.file or plan.source.file, found.line) for found in plan.warnings if _differ(found)}
     # Of an only sprint, the points of its epics are what is compared.
     epics_count = len(plan.sprints) == 1 and any(epic.points is not None for epic in plan.epics)
     loads = {} if epics_count else sprint_loads(plan)
     for sprint in plan.sprints:
         load = loads.get(sprint.id)
-        if load is None or sprint.points_stated in {None, load} or sprint.line in told:
+        if load is None or sprint.points_stated in {None, load}:
             continue
-        yield finding(
-            Code.POINTS_DIFFER,
-            f"`{sprint.id}` states {sprint.points_stated:g} points, and its stories add up to {load:g}.",
-            "Change the number that is wrong; both are kept as written.",
-            sprint.line,
-        )
+        if (sprint.file or plan.source.file, sprint.line) not in told:
+            message = (
+                f"`{sprint.id}` states {sprint.points_stated:g} points, and its stories add up to {load:g}."
+            )
+            yield finding_at(sprint, Code.POINTS_DIFFER, message, _KEPT)
+
+
+def check_epic_points(plan: Plan) -> Iterator[Finding]:
+    """Points that an epic states and its stories do not add up to, where the reader has not said so."""
+    told = [found.message for found in plan.warnings if _differ(found)]
+    points = {story.id: story.points for story in plan.stories}
+    for epic in plan.epics:
+        known = [points.get(story) for story in epic.stories]
+        total = sum(value or 0.0 for value in known)
+        if epic.points in {None, total} or not known or None in known:
+            continue
+        if not any(f"`{epic.id}`" in message for message in told):
+            message = f"`{epic.id}` states {epic.points:g} points, and its stories add up to {total:g}."
+            yield finding_at(epic, Code.POINTS_DIFFER, message, _KEPT)
 
 
 def check_capacity(plan: Plan) -> Iterator[Finding]:
     """Sprints with more or fewer points than can be done; an optional or finished one may have fewer."""
-    loads = sprint_loads(plan)
+    loads, known = sprint_loads(plan), _known_loads(plan)
     open_sprints = {name for story in plan.stories if not story.done for name in story.sprints}
     for sprint in plan.sprints:
-        load, capacity = loads[sprint.id], _capacity(sprint, plan)
-        if load is None or capacity is None or sprint.id not in open_sprints:
+        capacity = _capacity(sprint, plan)
+        if capacity is None or sprint.id not in open_sprints:
             continue
         low, high = capacity
+        load = loads[sprint.id]
         said = f"{low:g}" if low == high else f"{low:g}-{high:g}"
-        if load > high:
-            yield finding(
+        least = low if low != high else low * _WELL_USED
+        if known[sprint.id] > high:
+            # More than can be done is too much, whatever the stories without points come to.
+            yield finding_at(
+                sprint,
                 Code.SPRINT_OVER_CAPACITY,
-                f"`{sprint.id}` has {load:g} points, and {said} can be done.",
+                f"`{sprint.id}` has {known[sprint.id]:g} points, and {said} can be done.",
                 "Move a story to a later sprint, or give it parts.",
-                sprint.line,
             )
-        elif load < low and not sprint.optional and low != high:
-            yield finding(
+        elif load is not None and load < least and not sprint.optional:
+            yield finding_at(
+                sprint,
                 Code.SPRINT_UNDER_CAPACITY,
                 f"`{sprint.id}` has {load:g} points, and {said} can be done.",
                 "Move a story here from a later sprint, if its dependencies allow it.",
-                sprint.line,
             )
 
 
@@ -93,12 +128,13 @@ def check_allocations(plan: Plan) -> Iterator[Finding]:
             continue
         written = " + ".join(f"{part.points:g}" for part in story.allocations)
         more = parts > story.points
-        yield finding(
+        yield finding_at(
+            story,
             Code.STORY_OVER_ALLOCATED if more else Code.STORY_UNDER_ALLOCATED,
             f"`{story.id}` has {story.points:g} points, and its sprints give it {written} = {parts:g}, "
             f"{abs(parts - story.points):g} too {'many' if more else 'few'}.",
             "Change the parts or the whole; both are kept as written.",
-            story.allocations[-1].line or story.line,
+            story.allocations[-1].line,
         )
 
 
@@ -125,12 +161,12 @@ def _load_differs(agent: Agent, load: float, named: float | None) -> Finding:
     rows = (
         f"; all that names `{agent.id}` adds up to {named:g}" if named is not None and named != load else ""
     )
-    return finding(
+    return finding_at(
+        agent,
         Code.AGENT_LOAD_DIFFERS,
         f"`{agent.id}` is said to have {agent.points_stated:g} points, and the stories listed for it add up "
         f"to {load:g}{rows}.",
         "Change the number, or the stories that are listed.",
-        agent.line,
     )
 
 
@@ -141,11 +177,11 @@ def _check_sum(plan: Plan) -> Iterator[Finding]:
         return
     if abs(sum(loads) - sum(total)) > 0:
         first = next(agent for agent in plan.agents if agent.points_stated is not None)
-        yield finding(
+        yield finding_at(
+            first,
             Code.AGENT_LOAD_DIFFERS,
             f"The loads of all agents add up to {sum(loads):g} points, and the plan states {sum(total):g}.",
             "Count shared stories once, or change the number that is wrong.",
-            first.line,
         )
 
 

@@ -1,91 +1,125 @@
-"""Where findings of a plan of several files are: in the file and line of what they speak of."""
+"""Where in its line a finding is: readers know lines, and the text tells the column."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Any, cast
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
-from pydantic import BaseModel
+from paceline.domain.plan import Finding
+from paceline.plans.findings import Code
 
-from paceline.domain.plan import Finding, Plan
+_NEWLINE = re.compile(r"\r\n?|\n")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_LOOKED_AT = 4_000
+"""Characters of a line in which a name is looked for: a file may be one line, with thousands of findings."""
 
-_PARTS = ("sprints", "epics", "stories", "agents", "phases", "metrics", "risks", "contingency", "facts")
+_NAMED_LAST = frozenset(
+    {
+        Code.UNKNOWN_DEPENDENCY,
+        Code.AMBIGUOUS_DEPENDENCY,
+        Code.DEPENDENCY_CYCLE,
+        Code.UNKNOWN_AGENT,
+        Code.AMBIGUOUS_AGENT,
+        Code.PHASE_NAMES_NO_AGENT,
+        Code.UNSAFE_PATH,
+        Code.OWNERSHIP_CROSSED,
+        Code.FILES_SHARED_IN_WAVE,
+        Code.PARTIAL_DEPENDENCY,
+    }
+)
+"""Codes whose sentence begins with who says it, and ends with what is wrong."""
+
+_NUMBERS = frozenset(
+    {
+        Code.POINTS_DIFFER,
+        Code.COUNT_DIFFERS,
+        Code.TEAM_SIZE_DIFFERS,
+        Code.AGENT_LOAD_DIFFERS,
+        Code.POINTS_WITHOUT_ROWS,
+    }
+)
+"""Codes that are about a number, which comes before any name."""
 
 
-class NumberedThrough:
-    """A plan whose lines are counted on from file to file, as if all files were one text.
-
-    So a check that says where something is needs its line alone, whether the plan is one file or many.
+def located(findings: Iterable[Finding], texts: Mapping[str, str]) -> list[Finding]:
+    """Give findings their columns.
 
     Args:
-        plan: as it was read; it stays as it is.
+        findings: with lines; a column that is known stays.
+        texts: the plan's text by file name as findings have it, or the only text under any name.
+
+    Returns:
+        The same findings in the same order. A column is 1-based and counts characters: it is where the name,
+        path or number stands that the finding is about, else the first character of the line that is no
+        blank. None where the line or its text is not known.
     """
-
-    def __init__(self, plan: Plan) -> None:
-        self._whole = plan.source.file
-        lengths: dict[str | None, int] = {self._whole: plan.source.lines}
-        if any(part.file not in (None, self._whole) for part in _placed(plan)):
-            for part in _placed(plan):
-                file = part.file or self._whole
-                lengths[file] = max(lengths.get(file, 0), *_lines(part), 0)
-        self._files = list(lengths)
-        self._before = list(accumulate(lengths.values(), initial=0))[:-1]
-        self.plan = plan if len(lengths) == 1 else self._moved_plan(plan)
-
-    def placed(self, found: Finding) -> Finding:
-        """A finding on `plan`, with the file and the line that the thing has there."""
-        if len(self._files) == 1 or found.file is not None or found.line is None:
-            return found
-        at = bisect_left(self._before, found.line, lo=1) - 1
-        return found.model_copy(update={"file": self._files[at], "line": found.line - self._before[at]})
-
-    def _moved_plan(self, plan: Plan) -> Plan:
-        moved: dict[str, Any] = {name: self._moved_all(getattr(plan, name)) for name in (*_PARTS, "warnings")}
-        shared, owned = (self._moved_all(each) for each in (plan.resources.shared, plan.resources.owned))
-        moved["resources"] = plan.resources.model_copy(update={"shared": shared, "owned": owned})
-        return plan.model_copy(update=moved)
-
-    def _moved_all(self, parts: Sequence[Any]) -> list[BaseModel]:
-        before = dict(zip(self._files, self._before, strict=True))
-        return [_moved(part, before[part.file or self._whole]) for part in parts]
+    lines = _Lines(texts)
+    return [_located(found, lines) for found in findings]
 
 
-def _placed(plan: Plan) -> Iterator[Any]:
-    """Everything of a plan that may name its file."""
-    for name in _PARTS:
-        yield from getattr(plan, name)
-    yield from plan.resources.shared
-    yield from plan.resources.owned
-    yield from plan.warnings
+class _Lines:
+    """The lines of every file, split when they are first asked for."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self._texts = texts
+        self._split: dict[str, list[str]] = {}
+
+    def line(self, file: str | None, number: int) -> str | None:
+        name = file or ""
+        if name not in self._texts and len(self._texts) == 1:
+            name = next(iter(self._texts))
+        if name not in self._texts:
+            return None
+        if name not in self._split:
+            self._split[name] = _NEWLINE.split(self._texts[name].removeprefix("\ufeff"))
+        lines = self._split[name]
+        return lines[number - 1] if 0 < number <= len(lines) else None
 
 
-def _is_line(name: str) -> bool:
-    return name == "line" or name.endswith("_line")
+def _located(found: Finding, lines: _Lines) -> Finding:
+    if found.column is not None or found.line is None:
+        return found
+    line = lines.line(found.file, found.line)
+    if line is None:
+        return found
+    return found.model_copy(update={"column": _column(found, line[:_LOOKED_AT])})
 
 
-def _lines(part: BaseModel) -> Iterator[int]:
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        if isinstance(value, int) and _is_line(name):
-            yield value
-        for below in _models(value):
-            yield from _lines(below)
+def _column(found: Finding, line: str) -> int:
+    for name in _named(found):
+        at = _find_word(line, name)
+        if at is not None:
+            return at + 1
+    return len(line) - len(line.lstrip()) + 1 if line.strip() else 1
 
 
-def _moved(part: BaseModel, by: int) -> BaseModel:
-    changes: dict[str, Any] = {}
-    for name in type(part).model_fields:
-        value = getattr(part, name)
-        if isinstance(value, int) and _is_line(name):
-            changes[name] = value + by
-        elif below := _models(value):
-            changes[name] = [_moved(each, by) for each in below]
-    return part.model_copy(update=changes)
+def _named(found: Finding) -> Iterator[str]:
+    """What the sentence names, what it is about first."""
+    parts = found.message.split("`")
+    names = parts[1::2]
+    if found.code in _NUMBERS:
+        yield from _NUMBER.findall("".join(parts[::2]))
+    yield from reversed(names) if found.code in _NAMED_LAST else names
 
 
-def _models(value: object) -> list[BaseModel]:
-    """A list of models; nothing of another value, such as what a fact holds."""
-    entries = cast("list[object]", value) if isinstance(value, list) else []
-    return [entry for entry in entries if isinstance(entry, BaseModel)]
+def _find_word(line: str, name: str) -> int | None:
+    """The first place where a name stands that is not a part of a longer one."""
+    if not name.strip():
+        return None
+    at = line.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not (_joins(line, at - 1, name[0]) or _joins(line, end, name[-1]) or _goes_on(line, end)):
+            return at
+        at = line.find(name, at + 1)
+    return None
+
+
+def _joins(line: str, at: int, edge: str) -> bool:
+    """Whether the character beside a name belongs to its word."""
+    return edge.isalnum() and 0 <= at < len(line) and line[at].isalnum()
+
+
+def _goes_on(line: str, end: int) -> bool:
+    """`Story 1` is not named by `Story 1.1`."""
+    return line[end : end + 1] == "." and line[end + 1 : end + 2].isdigit() and line[end - 1].isdigit()

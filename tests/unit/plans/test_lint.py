@@ -11,7 +11,7 @@ import pytest
 from paceline.domain.plan import File, Finding, Plan
 from paceline.plans.findings import ERRORS, Code
 from paceline.plans.lint import check_plan, has_errors
-from paceline.plans.lint_stories import unsafe
+from paceline.plans.lint_files import unsafe
 from paceline.plans.reader import read_plan
 
 REFERENCE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "findings.md"
