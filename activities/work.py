@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ from temporalio import activity
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
 from activities.heartbeat import heartbeating
+from activities.worktrees import Site, quota_exceeded, watching_disk
 from paceline.agents.command import AgentRun, run_command_agent
 from paceline.agents.simulated import simulate
 from paceline.contracts import WorkReport, WorkStep
@@ -19,12 +21,18 @@ from paceline.domain.globs import covers
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.work import AgentDeclaration, Delivered, EarlierAttempt, WorkOrder, WorkOutcome
-from paceline.errors import RepositoryError, StaleFence, UnclaimedChange
+from paceline.errors import (
+    DiskQuota,
+    RepositoryError,
+    RepositoryUnsupported,
+    StaleFence,
+    UnclaimedChange,
+    WorktreeSetup,
+)
 from paceline.store import claims, status
 from paceline.vcs.diff import diff_text
 from paceline.vcs.repository import Repository
 from paceline.vcs.work import WorkCommit, collect_work
-from paceline.vcs.worktrees import prepare_worktree
 
 _DIFF_LIMIT = 5_000_000
 _GIT_TRIES = 4
@@ -62,9 +70,11 @@ class WorkActivities:
                 preserved = await self._preserved(await self._context.repository(run), step)
                 order = self._order(run, story, step, delivered, preserved)
                 return await self._command(run, story, step, order, stored)
+            except WorktreeSetup as error:
+                return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
             except RepositoryError as error:
                 # A finished run is kept and read again, so another look at git costs no other run.
-                if activity.info().attempt < _GIT_TRIES:
+                if activity.info().attempt < _GIT_TRIES and not isinstance(error, RepositoryUnsupported):
                     raise
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
 
@@ -75,24 +85,22 @@ class WorkActivities:
         folder = stored.parent
         folder.mkdir(parents=True, exist_ok=True)
         base = await self._base(repository, run.branch(step.sprint), folder)
-        worktree = await prepare_worktree(
-            repository,
-            self._context.settings.worktree_root,
-            step.project,
-            story.id,
-            step.attempt,
-            base,
-            self._start(step),
-        )
-        done = await run_command_agent(
-            run.declaration(order.agent),
-            order,
-            folder / "run",
-            worktree,
-            lambda details: activity.heartbeat(details),
-            self._context.settings,
-            _leave_running,
-        )
+        settings = self._context.settings
+        site = Site(self._context, run, story, step, repository, base)
+        worktree = await site.ready(self._start(step), _leave_running)
+        async with watching_disk(worktree, folder / "run", settings):
+            done = await run_command_agent(
+                run.declaration(order.agent),
+                order,
+                folder / "run",
+                worktree,
+                lambda details: activity.heartbeat(details),
+                settings,
+                _leave_running,
+            )
+        too_much = await quota_exceeded(worktree, settings)
+        if too_much is not None:
+            done = replace(done, result=None, code=DiskQuota.code, reason=too_much)
         work = await collect_work(
             worktree,
             base,

@@ -18,7 +18,9 @@ from paceline.plans.folder import joined_texts, read_folder
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
 from paceline.vcs.git import git
+from paceline.vcs.options import read_worktree_options
 from paceline.vcs.repository import Repository
+from paceline.vcs.support import require_supported
 
 EVERY_AGENT = "*"
 DECLARATIONS = "paceline.toml"
@@ -60,6 +62,9 @@ async def check_request(request: StartRequest) -> Wanted:
             "The plan's agents are commands, and there is no repository for them to work in; name one, "
             "or run with simulated agents."
         )
+    if repository is not None and any(agent.kind == "command" for agent in agents.values()):
+        options = await asyncio.to_thread(read_worktree_options, repository.path)
+        await require_supported(repository, await repository.head_commit(), submodules=options.submodules)
     return Wanted(
         plan=plan,
         text=text,

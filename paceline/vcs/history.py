@@ -19,6 +19,7 @@ from pathlib import Path
 from paceline.domain.ids import preserved_ref
 from paceline.errors import RepositoryError
 from paceline.vcs.attempts import Attempt, attempt_refs, record_folder
+from paceline.vcs.disk import is_over_quota, measure
 from paceline.vcs.git import git
 from paceline.vcs.private import ids_of, quoted, seeds_file
 from paceline.vcs.private_tips import read_plain, tips_of
@@ -31,6 +32,8 @@ _LINK_LIMIT = 500_000
 _UNPACK_LIMIT = 100
 """Below so many objects they become loose ones, as `git fetch` does; a pack each would pile up."""
 _ALONE_LIMIT = 100
+_BOUND = 100_000_000
+"""Bytes of a private repository beyond which an attempt that took too much room keeps no history."""
 _PATIENCE = 120.0
 REPLACED = "replaced-git-"
 """Begins the names of what stood in the place of a checkout's `.git` and was moved aside."""
@@ -45,10 +48,10 @@ async def keep_agent_commits(repository: Repository, attempt: Attempt) -> bool:
         False where some of it cannot be taken: objects are missing, broken, or such as git refuses.
     """
     known = {attempt.base, attempt.start} | ids_of(_seeds(attempt.worktree))
-    complete = True
+    complete, over = True, is_over_quota(attempt.worktree)
     for gitdir in _sources(attempt):
         tips = await asyncio.to_thread(tips_of, gitdir, known)
-        if tips:
+        if tips and not (over and measure([gitdir], _BOUND, _LINK_LIMIT).over(_BOUND, _LINK_LIMIT)):
             complete = await _keep(repository, attempt, gitdir, tips) and complete
     return complete
 

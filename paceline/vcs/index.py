@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import stat
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +63,7 @@ class PrivateIndex:
             with contextlib.suppress(OSError):
                 os.unlink(path)
         own = [name for name in found if name not in submodules]
-        ignored = await self._ignored(own)
+        ignored = await self.ignored(own)
         return sorted(name for name in own if name not in ignored)
 
     async def add_everything(self, nested: list[bytes]) -> None:
@@ -91,25 +93,53 @@ class PrivateIndex:
     async def add_files_of(self, nested: bytes) -> None:
         """Stage the files of a nested repository as ordinary files; git itself would record only a link."""
         names = await asyncio.to_thread(_files_under, os.fsencode(self.worktree), nested)
-        ignored = await self._ignored(names)
+        ignored = await self.ignored(names)
         drop = ("rm", "-r", "--cached", "--quiet", "--ignore-unmatch")
         await self.git(*drop, *_FROM_STDIN, stdin=b":(top,literal)" + nested)
-        lines = [await self._entry(name) for name in names if name not in ignored]
+        lines = [line async for line in self._entries([name for name in names if name not in ignored])]
         await self.git("update-index", "-z", "--index-info", stdin=b"".join(lines))
 
-    async def _entry(self, name: bytes) -> bytes:
-        full = os.path.join(os.fsencode(self.worktree), name)
-        if os.path.islink(full):
-            blob = await self.git("hash-object", "-w", "--stdin", stdin=os.readlink(full))
-            mode = b"120000"
-        elif os.path.isfile(full):
-            blob = await self.git("hash-object", "-w", "--", os.fsdecode(name))
-            mode = b"100755" if os.access(full, os.X_OK) else b"100644"
-        else:
-            return b""
-        return mode + b" " + blob.out.strip() + b"\t" + name + b"\0"
+    async def add_bounded(self, max_bytes: int, max_files: int) -> int:
+        """Stage the smallest changes up to a bound; returns how many were left out."""
+        listed = await self.git("ls-files", "-z", "-m", "-d", "-o", "--exclude-standard")
+        names = set(listed.out.split(b"\0")) - {b""}
+        sized = await asyncio.to_thread(_by_size, os.fsencode(self.worktree), names)
+        taken: list[bytes] = []
+        for size, name in sized[:max_files]:
+            max_bytes -= size
+            if max_bytes < 0:
+                break
+            taken.append(b":(top,literal)" + name)
+        if taken:
+            await self.git("add", "--all", *_FROM_STDIN, stdin=b"\0".join(taken))
+        return len(names) - len(taken)
 
-    async def _ignored(self, names: list[bytes]) -> set[bytes]:
+    async def _entries(self, names: list[bytes]) -> AsyncGenerator[bytes]:
+        """Lines for `update-index` with the blobs of files and links."""
+        top = os.fsencode(self.worktree)
+        plain = [name for name in names if b"\n" not in name and not name.startswith(b'"')]
+        files = [name for name in plain if stat.S_ISREG(os.lstat(os.path.join(top, name)).st_mode)]
+        if files:
+            # One process for all: a repository that an agent cloned has thousands.
+            asked = b"".join(name + b"\n" for name in files)
+            blobs = (await self.git("hash-object", "-w", "--stdin-paths", stdin=asked)).out.split()
+            for name, blob in zip(files, blobs, strict=True):
+                yield self._line(name, blob)
+        for name in sorted(set(names) - set(files)):
+            full = os.path.join(top, name)
+            if os.path.islink(full):
+                linked = await self.git("hash-object", "-w", "--stdin", stdin=os.readlink(full))
+                yield b"120000 " + linked.out.strip() + b"\t" + name + b"\0"
+            elif os.path.isfile(full):
+                blob = await self.git("hash-object", "-w", "--", os.fsdecode(name))
+                yield self._line(name, blob.out.strip())
+
+    def _line(self, name: bytes, blob: bytes) -> bytes:
+        executable = os.access(os.path.join(os.fsencode(self.worktree), name), os.X_OK)
+        return (b"100755 " if executable else b"100644 ") + blob + b"\t" + name + b"\0"
+
+    async def ignored(self, names: list[bytes]) -> set[bytes]:
+        """Those of the names that the ignore rules cover."""
         if not names:
             return set()
         ask = ("check-ignore", "--no-index", "-z", "--stdin")
@@ -140,6 +170,17 @@ def _look_around(top: bytes) -> tuple[list[bytes], list[bytes]]:
             elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
                 special.append(entry.path)
     return found, special
+
+
+def _by_size(top: bytes, names: set[bytes]) -> list[tuple[int, bytes]]:
+    """Names with their sizes in bytes, smallest first; what is gone has none."""
+    sized: list[tuple[int, bytes]] = []
+    for name in names:
+        try:
+            sized.append((os.lstat(os.path.join(top, name)).st_size, name))
+        except OSError:
+            sized.append((0, name))
+    return sorted(sized)
 
 
 def _files_under(top: bytes, nested: bytes) -> list[bytes]:

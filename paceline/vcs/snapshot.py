@@ -7,6 +7,7 @@ agent may have switched branch, hidden files with index flags, or deleted `.git`
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shutil
 import tempfile
@@ -14,11 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paceline.vcs.attempts import Attempt, record_folder
+from paceline.vcs.disk import is_over_quota
 from paceline.vcs.index import PrivateIndex
 from paceline.vcs.private_tips import read_plain
 from paceline.vcs.repository import Repository
 
 _INDEX_LIMIT = 500_000_000
+_BOUND_BYTES, _BOUND_FILES = 100_000_000, 20_000
+"""What is preserved at most of an attempt that took more room than it may."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,6 +55,10 @@ async def take_snapshot(repository: Repository, attempt: Attempt) -> Snapshot:
         else:
             await work.git("read-tree", attempt.start)
         submodules = await work.submodules()
+        if is_over_quota(attempt.worktree):
+            left_out = await work.add_bounded(_BOUND_BYTES, _BOUND_FILES)
+            log.warning("%s took too much room: %d paths are not preserved", attempt.path, left_out)
+            return Snapshot((await work.git("write-tree")).text, [])
         nested = await work.nested_repositories(submodules)
         await work.add_everything(nested)
         await work.add_forced(read_plain(os.path.join(attempt.admin, "index"), _INDEX_LIMIT))
