@@ -8,10 +8,10 @@ from paceline.cli.plan_accept import accept
 from paceline.cli.plan_check import check
 from paceline.cli.plan_preview import preview
 from paceline.cli.plan_propose import propose
-from paceline.cli.plan_show import show
+from paceline.cli.plan_show import schema, show
 
 app = typer.Typer(
     name="plan", help="Read a plan without running it.", no_args_is_help=True, rich_markup_mode=None
 )
-for command in (show, check, preview, propose, accept):
+for command in (show, schema, check, preview, propose, accept):
     app.command()(command)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
+import typer
 from rich.table import Table
 from rich.text import Text
 
@@ -11,13 +13,21 @@ from paceline.cli.plan_files import JsonOption, PlanArgument, load_plan
 from paceline.cli.terminal import counted, wide_console
 from paceline.domain.graph import story_edges
 from paceline.domain.plan import Plan
+from paceline.plans.normal_form import write_normal_form, write_normal_form_yaml
+from paceline.plans.schema import write_schema
 
 
-def show(plan: PlanArgument, as_json: JsonOption = False) -> None:
+def show(
+    plan: PlanArgument,
+    as_json: JsonOption = False,
+    as_yaml: Annotated[bool, typer.Option("--yaml", help="Print YAML to read and to edit.")] = False,
+) -> None:
     """Show what was understood of a plan."""
+    if as_json and as_yaml:
+        raise typer.BadParameter("--json and --yaml exclude each other; give one of them.")
     found = load_plan(plan)
-    if as_json:
-        sys.stdout.write(found.to_json())
+    if as_json or as_yaml:
+        sys.stdout.write(write_normal_form(found) if as_json else write_normal_form_yaml(found))
         return
     console = wide_console()
     console.print(Text(found.title, style="bold"))
@@ -61,3 +71,8 @@ def _story_table(plan: Plan) -> Table:
         cells = (story.id, story.title, story.epic or "", " + ".join(story.agents), points)
         table.add_row(*map(Text, cells), Text(", ".join(edges[story.id])), Text(files))
     return table
+
+
+def schema() -> None:
+    """Print the JSON Schema of what `plan show --json` prints."""
+    sys.stdout.write(write_schema())

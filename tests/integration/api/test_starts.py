@@ -101,8 +101,8 @@ async def test_a_file_upload_starts_the_same_run(live: Calls, name: str) -> None
 async def test_a_folder_starts_a_run(live: Calls, name: str, database: Database) -> None:
     folder = {
         "backlog/tasks/task-1.md": "---\nid: task-1\ntitle: Dig\nstatus: To Do\n---\n",
-        "backlog/tasks/task-2.md": "---\nid: task-2\ntitle: Plant\nstatus: Open\ndependencies: [task-1]\n---\n",
-        "README.md": "# The garden\n",
+        "backlog/tasks/task-2.md": "---\nid: task-2\ntitle: Sow\nstatus: Open\ndependencies: [task-1]\n---\n",
+        "README.md": "# Garden\n",
     }
     body = {"files": folder, "file": "garden", "project": name, "options": SIMULATED}
     reply = await live.post("/api/v1/sprints", json=body)
