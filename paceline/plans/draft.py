@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Dependency, Epic, Fact, Phase, Plan, Sprint, Story
@@ -37,7 +38,7 @@ class Draft:
     _epics: dict[str, Epic] = field(default_factory=dict[str, Epic])
     _numbered: list[Story] = field(default_factory=list[Story])
     _ordered: list[Story] = field(default_factory=list[Story])
-    _left_out: dict[str, tuple[Story, LeftOut]] = field(default_factory=dict[str, tuple[Story, LeftOut]])
+    _left_out: list[tuple[Story, LeftOut]] = field(default_factory=list[tuple[Story, LeftOut]])
 
     def epic(self, identity: str, title: str, line: int | None, *, implicit: bool = False) -> Epic:
         """The epic of that id; it is new where there is none yet."""
@@ -83,10 +84,7 @@ class Draft:
             story: one that is not done; whether it is among the stories does not matter.
             state: why.
         """
-        self.stories = [each for each in self.stories if each is not story]
-        self.references = [each for each in self.references if each[0] is not story]
-        self._numbered = [each for each in self._numbered if each is not story]
-        self._left_out[story.id] = (story, state)
+        self._left_out.append((story, state))
         written = story.model_dump(mode="json", exclude_defaults=True)
         value = {"state": state, **written}
         self.reading.facts.append(Fact(section=story.id, name="left out", value=value, line=story.line))
@@ -97,6 +95,14 @@ class Draft:
             story.line or 1,
         )
 
+    def drop_left_out(self) -> None:
+        """Take what is left out from the stories, which a reader needs that goes through them again."""
+        gone = {id(story) for story, _ in self._left_out}
+        if gone:
+            self.stories = [each for each in self.stories if id(each) not in gone]
+            self.references = [each for each in self.references if id(each[0]) not in gone]
+            self._numbered = [each for each in self._numbered if id(each) not in gone]
+
     def plan(self, document: Document, kind: str, title: str | None = None) -> Plan:
         """The whole plan: containers that are not written, references and remarks included."""
         title = title or title_of(document)
@@ -104,6 +110,7 @@ class Draft:
             self.reading.warn(
                 Code.NO_TITLE, "The plan has no title.", "Start it with a heading `# Title`.", 1
             )
+        self.drop_left_out()
         self._contain()
         self._resolve()
         self._remark()
@@ -141,7 +148,7 @@ class Draft:
         self.epics = [epic for epic in self.epics if epic.stories or not epic.implicit]
 
     def _resolve(self) -> None:
-        stories = [*self.stories, *(story for story, _ in self._left_out.values())]
+        stories = [*self.stories, *(story for story, _ in self._left_out)]
         targets = [Target(story.id, story.title, "story") for story in stories]
         targets += [Target(epic.id, epic.title, "epic") for epic in self.epics if not epic.implicit]
         reader = DependencyReader(Targets(targets))
@@ -151,8 +158,10 @@ class Draft:
                 story.dependencies = [d for d in story.dependencies if set(d.resolved) - set(one.resolved)]
                 story.dependencies.append(one)
         self.reading.warnings.extend(reader.warnings)
-        for story in self.stories if self._left_out else ():
-            story.dependencies = [each for each in story.dependencies if self._is_awaited(story, each)]
+        here = {story.id for story in self.stories}
+        gone = {each[0].id: each for each in self._left_out if each[0].id not in here}
+        for story in self.stories if gone else ():
+            story.dependencies = [each for each in story.dependencies if self._is_awaited(story, each, gone)]
 
     def _phases_in(self, story: Story, written: str, line: int) -> list[Dependency]:
         """A dependency on a phase, such as `Phase 2 complete`, means its stories."""
@@ -161,11 +170,12 @@ class Draft:
         ids = [s.id for s in self.stories if s.phase and s.phase.lower() == name and s is not story]
         return [Dependency(as_written=written, resolved=ids, line=line)] if ids else []
 
-    def _is_awaited(self, story: Story, dependency: Dependency) -> bool:
+    def _is_awaited(
+        self, story: Story, dependency: Dependency, gone: Mapping[str, tuple[Story, LeftOut]]
+    ) -> bool:
         """Take what is left out from a dependency; whether anything remains of it."""
-        here = {each.id for each in self.stories}
-        gone = [self._left_out[name] for name in dependency.resolved if name in self._left_out.keys() - here]
-        for other, state in gone:
+        named = [gone[name] for name in dependency.resolved if name in gone]
+        for other, state in named:
             cancelled = state == "cancelled"
             self.reading.warn(
                 Code.DEPENDENCY_CANCELLED if cancelled else Code.DEPENDENCY_DEFERRED,
@@ -175,7 +185,7 @@ class Draft:
                 dependency.line or story.line or 1,
             )
             dependency.resolved.remove(other.id)
-        return not gone or bool(dependency.resolved)
+        return not named or bool(dependency.resolved)
 
     def _remark(self) -> None:
         if self._numbered:

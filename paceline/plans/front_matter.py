@@ -8,6 +8,12 @@ from typing import Any, cast
 from paceline.plans.yaml_text import load_yaml
 
 _FENCE = re.compile(r"\A---[ \t]*\r?\n(?P<yaml>.*?)(?:^---[ \t]*(?:\r?\n|\Z))", re.DOTALL | re.MULTILINE)
+_PERSON = re.compile(
+    r"^(?P<start>[ \t]*(?:-[ \t]+|(?:assignee|assignees|reporter|author|owner):[ \t]+\[?))(?P<name>@[\w.-]+)"
+    r"(?P<end>\]?[ \t]*)$",
+    re.MULTILINE,
+)
+"""A name such as `@ada`, which people write without the quotes that YAML asks for."""
 _KEY = re.compile(r"^(?P<key>[A-Za-z_]\w*):", re.MULTILINE)
 
 
@@ -34,6 +40,7 @@ def split_front_matter(text: str, file: str | None = None) -> tuple[dict[str, An
     match = _FENCE.match(text)
     if match is None:
         return {}, text
-    data = load_yaml(match["yaml"], file, strings=True, first_line=2)
+    yaml = _PERSON.sub(lambda found: f"{found['start']}'{found['name']}'{found['end']}", match["yaml"])
+    data = load_yaml(yaml, file, strings=True, first_line=2)
     values = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
     return values, "\n" * match[0].count("\n") + text[match.end() :]

@@ -91,6 +91,7 @@ class _Walk:
     def settle(self) -> None:
         """A number with numbers below it is an epic; stories follow each other unless they say otherwise."""
         draft = self._draft
+        draft.drop_left_out()
         parents = {_parent(story.id) for story in draft.stories} - {""}
         written = {story.id: story for story in draft.stories}
         for identity in sorted(parents & written.keys(), key=list(written).index):

@@ -144,7 +144,7 @@ def _path(word: str) -> str | None:
     if not word or " " in word or "//" in word or word.startswith(("/", "-", "@", "~", "http", "$", "*.")):
         return None
     parts = word.split("/")
-    if ".." in parts or _DOMAIN.match(word) or _is_placeholder(parts):
+    if not {"..", ".git"}.isdisjoint(parts) or _DOMAIN.match(word) or _is_placeholder(parts):
         return None
     if len(parts) == 1:
         if word.startswith(".") and word not in _NAMED_FILES and not _DOT_FILE.match(word):

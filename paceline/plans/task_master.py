@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, cast
 
 from paceline.domain.plan import Epic, Fact, Item, Plan, Story
@@ -10,6 +11,8 @@ from paceline.errors import PlanUnreadable
 from paceline.plans.document import Document
 from paceline.plans.draft import Draft
 from paceline.plans.evidence import CERTAIN, Evidence
+from paceline.plans.findings import Code
+from paceline.plans.left_out import left_out
 from paceline.plans.statuses import done_of
 from paceline.plans.task_entries import paths_in
 
@@ -38,10 +41,10 @@ class TaskMasterReader:
     def evidence(self, document: Document) -> Evidence:
         """Certain where an object has lists of tasks with titles, and is not the normal form."""
         found = Evidence()
-        if document.raw.lstrip().startswith("{") and '"tasks"' in document.raw:
-            data = _parsed(document.raw)
-            if data is not None and _tagged(data):
-                found.add(CERTAIN, "a JSON object with tasks")
+        start = document.raw.lstrip()[:1]
+        likely = (start == "{" and '"tasks"' in document.raw) or (start == "[" and '"title"' in document.raw)
+        if likely and _tagged(_parsed(document.raw)):
+            found.add(CERTAIN, "JSON with tasks")
         return found
 
     def read(self, document: Document) -> Plan:
@@ -50,7 +53,8 @@ class TaskMasterReader:
         Raises:
             PlanUnreadable: there are no tasks in it.
         """
-        tagged = _tagged(_parsed(document.raw) or {})
+        data = _parsed(document.raw)
+        tagged = _tagged(data)
         if not tagged:
             raise PlanUnreadable(
                 f"{document.file or 'The JSON'} has no tasks; run `task-master list`.", file=document.file
@@ -62,9 +66,24 @@ class TaskMasterReader:
             epic = Epic(id=tag, title=tag, line=places.key(tag)) if prefix else None
             if epic is not None:
                 draft.epics.append(epic)
+            known = frozenset(_text(task.get("id")) or "" for task in tasks)
             for task in tasks:
-                _story(task, prefix, epic, draft, places)
-        return draft.plan(document, KIND, _title(_parsed(document.raw) or {}) or document.file or "Tasks")
+                _story(task, _Tag(prefix, epic, known), draft, places)
+        return draft.plan(document, KIND, _title(data) or "Tasks")
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    """A list of tasks: what stands before their ids where there are several, and which ids there are."""
+
+    prefix: str
+    epic: Epic | None
+    known: frozenset[str]
+
+    def target(self, written: str) -> str:
+        """The id of the task that a dependency names; `3.1` is subtask 1 of task 3, awaited whole."""
+        task, dot, _ = written.partition(".")
+        return f"{self.prefix}{task if dot and written not in self.known and task in self.known else written}"
 
 
 class _Places:
@@ -91,18 +110,18 @@ class _Places:
         return self._text.count("\n", 0, found) + 1 if found >= 0 else None
 
 
-def _story(task: dict[str, Any], prefix: str, epic: Epic | None, draft: Draft, places: _Places) -> None:
+def _story(task: dict[str, Any], tag: _Tag, draft: Draft, places: _Places) -> None:
     title = _text(task.get("title")) or "Untitled task"
     line = places.title(title)
     story = Story(
-        id=f"{prefix}{_text(task.get('id')) or len(draft.stories) + 1}",
+        id=f"{tag.prefix}{_text(task.get('id')) or len(draft.stories) + 1}",
         title=title,
         kind="task",
-        epic=epic.id if epic else None,
+        epic=tag.epic.id if tag.epic else None,
         priority=_text(task.get("priority")),
         description="\n\n".join(filter(None, (_text(task.get("description")), _text(task.get("details")))))
         or None,
-        done=done_of(_text(task.get("status")), line, draft.reading),
+        done=_done(task, line, draft),
         line=line,
     )
     strategy = _text(task.get("testStrategy"))
@@ -113,27 +132,62 @@ def _story(task: dict[str, Any], prefix: str, epic: Epic | None, draft: Draft, p
     draft.stories.append(story)
     story.files = paths_in(" ".join(filter(None, [title, story.description, *(t.text for t in story.tasks)])))
     story.files_line = line if story.files else None
-    for written in _list(task.get("dependencies")):
-        draft.wait_for(story, f"{prefix}{written}", line or 1)
-    for name in task.keys() - _KNOWN:
+    for name in _waits(task, tag):
+        draft.wait_for(story, name, line or 1)
+    for name in sorted(task.keys() - _KNOWN):
         draft.reading.facts.append(Fact(section=story.id, name=name, value=task[name], line=line))
+    state = left_out(_text(task.get("status")))
+    if state is not None:
+        draft.leave_out(story, state)
 
 
 def _subtask(subtask: dict[str, Any], story: Story, draft: Draft, places: _Places) -> None:
     title = _text(subtask.get("title")) or _text(subtask.get("description")) or "Untitled subtask"
     line = places.title(title)
-    done = done_of(_text(subtask.get("status")), line, draft.reading)
-    story.tasks.append(Item(text=title, done=done, line=line))
+    state = left_out(_text(subtask.get("status")))
+    if state is None:
+        story.tasks.append(Item(text=title, done=_done(subtask, line, draft), line=line))
+    else:
+        draft.reading.facts.append(Fact(section=story.id, name=state, value=title, line=line))
+        draft.reading.warn(
+            Code.TASK_LEFT_OUT,
+            f"A subtask of `{story.id}` is {state}, so it is none of its tasks: `{title}`.",
+            "Nothing, if that is meant; else give it the status `pending`.",
+            line or 1,
+        )
     rest = {name: value for name, value in subtask.items() if name not in {"title", "status"} and value}
     draft.reading.facts.append(Fact(section=story.id, name="subtask", value=rest, line=line))
 
 
-def _parsed(text: str) -> dict[str, Any] | None:
+def _waits(task: dict[str, Any], tag: _Tag) -> list[str]:
+    """What a task waits for, and what its subtasks wait for in other tasks.
+
+    Within a task the order of its subtasks is a fact; nothing schedules them one by one.
+    """
+    own = _text(task.get("id"))
+    found = [tag.target(written) for written in _list(task.get("dependencies"))]
+    for subtask in _objects(task.get("subtasks")):
+        for written in _list(subtask.get("dependencies")):
+            other, dot, _ = written.partition(".")
+            if dot and other != own and other in tag.known:
+                found.append(tag.target(written))
+    return list(dict.fromkeys(found))
+
+
+def _done(task: dict[str, Any], line: int | None, draft: Draft) -> bool | None:
+    status = _text(task.get("status"))
+    return None if left_out(status) is not None else done_of(status, line, draft.reading)
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    """The object that a text is, with a list as the tasks of one; empty where it is neither."""
     try:
         data: Any = json.loads(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
-        return None
-    return cast("dict[str, Any]", data) if isinstance(data, dict) else None
+        return {}
+    if isinstance(data, list):
+        return {"tasks": data}
+    return cast("dict[str, Any]", data) if isinstance(data, dict) else {}
 
 
 def _tagged(data: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
