@@ -166,7 +166,9 @@ class Draft:
     def _phases_in(self, story: Story, written: str, line: int) -> list[Dependency]:
         """A dependency on a phase, such as `Phase 2 complete`, means its stories."""
         match = _PHASE.match(written)
-        name = f"phase {match['name']}".lower() if match else None
+        if match is None:
+            return []
+        name = f"phase {match['name']}".lower()
         ids = [s.id for s in self.stories if s.phase and s.phase.lower() == name and s is not story]
         return [Dependency(as_written=written, resolved=ids, line=line)] if ids else []
 
