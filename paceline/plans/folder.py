@@ -1,22 +1,35 @@
-"""A folder as one plan: tasks that are files, epics and stories in files, or one plan among notes."""
+"""A folder as one plan: the files of a tool, epics and stories in files, or one plan among notes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 
-from paceline.domain.plan import Dependency, Epic, Finding, Plan, Sprint, Story
+from paceline.domain.collector import collector_paused
+from paceline.domain.plan import Finding, Plan
 from paceline.errors import PlanUnreadable
+from paceline.plans import kiro, plain_table, spec_kit, task_list, task_master
 from paceline.plans.backlog_md import is_task, read_tasks
 from paceline.plans.document import Document
 from paceline.plans.findings import Code, finding, in_order
-from paceline.plans.reader import read_plan
-from paceline.plans.resolve import DependencyReader, Target, Targets
+from paceline.plans.folder_ids import tell_apart
+from paceline.plans.folder_merge import in_file, merge
+from paceline.plans.reader import READERS, read_plan
 
 KIND = "folder of plans"
 
 _ENDINGS = (".md", ".markdown", ".txt", ".json", ".yaml", ".yml")
 _DIGITS = re.compile(r"(\d+)")
+
+_OF_TOOLS = frozenset({spec_kit.KIND, kiro.KIND, task_master.KIND})
+"""Formats that a tool keeps beside notes of its own, which may look like plans."""
+_BY_THE_WAY = frozenset({task_list.KIND, plain_table.KIND})
+"""Formats that notes have by chance."""
+_CLEAR = 5.0
+"""Evidence that a tool's own marks give, and a list that happens to have numbers does not."""
+_WORK = frozenset({"tasks", "completed"})
+"""Where Backlog.md keeps tasks; drafts, decisions and what was archived are elsewhere."""
 
 
 def is_text(path: str) -> bool:
@@ -26,11 +39,11 @@ def is_text(path: str) -> bool:
 
 def joined_texts(files: Mapping[str, str]) -> str:
     """The texts of a folder as one, for people: each below a comment that names its file."""
-    return "\n".join(
-        f"<!-- {path} -->\n{files[path]}" for path in sorted(filter(is_text, files), key=_natural)
-    )
+    paths = sorted(filter(is_text, files), key=_natural)
+    return "\n".join(f"<!-- {path} -->\n{files[path]}" for path in paths)
 
 
+@collector_paused()
 def read_folder(files: Mapping[str, str], name: str | None = None) -> Plan:
     """Read a folder's files as one plan.
 
@@ -40,123 +53,106 @@ def read_folder(files: Mapping[str, str], name: str | None = None) -> Plan:
 
     Returns:
         The plan of all files that are plans; those that are none are named in a warning. Where a story has a
-        heading in one file and a file of its own, what its own file says holds.
+        heading in one file and a file of its own, what its own file says holds. Everything names its file.
 
     Raises:
-        PlanUnreadable: no file is a plan, or one is damaged.
+        PlanUnreadable: no file is a plan, or one is no text.
     """
     paths = sorted(filter(is_text, files), key=_natural)
     documents = [Document(files[path], path) for path in paths]
     whole = Document("\n".join(f"{path}\n{files[path]}" for path in paths), name)
     tasks = [document for document in documents if is_task(document)]
     if tasks:
-        plan = read_tasks(tasks, whole, [each for each in documents if not is_task(each)])
-        plan.warnings = in_order([*plan.warnings, *_skipped(documents, tasks)])
-        return plan
-    plans: list[tuple[Document, Plan]] = []
-    for document in documents:
-        try:
-            plan = read_plan(document.raw, document.file)
-        except PlanUnreadable:
-            continue
-        if plan.stories:
-            plans.append((document, plan))
+        return _read_backlog(tasks, documents, whole)
+    plans = _read_all(documents)
     if not plans:
         raise PlanUnreadable(
             f"{name or 'The folder'} has no file that is a plan ({len(documents)} read); add one with a "
             "heading such as `#### Story 1.1: Title` for each story.",
             file=name,
         )
-    remarks = _skipped(documents, [document for document, _ in plans])
-    return _merged([plan for _, plan in plans], whole, remarks)
+    kept = _without_notes(plans, files)
+    notes = [path for path in plans if path not in kept]
+    remarks = _left_out(
+        notes, len(documents), "stand beside a tool's tasks", "Name the file itself, if it is the plan."
+    )
+    remarks += _no_plans([path for path in paths if path not in plans], len(documents))
+    return _one(kept, whole, remarks)
 
 
-def _merged(plans: list[Plan], whole: Document, remarks: list[Finding]) -> Plan:
+def _one(plans: dict[str, Plan], whole: Document, remarks: list[Finding]) -> Plan:
     if len(plans) == 1:
-        return plans[0].model_copy(update={"warnings": in_order([*plans[0].warnings, *remarks])})
-    # A file with one story says more about it than the overview that lists it.
-    plans = sorted(plans, key=lambda plan: len(plan.stories) == 1)
-    found: list[Story] = []
-    places: dict[str, int] = {}
-    epics: dict[str, Epic] = {}
-    sprints: dict[str, Sprint] = {}
-    for plan in plans:
-        for sprint in plan.sprints:
-            sprints.setdefault(sprint.id, sprint)
-        for epic in plan.epics:
-            epics.setdefault(epic.id, epic)
-        for story in plan.stories:
-            place = places.setdefault(story.id, len(found))
-            if place < len(found) and len(plan.stories) == 1:
-                found[place] = _joined(found[place], story, epics)
-            else:
-                found.append(story)
-    dependencies = _resolve(found, list(epics.values()))
-    members: dict[str, list[str]] = {epic: [] for epic in epics}
-    for story in found:
-        members[story.epic or ""].append(story.id)
-    for epic in epics.values():
-        epic.stories = members[epic.id]
-    agents = {agent.id: agent for plan in plans for agent in plan.agents}
-    return Plan(
-        title=whole.file or plans[0].title,
-        project=next((plan.project for plan in plans if plan.project), None),
-        source=whole.source(KIND),
-        goal=next((plan.goal for plan in plans if plan.goal), None),
-        sprints=list(sprints.values()),
-        epics=[epic for epic in epics.values() if epic.stories or not epic.implicit],
-        stories=found,
-        agents=list(agents.values()),
-        phases=[phase for plan in plans for phase in plan.phases],
-        metrics=[metric for plan in plans for metric in plan.metrics],
-        risks=[risk for plan in plans for risk in plan.risks],
-        contingency=[each for plan in plans for each in plan.contingency],
-        facts=[fact for plan in plans for fact in plan.facts],
-        warnings=in_order([*(each for plan in plans for each in plan.warnings), *dependencies, *remarks]),
+        (plan,) = plans.values()
+        return plan.model_copy(update={"warnings": in_order([*plan.warnings, *remarks])})
+    remarks = [*tell_apart(plans), *remarks]
+    parts = [in_file(plan, path) for path, plan in plans.items()]
+    return merge(parts, whole.source(KIND), whole.file or parts[0].title, remarks)
+
+
+def _read_backlog(tasks: list[Document], documents: list[Document], whole: Document) -> Plan:
+    """Read tasks in a file each; drafts and the archive of Backlog.md are no work."""
+    work = [task for task in tasks if _is_work(task)] or tasks
+    plan = read_tasks(work, whole)
+    aside = [task.file or "" for task in tasks if task not in work]
+    remarks = _left_out(
+        aside, len(documents), "are drafts, decisions or archived", "Move them to `tasks`, if they are work."
+    )
+    known = {document.file for document in tasks}
+    rest = [document.file or "" for document in documents if document.file not in known]
+    plan.warnings = in_order([*plan.warnings, *remarks, *_no_plans(rest, len(documents))])
+    return plan
+
+
+def _is_work(task: Document) -> bool:
+    folders = PurePosixPath(task.file or "").parts[:-1]
+    return bool(folders) and folders[-1] in _WORK and "archive" not in folders
+
+
+def _read_all(documents: Iterable[Document]) -> dict[str, Plan]:
+    plans: dict[str, Plan] = {}
+    for document in documents:
+        try:
+            plan = read_plan(document.raw, document.file)
+        except PlanUnreadable:
+            continue
+        if plan.stories:
+            plans[document.file or ""] = plan
+    return plans
+
+
+def _without_notes(plans: dict[str, Plan], files: Mapping[str, str]) -> dict[str, Plan]:
+    """Leave out what a tool's tasks make notes of: files beside and below them, and lists made by the way."""
+    tools = {path for path, plan in plans.items() if _is_of_tool(plan, files[path])}
+    if not tools:
+        return plans
+    folders = {PurePosixPath(path).parent for path in tools}
+    return {
+        path: plan
+        for path, plan in plans.items()
+        if path in tools
+        or (plan.source.kind not in _BY_THE_WAY and not folders.intersection(PurePosixPath(path).parents))
+    }
+
+
+def _is_of_tool(plan: Plan, text: str) -> bool:
+    if plan.source.kind not in _OF_TOOLS:
+        return False
+    reader = next(reader for reader in READERS if reader.name == plan.source.kind)
+    return reader.evidence(Document(text)).score >= _CLEAR
+
+
+def _no_plans(left: list[str], count: int) -> list[Finding]:
+    return _left_out(
+        left, count, "are no plans", "Nothing, if they are notes; else give their stories headings."
     )
 
 
-def _joined(listed: Story, own: Story, epics: Mapping[str, Epic]) -> Story:
-    """What a story's own file says, and from the overview what it leaves out."""
-    rest = {
-        name: getattr(listed, name)
-        for name in type(own).model_fields
-        if getattr(own, name) in (None, [], False) and getattr(listed, name) not in (None, [])
-    }
-    if own.epic is None or epics[own.epic].implicit:
-        rest["epic"] = listed.epic
-    return own.model_copy(update=rest)
-
-
-def _resolve(stories: list[Story], epics: list[Epic]) -> list[Finding]:
-    """Resolve again what names a story of another file."""
-    targets = [Target(story.id, story.title, "story") for story in stories]
-    targets += [Target(epic.id, epic.title, "epic") for epic in epics if not epic.implicit]
-    reader = DependencyReader(Targets(targets))
-    for story in stories:
-        resolved: list[Dependency] = []
-        for each in story.dependencies:
-            again = reader.read(each.as_written, each.line or 1) if not each.resolved else []
-            resolved.extend(again or [each])
-        story.dependencies = resolved
-    return reader.warnings
-
-
-def _skipped(documents: list[Document], read: list[Document]) -> list[Finding]:
-    taken = {id(document) for document in read}
-    left = [document.file or "" for document in documents if id(document) not in taken]
+def _left_out(left: list[str], count: int, why: str, remedy: str) -> list[Finding]:
     if not left:
         return []
     names = ", ".join(f"`{name}`" for name in left[:5]) + (" and others" if len(left) > 5 else "")
-    return [
-        finding(
-            Code.FILES_SKIPPED,
-            f"{len(left)} of {len(documents)} files are no plans and are left out: {names}.",
-            "Nothing, if they are notes; else give their stories headings.",
-            None,
-            left[0],
-        )
-    ]
+    message = f"{len(left)} of {count} files {why} and are left out: {names}."
+    return [finding(Code.FILES_SKIPPED, message, remedy, None, left[0])]
 
 
 def _natural(path: str) -> list[str | int]:
