@@ -18,6 +18,7 @@ from paceline.plans.headings import (
     sprint_heading,
     story_heading,
 )
+from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outcomes import remark_uncovered
 from paceline.plans.phases import match_stories
 from paceline.plans.resolve import DependencyReader, Target, Targets
@@ -77,7 +78,7 @@ class AgentSprintReader:
             found.reading.warn(
                 Code.NO_TITLE, "The plan has no title.", "Start it with a heading `# Title`.", 1
             )
-        return _plan(document, found, title)
+        return without_left_out(_plan(document, found, title))
 
 
 def _plan(document: Document, found: SectionReader, title: str) -> Plan:

@@ -4,26 +4,43 @@ from __future__ import annotations
 
 import re
 
-from paceline.domain.plan import Item, Plan, Story
+from paceline.domain.plan import Fact, Plan, Story
 from paceline.plans.agent_sprint import AgentSprintReader
 from paceline.plans.agents import Team
+from paceline.plans.bmad_criteria import CRITERIA, has_sentence, is_scenario, read_story_text
 from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
-from paceline.plans.fields import bullet_items, normal
+from paceline.plans.fields import bullet_items, flat, normal
 from paceline.plans.findings import in_order
 from paceline.plans.headings import story_heading
+from paceline.plans.left_out import left_out
+from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outline import Paragraph, Section, bullets_under
-from paceline.plans.paths import read_files
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import NOTHING, DependencyReader, Target, Targets, key
+from paceline.plans.resolve import NOTHING, DependencyReader, Target, Targets
 from paceline.plans.statuses import done_of
+from paceline.plans.task_entries import paths_in
 
 KIND = "BMAD story"
 
 _SIGNS = frozenset(
-    {"tasks / subtasks", "tasks/subtasks", "dev notes", "dev agent record", "qa results", "prerequisites"}
+    {
+        *(
+            "tasks / subtasks",
+            "tasks/subtasks",
+            "dev notes",
+            "dev agent record",
+            "qa results",
+            "prerequisites",
+        ),
+        *("dev technical guidance", "technical notes"),
+    }
 )
-_NUMBERED = re.compile(r"^(?:AC\s*#?)?\d+\s*[:.)]\s*(?P<text>\S.*)$")
+_WAITS = frozenset({"prerequisites", "prerequisite"})
+_NONE = re.compile(r"^none\b", re.IGNORECASE)
+_NAMES_WORK = re.compile(
+    r"\b(?:stor(?:y|ies)|epics?|tasks?)\b|^\W*\d+(?:\.\d+)+\W*$|\b[A-Z][A-Z0-9]*-\d", re.IGNORECASE
+)
 
 
 class BmadReader:
@@ -32,13 +49,18 @@ class BmadReader:
     name = KIND
 
     def evidence(self, document: Document) -> Evidence:
-        """One more than that of an agent sprint plan where a story has a section of BMAD's."""
+        """One more than that of an agent sprint plan where a story has a section of BMAD's, or scenarios."""
         found = Evidence()
         for section in document.outline.walk():
+            heading = story_heading(section, in_epic=False) if section.level > 0 else None
+            if heading is None:
+                continue
             signs = {normal(below.title.text) for below in section.sections} & _SIGNS
-            if signs and section.level > 0 and story_heading(section, in_epic=False):
+            sentence = heading.id.startswith("Story ") and has_sentence(section)
+            if signs or sentence or any(is_scenario(part) for part in section.walk()):
                 plain = AgentSprintReader().evidence(document)
-                found.add(plain.score + 1, f"a story with a section `{min(signs)}`")
+                reason = f"a section `{min(signs)}`" if signs else "a sentence or scenario of BMAD's"
+                found.add(plain.score + 1, f"a story with {reason}")
                 break
         return found
 
@@ -54,58 +76,94 @@ class BmadReader:
         taken: set[int] = set()
         for section in document.outline.walk():
             story = stories.get(section.line) if section.level > 0 else None
-            if story is not None:
-                for below in section.walk():
-                    if below is not section and _part(story, below, dependencies, reading):
-                        taken.add(below.line)
-        plan.facts = [fact for fact in plan.facts if fact.line not in taken]
+            if story is None:
+                continue
+            taken |= _text(story, section)
+            for below in section.walk():
+                if below is not section and _part(story, below, dependencies, reading):
+                    taken.add(below.line)
+        _prerequisites(plan, dependencies, taken)
+        _without_libraries(plan, reading)
+        plan.facts = [fact for fact in [*plan.facts, *reading.facts] if fact.line not in taken]
         remarks = [each.model_copy(update={"file": document.file}) for each in reading.warnings]
         plan.warnings = in_order([*plan.warnings, *dependencies.warnings, *remarks])
-        return plan
+        return without_left_out(plan)
+
+
+def _text(story: Story, section: Section) -> set[int]:
+    """Read a story's sentence and its criteria; returns the lines that they stand in."""
+    found = read_story_text(section)
+    if found.criteria:
+        story.acceptance_criteria = found.criteria
+        story.description = " ".join(found.description) or story.description
+    return found.lines
+
+
+def _prerequisites(plan: Plan, dependencies: DependencyReader, taken: set[int]) -> None:
+    """Read `**Prerequisites:** Story 1.1`, which is kept as a fact until then."""
+    stories = {story.id: story for story in plan.stories}
+    for fact in plan.facts:
+        story = stories.get(fact.section or "")
+        if story is not None and normal(fact.name or "") in _WAITS and isinstance(fact.value, str):
+            taken.add(fact.line or 0)
+            _wait_for(story, fact.value, fact.line or 1, dependencies)
+
+
+def _without_libraries(plan: Plan, reading: Reading) -> None:
+    """Dependencies that name no work, such as a library, are facts: nobody could wait for them."""
+    for story in plan.stories:
+        for each in story.dependencies:
+            if not each.resolved and not _NAMES_WORK.search(each.as_written):
+                reading.facts.append(
+                    Fact(section=story.id, name="dependencies", value=each.as_written, line=each.line)
+                )
+        story.dependencies = [d for d in story.dependencies if d.resolved or _NAMES_WORK.search(d.as_written)]
 
 
 def _part(story: Story, section: Section, dependencies: DependencyReader, reading: Reading) -> bool:
     """Read one section of a story; whether a field of the normal form holds it."""
-    match normal(section.title.text):
+    name = normal(section.title.text)
+    match name:
         case "tasks / subtasks" | "tasks/subtasks":
             story.tasks = bullet_items(bullets_under(section))
         case "story" | "user story":
             story.description = " ".join(text for text, _ in _lines(section)) or story.description
-        case "acceptance criteria" if not bullets_under(section):
-            story.acceptance_criteria = _criteria(section)
+        case _ if section.title.text in CRITERIA:
+            return True
         case "prerequisites":
-            _wait(story, section, dependencies)
-        case "file list":
-            read = read_files([bullet.text.text for bullet in bullets_under(section)])
-            story.files = story.files or read.files
-            story.files_line = story.files_line or section.line
+            for text, line in _written(section):
+                _wait_for(story, text, line, dependencies)
+        case "file list" | "files to create" | "files to modify" | "files to create/modify":
+            _files(story, section, new=name == "files to create")
         case "status":
             status = next((text for text, _ in _lines(section)), None)
-            story.done = done_of(status, section.line, reading) if story.done is None else story.done
+            if left_out(status) is None and story.done is None:
+                story.done = done_of(status, section.line, reading)
+            reading.facts.append(Fact(section=story.id, name="status", value=status, line=section.line))
             return False
         case _:
             return False
     return True
 
 
-def _criteria(section: Section) -> list[Item]:
-    """Criteria written as lines such as `1: Text`; one without a number continues the one before."""
-    found: list[Item] = []
-    for text, line in _lines(section):
-        match = _NUMBERED.match(text)
-        if match is None and found:
-            found[-1].text = f"{found[-1].text} {text}"
-        else:
-            found.append(Item(text=match["text"] if match else text, line=line))
-    return found
+def _files(story: Story, section: Section, *, new: bool) -> None:
+    known = {file.path for file in story.files}
+    for bullet in flat(bullets_under(section)):
+        for file in paths_in(bullet.text.text)[:1]:
+            if file.path not in known:
+                known.add(file.path)
+                story.files.append(file.model_copy(update={"new": new}))
+    story.files_line = story.files_line or (section.line if story.files else None)
 
 
-def _wait(story: Story, section: Section, dependencies: DependencyReader) -> None:
-    written = [*_lines(section), *((bullet.text.text, bullet.line) for bullet in bullets_under(section))]
-    for text, line in written:
-        if key(text) not in NOTHING:
-            story.dependencies_as_written = ", ".join(filter(None, [story.dependencies_as_written, text]))
-            story.dependencies.extend(dependencies.read(text.rstrip("."), line))
+def _wait_for(story: Story, text: str, line: int, dependencies: DependencyReader) -> None:
+    if text not in NOTHING and not _NONE.match(text):
+        story.dependencies_as_written = ", ".join(filter(None, [story.dependencies_as_written, text]))
+        story.dependencies.extend(dependencies.read(text.rstrip("."), line))
+
+
+def _written(section: Section) -> list[tuple[str, int]]:
+    return [*_lines(section), *((bullet.text.text, bullet.line) for bullet in bullets_under(section))]
 
 
 def _lines(section: Section) -> list[tuple[str, int]]:
