@@ -16,6 +16,7 @@ from statistics import median
 
 from pydantic import Field
 
+from paceline.domain.collector import collector_paused
 from paceline.domain.durations import Pace, draw_durations, stated_days
 from paceline.domain.forecast_report import (
     Assumptions,
@@ -56,6 +57,7 @@ class _Work:
         return [max(days - self.elapsed.get(story, 0.0), 0.0) for story, days in enumerate(self.days)]
 
 
+@collector_paused()
 def forecast(
     plan: Plan,
     pace: Pace | None = None,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
+from paceline.domain.collector import collector_paused
 from paceline.domain.globs import is_glob, normal_pattern
 from paceline.domain.graph import (
     Edges,
@@ -253,6 +254,7 @@ def sprint_waves(plan: Plan, edges: Edges) -> list[SprintWaves]:
     return sprints
 
 
+@collector_paused()
 def preview(plan: Plan) -> Preview:
     """How the plan would run.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from paceline.domain.collector import collector_paused
 from paceline.domain.graph import Edges, find_cycle, story_edges, written_edges
 from paceline.domain.ids import slug
 from paceline.domain.plan import Agent, Epic, Finding, Plan, Sprint, Story
@@ -50,6 +51,7 @@ _CYCLES = 10
 """Cycles that one check tells of; the others show when these are gone."""
 
 
+@collector_paused()
 def check_plan(plan: Plan, texts: Mapping[str, str] | None = None) -> list[Finding]:
     """Check a plan.
 
@@ -133,7 +135,9 @@ def _order(plan: Plan) -> Iterator[Finding]:
 
 def _circles(edges: Edges) -> Iterator[list[str]]:
     """Cycles that have no story in common, as `find_cycle` gives them; one that names itself is none."""
-    left = {story: [each for each in wanted if each != story] for story, wanted in edges.items()}
+    left = edges
+    if any(story in wanted for story, wanted in edges.items()):
+        left = {story: [each for each in wanted if each != story] for story, wanted in edges.items()}
     for _ in range(_CYCLES):
         cycle = find_cycle(left)
         if cycle is None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Protocol
 
+from paceline.domain.collector import collector_paused
 from paceline.domain.plan import Finding, Plan
 from paceline.plans.agent_sprint import AgentSprintReader
 from paceline.plans.assignment_tables import AssignmentTablesReader
@@ -77,7 +75,7 @@ def read_plan(text: str, file: str | None = None) -> Plan:
         PlanUnreadable: it is no text, or no reader recognises it.
     """
     document = Document(text, file)
-    with _collector_paused():
+    with collector_paused():
         reader = choose_reader(document)
         plan = reader.read(document)
         if not isinstance(reader, NormalFormReader) and document.repaired.lines:
@@ -96,22 +94,6 @@ def _repair_remark(document: Document) -> Finding:
         repaired.lines[0],
         document.file,
     )
-
-
-@contextmanager
-def _collector_paused() -> Generator[None]:
-    """Keep the cycle collector from walking a million young tokens again and again.
-
-    Measured with 10,000 stories: 3.7 s of processor time instead of 5.9 s. Everything is freed or kept at
-    the end, so nothing is gained by looking in between.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def choose_reader(document: Document) -> Reader:
