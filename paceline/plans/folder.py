@@ -28,8 +28,8 @@ _BY_THE_WAY = frozenset({task_list.KIND, plain_table.KIND})
 """Formats that notes have by chance."""
 _CLEAR = 5.0
 """Evidence that a tool's own marks give, and a list that happens to have numbers does not."""
-_WORK = frozenset({"tasks", "completed"})
-"""Where Backlog.md keeps tasks; drafts, decisions and what was archived are elsewhere."""
+_WORK = frozenset({"tasks", "completed", "drafts", "archive"})
+"""Where Backlog.md keeps tasks; decisions and documents are elsewhere."""
 
 
 def is_text(path: str) -> bool:
@@ -90,22 +90,21 @@ def _one(plans: dict[str, Plan], whole: Document, remarks: list[Finding]) -> Pla
 
 
 def _read_backlog(tasks: list[Document], documents: list[Document], whole: Document) -> Plan:
-    """Read tasks in a file each; drafts and the archive of Backlog.md are no work."""
+    """Read tasks in a file each; decisions beside them look like tasks and are none."""
     work = [task for task in tasks if _is_work(task)] or tasks
-    plan = read_tasks(work, whole)
-    aside = [task.file or "" for task in tasks if task not in work]
-    remarks = _left_out(
-        aside, len(documents), "are drafts, decisions or archived", "Move them to `tasks`, if they are work."
-    )
     known = {document.file for document in tasks}
-    rest = [document.file or "" for document in documents if document.file not in known]
-    plan.warnings = in_order([*plan.warnings, *remarks, *_no_plans(rest, len(documents))])
+    others = [document for document in documents if document.file not in known]
+    plan = read_tasks(work, whole, others)
+    read = {document.file for document in work}
+    aside = [task.file or "" for task in tasks if task.file not in read]
+    remarks = _left_out(aside, len(documents), "are no tasks", "Move them to `tasks`, if they are work.")
+    remarks += _no_plans([document.file or "" for document in others], len(documents))
+    plan.warnings = in_order([*plan.warnings, *remarks])
     return plan
 
 
 def _is_work(task: Document) -> bool:
-    folders = PurePosixPath(task.file or "").parts[:-1]
-    return bool(folders) and folders[-1] in _WORK and "archive" not in folders
+    return not _WORK.isdisjoint(PurePosixPath(task.file or "").parts[:-1])
 
 
 def _read_all(documents: Iterable[Document]) -> dict[str, Plan]:

@@ -253,8 +253,14 @@ def test_only_tasks_and_completed_ones_of_backlog_md_are_work() -> None:
     )
     assert [(story.id, story.done) for story in plan.stories] == [("task-1", True), ("task-2", False)]
     messages = [found.message for found in plan.warnings if found.code == Code.FILES_SKIPPED]
-    assert messages[0].startswith("3 of 6 files are drafts, decisions or archived and are left out")
-    assert messages[1] == "1 of 6 files are no plans and are left out: `backlog/config.yml`."
+    assert messages == [
+        "1 of 6 files are no tasks and are left out: `backlog/decisions/decision-1 - x.md`.",
+        "1 of 6 files are no plans and are left out: `backlog/config.yml`.",
+    ]
+    assert {found.file for found in plan.warnings if found.code == Code.TASK_LEFT_OUT} == {
+        "backlog/drafts/draft-1 - x.md",
+        "backlog/archive/tasks/task-3 - x.md",
+    }
 
 
 def test_folders_of_bmad_with_shards_and_a_status_file() -> None:
