@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from paceline.agents.registry import declaration_for, load_declarations
-from paceline.cli.plan_check import finding_line
 from paceline.cli.plan_files import FAILED, JsonOption, PlanArgument, load_plan, place_of
+from paceline.cli.plan_findings import print_findings
 from paceline.cli.plan_preview_text import show_preview
 from paceline.cli.terminal import wide_console
 from paceline.domain.durations import Pace
@@ -102,8 +102,7 @@ def _refuse_errors(argument: str, plan: Plan) -> None:
     findings = [each for each in check_plan(plan) if each.severity == "error"]
     if findings:
         console = Console(stderr=True, soft_wrap=True)
-        for each in findings:
-            console.print(finding_line(place_of(argument, each.file), each))
+        print_findings(console, findings, lambda file: place_of(argument, file), everything=True)
         raise typer.Exit(FAILED)
 
 

@@ -121,8 +121,10 @@ def _stated_in(text: str, place: Fact | Sprint) -> Iterator[_Stated]:
 
 def _head(plan: Plan) -> Iterator[Fact]:
     """What the plan says before its first work, as far as no field holds it."""
-    work = [*plan.stories, *(each for each in [*plan.epics, *plan.sprints] if not each.implicit)]
-    lines = [each.line for each in work if each.line is not None and each.file == plan.sprints[0].file]
+    # An only sprint may begin with the plan's own heading.
+    sprints = plan.sprints if len(plan.sprints) > 1 else []
+    work = [*plan.stories, *(each for each in [*plan.epics, *sprints] if not each.implicit)]
+    lines = [each.line for each in work if each.line is not None and each.file in {None, plan.source.file}]
     first = min(lines, default=0)
     for fact in plan.facts:
         if fact.line is not None and fact.line < first and fact.file in {None, plan.source.file}:

@@ -38,6 +38,8 @@ _OF_FORMATS = frozenset(
 """Names that are usual in the formats Paceline reads: nobody writes them by mistake."""
 _NAMED = 20
 """Labels that are named one by one; the rest are counted."""
+_ALIKE = 0.8
+"""How like a known label another must be: one wrong letter in five, or fewer."""
 _LINES = 6
 """Lines that one sentence lists."""
 
@@ -56,7 +58,7 @@ def check_fields(plan: Plan) -> Iterator[Finding]:
     told: list[list[Fact]] = []
     for name, facts in unknown.items():
         inside = [fact for fact in facts if fact.section in in_work]
-        near = nearest.find(name) if len(told) < _NAMED else None
+        near = nearest.find(name, least=_ALIKE) if len(told) < _NAMED else None
         if not inside and near is None:
             # Of the plan as a whole, people write whatever they like: dates, departments, notes.
             continue

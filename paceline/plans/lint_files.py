@@ -30,11 +30,12 @@ def check_shared_files(plan: Plan, edges: Edges) -> Iterator[Finding]:
         where = f" of `{sprint.sprint}`" if several else ""
         for number, wave in enumerate(sprint.waves, 1):
             wanted = _wanted([stories[name] for name in wave], plan)
-            found = overlaps(list(wanted), limit=left)
+            shared = _worth_comparing(wanted)
+            found = overlaps(list(shared), limit=left)
             left -= found.comparisons
-            yield from _shared_in_wave(wanted, found, f"wave {number}{where}")
+            yield from _shared_in_wave(shared, found, f"wave {number}{where}")
             if not found.complete:
-                yield _too_many_globs(wanted)
+                yield _too_many_globs(shared)
                 return
 
 
@@ -45,6 +46,13 @@ def _wanted(stories: Sequence[Story], plan: Plan) -> dict[str, list[Story]]:
         for pattern in distinct(lock_patterns(story, plan)):
             wanted.setdefault(pattern, []).append(story)
     return wanted
+
+
+def _worth_comparing(wanted: dict[str, list[Story]]) -> dict[str, list[Story]]:
+    """What can be shared: without globs, only what several stories list."""
+    if any(map(is_glob, wanted)):
+        return wanted
+    return {pattern: stories for pattern, stories in wanted.items() if len(stories) > 1}
 
 
 def _shared_in_wave(wanted: Mapping[str, list[Story]], found: Overlaps, wave: str) -> Iterator[Finding]:

@@ -21,23 +21,21 @@ def check_metrics(plan: Plan) -> Iterator[Finding]:
     metrics = [each for each in plan.metrics if (each.file or plan.source.file, each.line) not in told]
     covered = _words_of_stories(plan) if metrics and plan.stories else set[str]()
     for metric in metrics if covered else []:
-        missing = _missing(metric, covered)
-        if missing:
-            what = ", ".join(missing)
-            yield finding_at(
-                metric,
-                Code.METRIC_UNCOVERED,
-                f"The metric `{metric.name}` asks for `{what}`, which no story mentions.",
-                "Write a story or a criterion for it, or change the metric.",
-            )
+        uncovered = _uncovered(metric, covered)
+        if uncovered:
+            remedy = "Write a story or a criterion for it, or change the metric."
+            yield finding_at(metric, Code.METRIC_UNCOVERED, uncovered, remedy)
 
 
-def _missing(metric: Metric, covered: set[str]) -> list[str]:
+def _uncovered(metric: Metric, covered: set[str]) -> str | None:
     in_words = metric.value is None
-    text = metric.target if in_words else f"{metric.name} {metric.target}"
-    words = [word for word in dict.fromkeys(_WORD.findall(text)) if stems(word)]
+    words = [word for word in dict.fromkeys(_WORD.findall(metric.target)) if stems(word)]
     missing = [word for word in words if stem(word.lower()) not in covered]
-    return missing if in_words or len(missing) == len(words) else []
+    if in_words and missing:
+        return f"The metric `{metric.name}` asks for `{', '.join(missing)}`, which no story mentions."
+    if not in_words and len(missing) == len(words) and stems(metric.name).isdisjoint(covered):
+        return f"The metric `{metric.name}` has no word in common with any story."
+    return None
 
 
 def _words_of_stories(plan: Plan) -> set[str]:

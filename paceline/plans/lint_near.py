@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher
+from functools import cached_property
 
 from paceline.plans.resolve import key
 
@@ -26,26 +27,35 @@ class Nearest:
     """
 
     def __init__(self, known: Sequence[str]) -> None:
-        self._by_form: dict[str, list[str]] = {}
-        for name in dict.fromkeys(known):
+        self._known = known
+
+    @cached_property
+    def _by_form(self) -> dict[str, list[str]]:
+        """Most plans have no wrong name, and need none of this."""
+        found: dict[str, list[str]] = {}
+        for name in dict.fromkeys(self._known):
             for form in _forms(name):
-                bucket = self._by_form.setdefault(form, [])
+                bucket = found.setdefault(form, [])
                 if len(bucket) < _BUCKET:
                     bucket.append(name)
+        return found
 
-    def find(self, name: str, fits: Callable[[str], bool] = lambda _: True) -> str | None:
+    def find(
+        self, name: str, fits: Callable[[str], bool] = lambda _: True, *, least: float = _ALIKE
+    ) -> str | None:
         """The known name that is nearest.
 
         Args:
             name: as it is written.
             fits: whether a known name can be meant.
+            least: how alike they must be, between 0 and 1; more than the half that is right for ids.
 
         Returns:
             The best that fits; None where none is near, or where several are equally near.
         """
         candidates = dict.fromkeys(each for form in _forms(name) for each in self._by_form.get(form, []))
         alike = [(_likeness(name, each), each) for each in candidates]
-        best = [pair for pair in alike if pair[0] > _ALIKE and fits(pair[1])]
+        best = [pair for pair in alike if pair[0] > least and fits(pair[1])]
         best.sort(key=lambda pair: -pair[0])
         if not best or (len(best) > 1 and best[0][0] == best[1][0]):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 from paceline.domain.graph import Edges, written_edges
 from paceline.domain.plan import Agent, Dependency, Epic, Finding, Plan, Story
@@ -12,6 +13,8 @@ from paceline.plans.resolve import key
 
 _SHOWN = 6
 """Names that one sentence lists."""
+_ALIKE = 0.7
+"""How like an agent's name another must be to be a slip."""
 _STEPS = 1_000
 """Stories that are walked over to see whether a suggestion would make a cycle."""
 _ALL_STEPS = 200_000
@@ -103,7 +106,7 @@ class _Strangers:
         return finding_at(story, Code.UNKNOWN_AGENT, message, self.remedy(name), line)
 
     def remedy(self, name: str) -> str:
-        near = self._nearest.find(name)
+        near = self._nearest.find(name, least=_ALIKE)
         if near:
             return f"Write `{near}`, or add `{name}` to the team."
         if not self._known:
@@ -120,13 +123,17 @@ class _Targets:
         self.names = set(known)
         self._nearest = Nearest(known)
         self._members = {epic.id: epic.stories for epic in plan.epics}
-        self._edges: Edges = written_edges(plan)
+        self._plan = plan
         self._steps = _ALL_STEPS
         self._by_title: dict[str, list[str]] = {}
         self._by_number: dict[str, list[str]] = {}
         for each in [*plan.stories, *named]:
             self._by_title.setdefault(key(each.title), []).append(each.id)
             self._by_number.setdefault(_number(each.id), []).append(each.id)
+
+    @cached_property
+    def _edges(self) -> Edges:
+        return written_edges(self._plan)
 
     def options(self, dependency: Dependency) -> list[str]:
         """What the words of a dependency fit equally well; empty where an id is written."""

@@ -69,8 +69,8 @@ def test_check_prints_places_and_passes_with_warnings(plan_file: Path) -> None:
     code, out, _ = run("check", str(plan_file))
     first = out.splitlines()[0]
     assert code == 0
-    assert first.startswith(f"{plan_file}:8: FILES_SHARED_IN_WAVE warning: `Story 1`, `Story 2` could")
-    assert " → " in first
+    assert first.startswith(f"{plan_file}:8:15: FILES_SHARED_IN_WAVE warning: `Story 1`, `Story 2` could")
+    assert out.splitlines()[1] == "    Split the file or add a dependency if the order matters."
     assert out.splitlines()[-1] == "0 errors, 1 warning: the plan can run."
     assert run("check", str(plan_file), "--strict")[0] == 1
 
