@@ -13,6 +13,7 @@ from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
 from paceline.cli.terminal import complain
+from paceline.cli.work_commands import app as work_app
 from paceline.errors import PacelineError, PlanUnreadable
 
 INTERRUPTED = 130
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(plan_app, name="plan")
 app.add_typer(bench_app, name="bench")
+app.add_typer(work_app, name="work")
 for command in (
     run_command.run,
     people_commands.status,

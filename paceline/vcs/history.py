@@ -90,14 +90,22 @@ async def _keep(repository: Repository, attempt: Attempt, gitdir: Path, tips: li
         await asyncio.to_thread(_link_objects, gitdir / "objects", objects)
         reading = {"GIT_ALTERNATE_OBJECT_DIRECTORIES": os.fsdecode(quoted(objects))}
         commits = await _commits(repository, tips, reading)
-        complete = True
-        for group in await _groups(repository, commits, reading):
-            try:
-                await _import(repository, attempt, group, reading, Path(scratch))
-            except RepositoryError as error:
-                log.warning("commits that an agent made in %s are not taken: %s", attempt.path, error)
-                complete = False
-        return complete
+        return await _import_all(repository, attempt, commits, reading, Path(scratch))
+
+
+async def _import_all(
+    repository: Repository, attempt: Attempt, commits: list[str], reading: dict[str, str], scratch: Path
+) -> bool:
+    """Import all at once, or each alone where the history of one of them is broken."""
+    try:
+        await _import(repository, attempt, commits, reading, scratch)
+    except RepositoryError as error:
+        log.warning("commits that an agent made in %s are not taken: %s", attempt.path, error)
+        for commit in commits[:_ALONE_LIMIT] if len(commits) > 1 else []:
+            with contextlib.suppress(RepositoryError):
+                await _import(repository, attempt, [commit], reading, scratch)
+        return False
+    return True
 
 
 async def _commits(repository: Repository, tips: list[str], reading: dict[str, str]) -> list[str]:
@@ -107,16 +115,6 @@ async def _commits(repository: Repository, tips: list[str], reading: dict[str, s
     said = await git(repository.common_dir, *ask, stdin=asked, env=reading, timeout=_PATIENCE)
     words = [line.split(" ") for line in said.text.splitlines()]
     return list(dict.fromkeys(word[0] for word in words if word[1:] == ["commit"]))
-
-
-async def _groups(repository: Repository, commits: list[str], reading: dict[str, str]) -> list[list[str]]:
-    """What is taken together: all at once, or each alone where the history of one of them is broken."""
-    if len(commits) > 1:
-        try:
-            await _new_commits(repository, commits, reading)
-        except RepositoryError:
-            return [[commit] for commit in commits[:_ALONE_LIMIT]]
-    return [commits] if commits else []
 
 
 async def _new_commits(
@@ -133,7 +131,7 @@ async def _new_commits(
 async def _import(
     repository: Repository, attempt: Attempt, commits: list[str], reading: dict[str, str], scratch: Path
 ) -> None:
-    new = await _new_commits(repository, commits, reading)
+    new = await _new_commits(repository, commits, reading) if commits else {}
     if not new:
         return
     parents = {parent for each in new.values() for parent in each}

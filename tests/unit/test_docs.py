@@ -28,6 +28,7 @@ from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
 from paceline.settings import Settings
+from paceline.vcs.options import WorktreeOptions, load_worktree_options
 from tests.documents import DOCUMENTS, ROOT, anchors, without_code
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -281,4 +282,5 @@ def test_declarations_in_the_documents_are_valid() -> None:
     shown = blocks("toml")
     assert len(shown) >= 3
     for name, text in shown:
-        assert load_declarations(text, name) or load_models(text, name)
+        worktrees = load_worktree_options(text, name) != WorktreeOptions()
+        assert load_declarations(text, name) or load_models(text, name) or worktrees
