@@ -200,13 +200,16 @@ class Draft:
                 "Write an id before a title, such as `US-1: Title`, if something else refers to it.",
                 first.line or 1,
             )
-        if self._ordered:
-            first = self._ordered[0]
+        # What is written may have taken the place of what the order says.
+        ordered = [s for s in self._ordered if any(each.qualifier == BY_ORDER for each in s.dependencies)]
+        ordered = list({id(story): story for story in ordered}.values())
+        if ordered:
+            first = ordered[0]
             earlier = next(each for each in first.dependencies if each.qualifier == BY_ORDER)
             self.reading.warn(
                 Code.ORDER_FROM_FORMAT,
                 f"The order of the tasks is kept: `{first.id}` waits for `{earlier.as_written}`, "
-                f"as do {len(self._ordered)} tasks in all.",
+                f"as do {len(ordered)} tasks in all.",
                 "Nothing, if the order was meant; else write the dependencies of each task.",
                 first.line or 1,
             )
