@@ -52,7 +52,7 @@ class Wanted:
 async def check_request(request: StartRequest) -> Wanted:
     """Everything that can be refused before anything is written."""
     plan, text = _read(request)
-    findings = check_plan(plan)
+    findings = check_plan(plan, request.files or {request.file or "": text})
     _refuse_errors(findings)
     repository = await _open(request.repository)
     declared = await asyncio.to_thread(_declared, repository.path) if repository else {}

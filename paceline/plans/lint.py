@@ -47,6 +47,8 @@ _CHECKS: tuple[Callable[[Plan], Iterator[Finding]], ...] = (
     check_metrics,
     check_fields,
 )
+_PATH = 100
+"""Stories of a cycle that are named; of a longer one, the first and the last."""
 _CYCLES = 10
 """Cycles that one check tells of; the others show when these are gone."""
 
@@ -154,7 +156,10 @@ def _circles(edges: Edges) -> Iterator[list[str]]:
 def _circular(plan: Plan, cycle: list[str]) -> Finding:
     first = next(story for story in plan.stories if story.id == cycle[0])
     lines = [each.line for each in first.dependencies if cycle[1] in each.resolved and each.line]
-    path = " waits for ".join(f"`{story}`" for story in cycle)
+    names = [f"`{story}`" for story in cycle]
+    if len(names) > _PATH:
+        names[_PATH // 2 : -_PATH // 2] = [f"{len(names) - _PATH} more, the last of which"]
+    path = " waits for ".join(names)
     return finding_at(
         first,
         Code.DEPENDENCY_CYCLE,

@@ -140,6 +140,9 @@ def _text(fact: Fact) -> str:
 
 def _sprints(plan: Plan) -> set[int]:
     written = [sprint for sprint in plan.sprints if not sprint.implicit]
+    if len(written) == 1 and written[0].number is None:
+        # That is what the plan's own heading says, and no sprint of several.
+        return set()
     return {len(written), sum(not sprint.optional for sprint in written)}
 
 

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from paceline.domain.globs import is_glob
 from paceline.domain.graph import Edges
-from paceline.domain.overlaps import COMPARISONS, Overlaps, distinct, overlaps
+from paceline.domain.overlaps import Overlaps, distinct, overlaps
 from paceline.domain.plan import Finding, OwnedResources, Plan, SharedResource, Story
 from paceline.domain.schedule import lock_patterns, sprint_waves
 from paceline.plans.findings import Code, finding_at
 from paceline.plans.lint_references import listed
 
+_COMPARED = 20_000
+"""Pairs with a glob that one check compares; it says so where that was not enough."""
 _ENOUGH = 8
 """Of what a glob overlaps, as much is looked at as a sentence lists, and one more."""
 
@@ -24,7 +26,7 @@ def check_shared_files(plan: Plan, edges: Edges) -> Iterator[Finding]:
         edges: its dependencies, without a cycle.
     """
     stories = {story.id: story for story in plan.stories}
-    left = COMPARISONS
+    left = _COMPARED
     several = len(plan.sprints) > 1
     for sprint in sprint_waves(plan, edges):
         where = f" of `{sprint.sprint}`" if several else ""
@@ -119,7 +121,7 @@ def check_ownership(plan: Plan) -> Iterator[Finding]:
 def _owners_of(patterns: list[str], owners: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """The agents who own something that a pattern overlaps."""
     found: dict[str, set[str]] = {}
-    for pattern, others in zip(patterns, overlaps(patterns).neighbours, strict=True):
+    for pattern, others in zip(patterns, overlaps(patterns, limit=_COMPARED).neighbours, strict=True):
         agents = set(owners.get(pattern, ()))
         found[pattern] = agents.union(*(owners.get(patterns[other], ()) for other in others))
     return found

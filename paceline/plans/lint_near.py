@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from difflib import SequenceMatcher
-from functools import cached_property
+from difflib import SequenceMatcher, get_close_matches
+from functools import cached_property, lru_cache
 
 from paceline.plans.resolve import key
 
@@ -12,6 +12,8 @@ _LONGEST = 64
 """Characters of a name that is looked up; a longer one is no slip of the keyboard."""
 _BUCKET = 50
 """Known names that one misspelling may lead to."""
+_KINDS = ("story", "stories", "epic", "epics", "task", "tasks")
+_KIND_ALIKE = 0.85
 _ALIKE = 0.5
 """Of `Story 9` no digit is right, so `Story 1` is not near; of `Story 11` one of two is."""
 
@@ -63,11 +65,14 @@ class Nearest:
 
 
 def bare(name: str) -> str:
-    """What tells a name from others of its kind: `1.2` of `Story 1.2`."""
-    folded = key(name)
-    for word in ("story ", "epic ", "task ", "stories ", "epics ", "tasks "):
-        folded = folded.removeprefix(word)
-    return folded
+    """What tells a name from others of its kind: `1.2` of `Story 1.2`, also where the kind is misspelt."""
+    word, blank, rest = key(name).partition(" ")
+    return rest if blank and _is_kind(word) else f"{word}{blank}{rest}"
+
+
+@lru_cache(maxsize=1_024)
+def _is_kind(word: str) -> bool:
+    return word in _KINDS or bool(get_close_matches(word[:_LONGEST], _KINDS, n=1, cutoff=_KIND_ALIKE))
 
 
 def _forms(name: str) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from paceline.domain.plan import Agent, Finding, Plan, Sprint, Story
 from paceline.plans.agents import ALL
 from paceline.plans.findings import Code, finding_at
-from paceline.plans.quantities import number_range, says_points
+from paceline.plans.quantities import number_range, points_of, says_points
 from paceline.plans.resolve import key
 
 _TOLERANCE = 0.1
@@ -196,4 +196,7 @@ def _capacity(sprint: Sprint, plan: Plan) -> tuple[float, float] | None:
 
 def _plan_capacity(text: str) -> tuple[float, float] | None:
     before = text.lower().partition(" per ")[0].partition("/")[0].strip()
-    return number_range(before) if says_points(before) else None
+    if not says_points(before):
+        return None
+    only = points_of(before)
+    return number_range(before) if only is None else (only, only)
