@@ -19,7 +19,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, StoryRoute, StoryStep
 from paceline.domain import graph, ids, schedule
 from paceline.domain.claims import Grant, Need
+from paceline.domain.gates import Gate, GatePolicy, gates_of
 from paceline.domain.plan import Plan, Story
+from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.status import Run
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, NotFound
@@ -105,14 +107,15 @@ class RunContext:
 
     def route(self, story: Story) -> StoryRoute:
         """How the story is done."""
-        lead = self.declaration(self.lead(story))
+        lead, options = self.declaration(self.lead(story)), self.run.options
         return StoryRoute(
             kind=lead.kind,
             task_queue=lead.task_queue or WORK_TASK_QUEUE,
             timeout=lead.timeout,
             max_attempts=lead.max_attempts,
-            approval=bool(story.approval) or self.run.options.approve_merges,
+            approval=bool(story.approval) or options.approve_merges,
             merges=lead.kind == "command",
+            reviewer=options.reviewer if options.criteria is CriteriaPolicy.REVIEWER else None,
         )
 
     def patterns(self, story: Story) -> list[str]:
@@ -134,6 +137,14 @@ class RunContext:
         ]
         files = [Need(resource=f"file:{path}") for path in dict.fromkeys(self.patterns(story))]
         return [slot, *agents, *files]
+
+    def gates(self, sprint: str) -> list[Gate]:
+        """The gates that hold the sprint up; a rehearsal with simulated agents asks nobody."""
+        options = self.run.options
+        rehearsal = all(agent.kind == "simulated" for agent in options.agents.values())
+        if rehearsal or options.gates is GatePolicy.RECORD:
+            return []
+        return gates_of(self.plan, sprint)
 
     def workflow_id(self, story: Story) -> str:
         """The story's workflow id."""

@@ -34,7 +34,12 @@ class OutlineActivities:
         """The sprints of a run, in order."""
         run = await self._context.run(step.project)
         sprints = [
-            SprintRef(key=sprint.id, title=sprint.name or sprint.id, optional=sprint.optional)
+            SprintRef(
+                key=sprint.id,
+                title=sprint.name or sprint.id,
+                optional=sprint.optional,
+                gates=[gate.value for gate in run.gates(sprint.id)],
+            )
             for sprint in run.plan.sprints
         ]
         return ProjectOutline(title=run.plan.title[:200], goal=(run.plan.goal or "")[:1000], sprints=sprints)

@@ -67,6 +67,8 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
 _NEEDS_TEXT = (
     QuestionKind.APPROVE_MERGE,
     QuestionKind.CONFIRM_CRITERIA,
+    QuestionKind.CONFIRM_READY,
+    QuestionKind.CONFIRM_DONE,
     QuestionKind.ANSWER_AGENT,
     QuestionKind.TAKE_OVER,
 )

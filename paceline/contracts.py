@@ -42,6 +42,8 @@ class SprintRef(Model):
     key: str
     title: str
     optional: bool = False
+    gates: list[str] = Field(default_factory=list[str])
+    """`ready` and `done`, where the plan defines them and people answer for them."""
 
 
 class ProjectOutline(Model):
@@ -189,6 +191,8 @@ class StoryRoute(Model):
     approval: bool
     merges: bool
     """False for simulated and human stories, which have nothing to merge."""
+    reviewer: str | None = None
+    """The agent that gives advice on criteria which no command proves."""
 
 
 class StoryStep(Model):
@@ -242,6 +246,19 @@ class WorkReport(Model):
     changed: list[str] = Field(default_factory=list[str], max_length=200)
     """The first 200 changed paths."""
     changed_count: int = 0
+
+
+class ReviewStep(StoryStep):
+    """Have the reviewing agent look at `commit`."""
+
+    commit: str
+
+
+class ReviewReport(Model):
+    """What the reviewing agent says; no advice where it failed, and `reason` says why."""
+
+    advice: list[Advice] = Field(default_factory=list[Advice], max_length=100)
+    reason: str = Field(default="", max_length=2000)
 
 
 class LandStep(StoryStep):
@@ -345,6 +362,20 @@ class FinishProject(Model):
 class SprintStep(Model):
     project: str
     sprint: str
+
+
+class GateStep(Model):
+    """Look at a sprint's definition of `ready` or of `done`."""
+
+    project: str
+    sprint: str
+    gate: str
+
+
+class GateReport(Model):
+    """What a person has to be asked; empty where every entry of the gate is proven."""
+
+    question: str = Field(default="", max_length=20_000)
 
 
 class EpicStep(Model):

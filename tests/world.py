@@ -78,8 +78,10 @@ class World:
         **options: object,
     ) -> Run:
         """Start a plan as the API does."""
-        # Most tests are about something else than criteria in words, so nobody is asked about those.
-        chosen = RunOptions.model_validate({"agents": agents or SIMULATED, "criteria": "record", **options})
+        # Most tests are about something else than what only people can prove, so nobody is asked about it.
+        chosen = RunOptions.model_validate(
+            {"agents": agents or SIMULATED, "criteria": "record", "gates": "record", **options}
+        )
         request = StartRequest(
             plan=plan,
             repository=str(repository) if repository else None,

@@ -19,10 +19,12 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.attempts import AttemptActivities
 from activities.claims import ClaimActivities
 from activities.context import ActivityContext
+from activities.gates import GateActivities
 from activities.landing import LandingActivities
 from activities.lost import LostActivities
 from activities.outlines import OutlineActivities
 from activities.people import PeopleActivities
+from activities.review import ReviewActivities
 from activities.status import StatusActivities
 from activities.work import WorkActivities
 from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
@@ -107,6 +109,8 @@ def work_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         WorkActivities(context).do_work,
         AttemptActivities(context).end_attempt,
         LandingActivities(context).land_story,
+        ReviewActivities(context).review_story,
+        GateActivities(context).check_gate,
     ]
 
 

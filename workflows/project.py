@@ -19,13 +19,16 @@ from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint import SprintWorkflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.gates import GateActivities
     from activities.lost import LostActivities
     from activities.outlines import OutlineActivities
     from activities.people import PeopleActivities
     from activities.status import StatusActivities
     from paceline import search_attributes
     from paceline.contracts import (
+        WORK_TASK_QUEUE,
         FinishProject,
+        GateStep,
         ProjectAnswered,
         ProjectAsk,
         ProjectInput,
@@ -39,6 +42,10 @@ with workflow.unsafe.imports_passed_through():
     from paceline.domain import ids
     from paceline.domain.questions import Decision, QuestionKind
     from paceline.domain.states import SUCCESS_STATES, RunState
+
+
+class _NotDone(Exception):
+    """A person says that a sprint is not done, so nothing is built on it."""
 
 
 @workflow.defn(name="project")
@@ -67,6 +74,8 @@ class ProjectWorkflow(Answerable):
                     await self._run_sprint(outline, sprint)
             failed = any(state not in SUCCESS_STATES for state, count in self._in.counts.items() if count)
             result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
+        except _NotDone:
+            result = await self._finish(RunState.INCOMPLETE)
         except (
             asyncio.CancelledError,
             ChildWorkflowError,
@@ -87,6 +96,9 @@ class ProjectWorkflow(Answerable):
         self._sprint = sprint.key
         self._show(outline)
         if sprint.optional and not await self._wanted(sprint):
+            self._count(sprint, await self._skip(sprint))
+            return
+        if "ready" in sprint.gates and not await self._holds(sprint, "ready"):
             self._count(sprint, await self._skip(sprint))
             return
         child = await workflow.start_child_workflow(
@@ -116,6 +128,8 @@ class ProjectWorkflow(Answerable):
             await self._cancel_sprint(sprint)
             result = await child
         self._count(sprint, result)
+        if "done" in sprint.gates and not await self._holds(sprint, "done"):
+            raise _NotDone
         if workflow.info().get_current_history_length() > self._in.history_limit:
             workflow.continue_as_new(self._in)
 
@@ -152,16 +166,36 @@ class ProjectWorkflow(Answerable):
             summary=f"end what is left of {self._sprint}"[:200],
         )
 
+    async def _holds(self, sprint: SprintRef, gate: str) -> bool:
+        """Whether a definition of ready or done holds; only a person may say so, or override it."""
+        report = await workflow.execute_activity_method(
+            GateActivities.check_gate,
+            GateStep(project=self._in.project, sprint=sprint.key, gate=gate),
+            task_queue=WORK_TASK_QUEUE,
+            start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=ALWAYS,
+            summary=f"{sprint.key}: the definition of {gate}"[:200],
+        )
+        if not report.question:
+            return True
+        kind = QuestionKind.CONFIRM_READY if gate == "ready" else QuestionKind.CONFIRM_DONE
+        return await self._agreed(kind, report.question)
+
     async def _wanted(self, sprint: SprintRef) -> bool:
+        text = f"Sprint {sprint.key} ({sprint.title}) is optional. Start it?"
+        return await self._agreed(QuestionKind.START_OPTIONAL_SPRINT, text)
+
+    async def _agreed(self, kind: QuestionKind, text: str) -> bool:
+        """Ask about the project; a rejection is the only no."""
         self._in.questions_asked += 1
-        kind = QuestionKind.START_OPTIONAL_SPRINT
         asked = await workflow.execute_local_activity_method(
             PeopleActivities.ask_about_project,
             ProjectAsk(
                 project=self._in.project,
                 number=self._in.questions_asked,
                 kind=kind,
-                text=f"Sprint {sprint.key} ({sprint.title}) is optional. Start it?",
+                text=text,
             ),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,

@@ -11,7 +11,14 @@ from workflows.policies import LONGEST_RETRY_PAUSE, RETRY_PAUSE
 from workflows.story_steps import StorySteps, sentence_of
 
 with workflow.unsafe.imports_passed_through():
-    from paceline.contracts import LandReport, StoryInput, StoryResult, StoryRoute, WorkReport
+    from paceline.contracts import (
+        LandReport,
+        ReviewReport,
+        StoryInput,
+        StoryResult,
+        StoryRoute,
+        WorkReport,
+    )
     from paceline.domain.questions import Answer, Decision, QuestionKind
     from paceline.domain.states import StoryState
     from paceline.domain.work import WorkOutcome
@@ -100,25 +107,36 @@ class StoryWorkflow(StorySteps):
         """
         commit = work.commit or ""
         approved, actor = not route.approval, ""
+        review: ReviewReport | None = None
         while True:
             self._show(StoryState.VERIFYING, "Checks run on the candidate merge.")
-            report = await self._land_step(route, commit, verify_only=not approved, confirmed_by=actor)
+            report = await self._land_step(
+                route,
+                commit,
+                verify_only=not approved,
+                confirmed_by=actor,
+                advice=review.advice if review else (),
+            )
             if report.merged:
                 self._merge_commit = report.merge_commit
                 return True
-            if report.verified:
-                actor = await self._approved(route, work, report)
-                approved = bool(actor)
-            elif report.code in NOT_THE_AGENTS:
+            if not report.verified:
+                if report.code not in NOT_THE_AGENTS:
+                    await self._failed_attempt(route, report.code, report.reason)
+                    return False
                 # Not the agent's doing: its finished run is kept, and only the landing is tried again.
                 await self._ask_about_repository(route, report.code, report.reason)
+            elif report.unproven and route.reviewer and review is None:
+                review = await self._review(route, commit)
             else:
-                await self._failed_attempt(route, report.code, report.reason)
-                return False
-            if not approved and report.verified:
-                return False
+                actor = await self._approved(route, work, report, review)
+                approved = bool(actor)
+                if not approved:
+                    return False
 
-    async def _approved(self, route: StoryRoute, work: WorkReport, report: LandReport) -> str:
+    async def _approved(
+        self, route: StoryRoute, work: WorkReport, report: LandReport, review: ReviewReport | None
+    ) -> str:
         """Ask for the approval, or whether criteria are met that no command can prove, or both at once.
 
         Returns:
@@ -134,6 +152,8 @@ class StoryWorkflow(StorySteps):
         }
         if report.unproven:
             context["criteria"] = "\n".join(f"- {text}" for text in report.unproven)
+        if review is not None:
+            context["review"] = review.reason
         answer = await self._ask(kind, self._approval_text(route, report), context)
         if answer.decision is Decision.APPROVE:
             return answer.actor

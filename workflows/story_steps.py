@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, TypedDict
 
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.claims import ClaimActivities
     from activities.landing import LandingActivities
     from activities.people import PeopleActivities
+    from activities.review import ReviewActivities
     from activities.work import WorkActivities
     from paceline import search_attributes
     from paceline.contracts import (
@@ -40,6 +42,8 @@ with workflow.unsafe.imports_passed_through():
         FailedAttempt,
         LandReport,
         LandStep,
+        ReviewReport,
+        ReviewStep,
         SettledBatch,
         SettleReply,
         SettleStep,
@@ -50,6 +54,7 @@ with workflow.unsafe.imports_passed_through():
         WorkReport,
         WorkStep,
     )
+    from paceline.domain.proof import Advice
     from paceline.domain.questions import Answer, QuestionKind
     from paceline.domain.states import StoryState
 
@@ -178,7 +183,13 @@ class StorySteps(Answerable):
         )
 
     async def _land_step(
-        self, route: StoryRoute, commit: str, *, verify_only: bool, confirmed_by: str = ""
+        self,
+        route: StoryRoute,
+        commit: str,
+        *,
+        verify_only: bool,
+        confirmed_by: str = "",
+        advice: Sequence[Advice] = (),
     ) -> LandReport:
         self._stop_if_cancelled()
         return await workflow.execute_activity_method(
@@ -189,6 +200,7 @@ class StorySteps(Answerable):
                 commit=commit,
                 verify_only=verify_only,
                 confirmed_by=confirmed_by,
+                advice=list(advice),
             ),
             task_queue=route.task_queue,
             start_to_close_timeout=GIT,
@@ -196,6 +208,19 @@ class StorySteps(Answerable):
             retry_policy=ALWAYS,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{self._in.story}: {'verify' if verify_only else 'verify and merge'}"[:200],
+        )
+
+    async def _review(self, route: StoryRoute, commit: str) -> ReviewReport:
+        self._stop_if_cancelled()
+        self._show(StoryState.VERIFYING, f"{route.reviewer} reviews the criteria that no command proves.")
+        return await workflow.execute_activity_method(
+            ReviewActivities.review_story,
+            ReviewStep(**self._step(), commit=commit),
+            task_queue=route.task_queue,
+            start_to_close_timeout=timedelta(seconds=route.timeout) + AGENT_MARGIN,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=ALWAYS,
+            summary=f"{self._in.story}: reviewed by {route.reviewer}"[:200],
         )
 
     async def _ask(self, kind: QuestionKind, text: str, context: dict[str, str]) -> Answer:

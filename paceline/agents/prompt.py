@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from paceline.agents.outputs import BLOCKED, NEEDS_PERSON
-from paceline.domain.work import WorkOrder
+from paceline.domain.work import ReviewRequest, WorkOrder
 
 
 def render_prompt(order: WorkOrder) -> str:
     """A work order as markdown; what people said is in it word for word."""
     heading = f"# Story {order.story}: {' '.join(order.title.split())}"
+    if order.review is not None:
+        return _review(order, order.review, heading)
     parts = [heading, _where(order), (order.description or "").strip()]
     parts += [
         _list("Tasks", order.tasks, numbered=True),
@@ -21,6 +23,25 @@ def render_prompt(order: WorkOrder) -> str:
         _failures(order),
         _delivered(order),
         _rules(order),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _review(order: WorkOrder, review: ReviewRequest, heading: str) -> str:
+    asked = "\n".join(f"{each.number}. {each.text}" for each in review.criteria)
+    parts = [
+        heading.replace("# Story", "# Review of story"),
+        f"You are {order.agent} and review work that others did. It is checked out in the current folder as "
+        f"commit `{review.commit}`; `git diff {review.base} {review.commit}` shows what changed.",
+        (order.description or "").strip(),
+        _list("Tasks", order.tasks, numbered=True),
+        f"## Criteria to judge\n\n{asked}",
+        "## Rules\n\n"
+        "- Change nothing. For each criterion say whether the work meets it, and why in a sentence; where "
+        "you cannot tell, say that it is not met.\n"
+        "- Write your answer as JSON to the file that the environment variable PACELINE_WORK_RESULT names: "
+        '`{"outcome": "done", "summary": "...", "advice": [{"number": 1, "met": true, "note": "..."}]}`.\n'
+        "- Your answer is advice to a person: what you do not answer, a person is asked.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

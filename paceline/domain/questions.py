@@ -17,6 +17,10 @@ class QuestionKind(StrEnum):
     APPROVE_MERGE = "approve_merge"
     CONFIRM_CRITERIA = "confirm_criteria"
     """Criteria name no command, so only a person can say whether they are met."""
+    CONFIRM_READY = "confirm_ready"
+    """The plan's definition of ready is to hold before a sprint starts."""
+    CONFIRM_DONE = "confirm_done"
+    """The plan's definition of done is to hold when a sprint's stories have ended."""
     ANSWER_AGENT = "answer_agent"
     TAKE_OVER = "take_over"
     """An agent failed as often as it may."""
@@ -44,6 +48,16 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "all of them are met; merge it",
         Decision.AMEND: "try again with this text",
         Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.CONFIRM_READY: {
+        Decision.APPROVE: "all of it holds; start the sprint",
+        Decision.AMEND: "start although not all of it holds, for this reason",
+        Decision.REJECT: "leave the sprint out",
+    },
+    QuestionKind.CONFIRM_DONE: {
+        Decision.APPROVE: "all of it holds; the sprint is done",
+        Decision.AMEND: "take it as done although not all of it holds, for this reason",
+        Decision.REJECT: "it is not done; end the run here",
     },
     QuestionKind.ANSWER_AGENT: {
         Decision.APPROVE: "go on as the agent proposed",

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
@@ -21,6 +22,8 @@ class RunOptions(Model):
     """Ask a person before every merge, also where the plan does not."""
     criteria: CriteriaPolicy = CriteriaPolicy.PERSON
     """Who answers for acceptance criteria that name no command."""
+    gates: GatePolicy = GatePolicy.PERSON
+    """Who answers for definitions of ready and of done, where they name no command."""
     reviewer: str | None = None
     """The agent that reviews where `criteria` is `reviewer`; one of `agents`."""
     checks: list[str] = Field(default_factory=list[str])

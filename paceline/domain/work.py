@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.proof import Advice
 
 AgentKind = Literal["command", "simulated", "human"]
 SCHEMA_VERSION = 1
@@ -62,6 +63,23 @@ class EarlierAttempt(Model):
     preserved_ref: str | None = None
 
 
+class Criterion(Model):
+    """A criterion to review; `number` is its place among the story's criteria, from 1."""
+
+    number: int
+    text: str
+
+
+class ReviewRequest(Model):
+    """What a reviewing agent is asked: whether the work meets each criterion."""
+
+    base: str
+    """The commit that the work began at."""
+    commit: str
+    """The work, which is checked out in the worktree."""
+    criteria: list[Criterion]
+
+
 class WorkOrder(Model):
     """Everything an agent needs for one attempt."""
 
@@ -85,6 +103,8 @@ class WorkOrder(Model):
     amendments: list[str] = Field(default_factory=list[str])
     """What people said, word for word, oldest first."""
     worktree: str | None = None
+    review: ReviewRequest | None = None
+    """Set where the agent is to review another's work and not to change anything."""
 
 
 class WorkOutcome(StrEnum):
@@ -105,3 +125,5 @@ class WorkResult(Model):
     """What it asks, where it needs a person or is blocked."""
     tokens: int | None = Field(default=None, ge=0)
     cost_usd: float | None = Field(default=None, ge=0)
+    advice: list[Advice] = Field(default_factory=list[Advice], max_length=1000)
+    """A reviewing agent's answer for each criterion."""

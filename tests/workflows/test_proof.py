@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from paceline.domain.proof import Proof, Verdict
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState
+from paceline.domain.work import AgentDeclaration
 from paceline.store import proofs
 from tests.sample_plans import E, S, plan
 from tests.world import World, git_lines, scripted
@@ -140,3 +143,72 @@ async def test_criteria_that_are_only_recorded_are_merged_as_unproven(
         ("criterion", Verdict.UNPROVEN),
         ("check", Verdict.PASSED),
     ]
+
+
+def reviewer(*advice: dict[str, object], summary: str = "looked") -> dict[str, AgentDeclaration]:
+    """Scripted workers, and a reviewer that gives this advice where it finds the work checked out."""
+    said = json.dumps({"outcome": "done", "summary": summary, "advice": advice})
+    script = f"test -f a.txt && printf '%s' {shlex.quote(said)} > \"$PACELINE_WORK_RESULT\""
+    return scripted() | {"Critic": AgentDeclaration(kind="command", command=["/bin/sh", "-c", script])}
+
+
+async def test_a_reviewers_yes_is_stored_as_advice_and_asks_nobody(
+    world: World, name: str, repository: Path
+) -> None:
+    agents = reviewer({"number": 1, "met": True, "note": "seen"}, {"number": 9, "met": True})
+    run = await world.start(
+        ONE, project=name, repository=repository, agents=agents, criteria="reviewer", reviewer="Critic"
+    )
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.MERGED: 1}
+    first = (await stored(world, run.id))[0]
+    assert (first.verdict, first.prover, first.by, first.note) == (
+        Verdict.ADVISED,
+        "reviewer",
+        "Critic",
+        "seen",
+    )
+
+
+@pytest.mark.parametrize("advice", [[{"number": 1, "met": False, "note": "too thin"}], []])
+async def test_a_reviewers_doubt_or_silence_is_a_persons_question(
+    world: World, name: str, repository: Path, advice: list[dict[str, object]]
+) -> None:
+    run = await world.start(
+        ONE,
+        project=name,
+        repository=repository,
+        agents=reviewer(*advice),
+        criteria="reviewer",
+        reviewer="Critic",
+    )
+    async with world.workers():
+        question = await world.question(run.id)
+        assert question.kind is QuestionKind.CONFIRM_CRITERIA
+        assert ("not met; too thin" in question.context["criteria"]) == bool(advice)
+        assert question.context["review"] == "looked"
+        await world.answer(question, Decision.APPROVE, actor="grace")
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.MERGED: 1}
+    assert (await stored(world, run.id))[0].by == "grace"
+
+
+async def test_a_reviewer_that_fails_leaves_the_decision_to_a_person(
+    world: World, name: str, repository: Path
+) -> None:
+    broken = AgentDeclaration(kind="command", command=["/bin/sh", "-c", "exit 7"])
+    run = await world.start(
+        ONE,
+        project=name,
+        repository=repository,
+        agents=scripted() | {"Critic": broken},
+        criteria="reviewer",
+        reviewer="Critic",
+    )
+    async with world.workers():
+        question = await world.question(run.id)
+        assert "The review failed (AGENT_EXIT)" in question.context["review"]
+        await world.answer(question, Decision.REJECT)
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.FAILED: 1}
