@@ -18,6 +18,7 @@ from paceline.domain.proof import (
     Advice,
     Claimed,
     CommandResult,
+    CriteriaPolicy,
     Proof,
     Verdict,
     claims_of,
@@ -61,7 +62,8 @@ class CandidateProof:
         await self._context.database.write(proofs.save_proofs, found)
         if failure:
             return LandReport(verified=False, code="CHECK_FAILED", reason=failure[:2000], evidence=evidence)
-        policy, advice = self._run.run.options.criteria, self._step.advice
+        policy = self._run.run.options.criteria or CriteriaPolicy.PERSON
+        advice = self._step.advice
         missing = undecided(open_criteria(self._claimed), policy, advice)
         return LandReport(
             verified=True,

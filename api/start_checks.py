@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.schemas import StartRequest
+from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.domain import ids
+from paceline.domain.gates import GatePolicy
 from paceline.domain.plan import Finding, Plan
+from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.status import RunOptions
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, PlanError, RepositoryMissing
@@ -55,16 +58,19 @@ async def check_request(request: StartRequest) -> Wanted:
     findings = check_plan(plan, request.files or {request.file or "": text})
     _refuse_errors(findings)
     repository = await _open(request.repository)
-    declared = await asyncio.to_thread(_declared, repository.path) if repository else {}
-    agents = _resolve_agents(plan, request.options.agents, declared, with_repository=repository is not None)
+    written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
+    declared = load_declarations(written, DECLARATIONS)
+    options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
+    agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
+    agents |= _reviewing(options, declared)
     if repository is None and any(agent.kind == "command" for agent in agents.values()):
         raise ConfigurationError(
             "The plan's agents are commands, and there is no repository for them to work in; name one, "
             "or run with simulated agents."
         )
     if repository is not None and any(agent.kind == "command" for agent in agents.values()):
-        options = await asyncio.to_thread(read_worktree_options, repository.path)
-        await require_supported(repository, await repository.head_commit(), submodules=options.submodules)
+        worktrees = await asyncio.to_thread(read_worktree_options, repository.path)
+        await require_supported(repository, await repository.head_commit(), submodules=worktrees.submodules)
     return Wanted(
         plan=plan,
         text=text,
@@ -73,7 +79,7 @@ async def check_request(request: StartRequest) -> Wanted:
         ),
         repository=str(repository.path) if repository else None,
         base_commit=await repository.head_commit() if repository else None,
-        options=request.options.model_copy(update={"agents": agents}),
+        options=options.model_copy(update={"agents": agents}),
         rerun=request.rerun,
         warnings=[_sentence(finding) for finding in findings],
         dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
@@ -116,15 +122,42 @@ async def _open(path: str | None) -> Repository | None:
     return await Repository.open(Path(path))
 
 
-def _declared(repository: Path) -> dict[str, AgentDeclaration]:
-    """The agents of the repository's `paceline.toml`; none where there is no such file."""
+def _declarations(repository: Path) -> str:
+    """The repository's `paceline.toml`; empty where there is no such file."""
     file = repository / DECLARATIONS
     try:
-        return load_declarations(file.read_text(encoding="utf-8"), str(file))
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return {}
+        return ""
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
+
+
+def _with_defaults(options: RunOptions, proof: ProofOptions) -> RunOptions:
+    """The options with the repository's word on what proves a story, where the request says nothing of it."""
+    return options.model_copy(
+        update={
+            "checks": list(dict.fromkeys([*proof.checks, *options.checks])),
+            "criteria": options.criteria or proof.criteria or CriteriaPolicy.PERSON,
+            "reviewer": options.reviewer or proof.reviewer,
+            "gates": options.gates or proof.gates or GatePolicy.PERSON,
+        }
+    )
+
+
+def _reviewing(options: RunOptions, declared: dict[str, AgentDeclaration]) -> dict[str, AgentDeclaration]:
+    """The declaration of the reviewing agent, where there is one."""
+    if options.criteria is not CriteriaPolicy.REVIEWER:
+        return {}
+    name = options.reviewer
+    found = (declaration_for(name, options.agents) or declaration_for(name, declared)) if name else None
+    if name is None or found is None or found.kind != "command":
+        raise ConfigurationError(
+            f"Criteria are to be reviewed, and {name or 'no agent'} is not declared as a command agent; name "
+            'one as `reviewer`, and write [agents."its name"] into paceline.toml.',
+            agent=name,
+        )
+    return {name: found}
 
 
 async def _used_ids(repository: Repository) -> frozenset[str]:

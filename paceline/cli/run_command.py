@@ -21,6 +21,8 @@ from paceline.cli.progress import Lines, LiveTable, stories_table
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
 from paceline.domain import ids
+from paceline.domain.gates import GatePolicy
+from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import RunState
 from paceline.domain.status import ProjectStatus, Run, RunOptions
 from paceline.domain.work import AgentDeclaration
@@ -57,6 +59,19 @@ def run(
         typer.Option(help="A command that does the stories; {order}, {result} and {worktree} are paths."),
     ] = None,
     approve_merges: Annotated[bool, typer.Option("--approve-merges", help="Ask before every merge.")] = False,
+    criteria: Annotated[
+        CriteriaPolicy | None,
+        typer.Option(
+            help="Who answers for criteria without a command; default: the repository's, or person."
+        ),
+    ] = None,
+    reviewer: Annotated[
+        str | None, typer.Option(help="The agent that reviews, with --criteria reviewer.")
+    ] = None,
+    gates: Annotated[
+        GatePolicy | None,
+        typer.Option(help="Who answers for definitions of ready and done; default: the same."),
+    ] = None,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Run although the checkout has uncommitted changes.")
     ] = False,
@@ -77,6 +92,9 @@ def run(
         options=RunOptions(
             max_parallel=max_parallel,
             approve_merges=approve_merges,
+            criteria=criteria,
+            reviewer=reviewer,
+            gates=gates,
             allow_dirty=allow_dirty,
             agents=choose_agents(agent, agent_command),
         ),

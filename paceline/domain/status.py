@@ -20,10 +20,10 @@ class RunOptions(Model):
     """The most stories that work at once in one sprint."""
     approve_merges: bool = False
     """Ask a person before every merge, also where the plan does not."""
-    criteria: CriteriaPolicy = CriteriaPolicy.PERSON
-    """Who answers for acceptance criteria that name no command."""
-    gates: GatePolicy = GatePolicy.PERSON
-    """Who answers for definitions of ready and of done, where they name no command."""
+    criteria: CriteriaPolicy | None = None
+    """Who answers for acceptance criteria that name no command; None: as the repository says."""
+    gates: GatePolicy | None = None
+    """Who answers for what definitions of ready and of done name no command for; None as for `criteria`."""
     reviewer: str | None = None
     """The agent that reviews where `criteria` is `reviewer`; one of `agents`."""
     checks: list[str] = Field(default_factory=list[str])

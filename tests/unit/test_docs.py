@@ -19,6 +19,7 @@ from api.errors import STATUS_OF_CODE
 from api.routes import agents, artifacts, health, projects, questions, sprints
 from paceline import errors
 from paceline.agents.model_declaration import load_models
+from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import load_declarations
 from paceline.cli.main import app
 from paceline.domain.events import EventType
@@ -283,4 +284,5 @@ def test_declarations_in_the_documents_are_valid() -> None:
     assert len(shown) >= 3
     for name, text in shown:
         worktrees = load_worktree_options(text, name) != WorktreeOptions()
-        assert load_declarations(text, name) or load_models(text, name) or worktrees
+        proof = load_proof_options(text, name) != ProofOptions()
+        assert load_declarations(text, name) or load_models(text, name) or worktrees or proof

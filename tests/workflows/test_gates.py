@@ -58,7 +58,7 @@ async def test_a_definition_of_done_that_commands_prove_asks_nobody(
     assert checked.data == {
         "sprint": "Sprint",
         "gate": "done",
-        "passed": ["The work is there."],
+        "passed": ["The work is there"],
         "failed": [],
         "open": [],
     }
@@ -76,7 +76,7 @@ async def test_a_definition_of_done_that_fails_needs_a_person_and_a_reason(
     async with world.workers():
         question = await world.question(run.id)
         assert question.kind is QuestionKind.CONFIRM_DONE
-        assert "Failed:\n- The work is there. (`test -f never.txt`)" in question.text
+        assert "Failed:\n- The work is there (`test -f never.txt`)" in question.text
         await world.answer(question, decision, "It moves to the next sprint.", actor="grace")
         result = await world.result(run.id)
     assert result.state is state
