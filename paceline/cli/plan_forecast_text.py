@@ -72,7 +72,7 @@ def _assumed(forecast: Forecast) -> Iterator[str]:
     if said.sprints_left_out:
         yield f"Optional, not in it: {listed(said.sprints_left_out)}."
     if not said.exact:
-        yield "So many globs overlap that some conflicts between files are not in it."
+        yield "So many globs overlap that conflicts between files are in it only roughly."
 
 
 def _sprint_ends(console: Console, forecast: Forecast) -> None:

@@ -98,7 +98,7 @@ class Assumptions(Model):
     done: list[str]
     sprints_left_out: list[str]
     exact: bool
-    """False where so many globs overlap that some conflicts are not in it."""
+    """False where so many globs overlap that conflicts between files are in it only roughly."""
 
 
 class Forecast(Model):

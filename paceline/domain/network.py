@@ -20,6 +20,8 @@ from paceline.domain.schedule import lock_patterns, points_of, priority_rank, re
 
 Mode = Literal["continuous", "batch"]
 _EVERYTHING = "**"
+_WORK, _BROAD = 1_000_000, 64
+"""Where all claims together touch more patterns than this, one that overlaps so many counts as all files."""
 
 
 class Limits(Model):
@@ -71,7 +73,7 @@ class Network:
     """Whether the story claims nothing."""
     limits: Limits
     exact: bool
-    """False where so many globs overlap that some pairs are not known."""
+    """False where so many globs overlap that some pairs are not known, or some count as everything."""
 
 
 def network(plan: Plan, limits: Limits, ended: Set[str] = frozenset()) -> Network:
@@ -166,5 +168,12 @@ def _files(
     named = [[] if everything else own for own, everything in zip(named, whole, strict=True)]
     number = {pattern: n for n, pattern in enumerate(dict.fromkeys(p for own in named for p in own))}
     found = overlaps(list(number))
+    claims = [[number[pattern] for pattern in own] for own in named]
     conflicts = [[place, *others] for place, others in enumerate(found.neighbours)]
-    return [[number[pattern] for pattern in own] for own in named], conflicts, whole, found.complete
+    exact = found.complete
+    if sum(len(conflicts[pattern]) for own in claims for pattern in own) > _WORK:
+        exact = False
+        for story, own in enumerate(claims):
+            if any(len(conflicts[pattern]) > _BROAD for pattern in own):
+                claims[story], whole[story] = [], True
+    return claims, conflicts, whole, exact

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from paceline.domain.globs import is_glob, normal_pattern, patterns_overlap
 
-COMPARISONS = 200_000
-"""Pairs that one search looks at; about a second of work at worst."""
+COMPARISONS, PAIRS = 60_000, 500_000
+"""Pairs that one search compares, and those that it may find; fewer comparisons than `globs` remembers, so
+that the same search costs less when it is made again."""
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ def overlaps(patterns: Sequence[str], limit: int = COMPARISONS) -> Overlaps:
 
     Args:
         patterns: paths and globs, each once in its normal form; two paths never overlap.
-        limit: the most pairs to look at.
+        limit: the most pairs to compare.
 
     Returns:
         The neighbours of every pattern, by its place in `patterns`.
@@ -52,16 +53,16 @@ def overlaps(patterns: Sequence[str], limit: int = COMPARISONS) -> Overlaps:
     for place, pattern in enumerate(patterns):
         if not is_glob(pattern):
             continue
-        for other in index.candidates(pattern):
+        for other, surely in index.candidates(pattern):
             pair = (place, other) if place < other else (other, place)
             if other == place or pair in seen:
                 continue
-            if found.comparisons >= limit:
+            if found.comparisons >= limit or len(seen) >= PAIRS:
                 found.complete = False
                 return _sorted(found)
-            found.comparisons += 1
+            found.comparisons += not surely
             seen.add(pair)
-            if patterns_overlap(pattern, patterns[other]):
+            if surely or patterns_overlap(pattern, patterns[other]):
                 found.neighbours[place].append(other)
                 found.neighbours[other].append(place)
     return _sorted(found)
@@ -90,15 +91,16 @@ class _Index:
             _insert(self._all, beginning, place)
             _insert(self._by_ending.setdefault(_ending(pattern), _Folder()), beginning, place)
 
-    def candidates(self, pattern: str) -> Iterator[int]:
-        """Every pattern that might overlap this one."""
+    def candidates(self, pattern: str) -> Iterator[tuple[int, bool]]:
+        """Every pattern that might overlap this one, and whether it surely does."""
         ending, beginning = _ending(pattern), _beginning(pattern)
         if ending is None:
-            yield from _along(self._all, beginning)
+            everything_below = pattern == "/".join([*beginning, "**"])
+            yield from _along(self._all, beginning, everything_below)
             return
         for each in (ending, None):
             if each in self._by_ending:
-                yield from _along(self._by_ending[each], beginning)
+                yield from _along(self._by_ending[each], beginning, False)
 
 
 def _insert(folder: _Folder, beginning: Sequence[str], place: int) -> None:
@@ -107,19 +109,19 @@ def _insert(folder: _Folder, beginning: Sequence[str], place: int) -> None:
     folder.patterns.append(place)
 
 
-def _along(folder: _Folder, beginning: Sequence[str]) -> Iterator[int]:
+def _along(folder: _Folder, beginning: Sequence[str], surely_below: bool) -> Iterator[tuple[int, bool]]:
     """Patterns of the folders on the way, and of all below its end."""
     for part in beginning:
-        yield from folder.patterns
+        yield from ((each, False) for each in folder.patterns)
         below = folder.children.get(part)
         if below is None:
             return
         folder = below
     waiting = [folder]
     while waiting:
-        each = waiting.pop()
-        yield from each.patterns
-        waiting.extend(each.children.values())
+        folder = waiting.pop()
+        yield from ((each, surely_below) for each in folder.patterns)
+        waiting.extend(folder.children.values())
 
 
 def _beginning(pattern: str) -> list[str]:

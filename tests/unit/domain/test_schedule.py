@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paceline.domain.plan import Agent, Epic, File, Plan, Source, Story
+from paceline.domain.plan import Agent, Dependency, Epic, File, Plan, Source, Sprint, Story
 from paceline.domain.schedule import (
     UNRANKED,
     agent_load,
@@ -18,6 +18,7 @@ from paceline.domain.schedule import (
     preview,
     priority_rank,
     remaining_path,
+    sprint_places,
 )
 from tests.unit.domain.test_graph import CHAIN, graphs
 
@@ -113,3 +114,38 @@ def test_the_preview_holds_all_of_it() -> None:
     found = preview(plan)
     assert (found.waves, found.critical_path, found.critical_points) == ([["s", "t"]], ["s"], 2)
     assert (found.agents, found.contention) == ([], [])
+
+
+def test_waves_are_those_of_the_sprints_one_after_the_other() -> None:
+    stories = [
+        Story(id="late", title="", sprints=["S2"]),
+        Story(id="a", title="", sprints=["S1", "S2"]),
+        Story(id="b", title="", dependencies=[Dependency(as_written="a", resolved=["a"])]),
+        Story(id="c", title="", sprints=["S2"], dependencies=[Dependency(as_written="b", resolved=["b"])]),
+        Story(id="ended", title="", done=True),
+        Story(id="d", title="", dependencies=[Dependency(as_written="", resolved=["ended"])]),
+    ]
+    plan = a_plan(*stories)
+    plan.sprints = [Sprint(id="S1"), Sprint(id="S2", optional=True)]
+    found = preview(plan)
+    assert found.waves == [["a", "d"], ["b"], ["late", "c"]]
+    assert [(each.sprint, each.optional, len(each.waves)) for each in found.sprints] == [
+        ("S1", False, 2),
+        ("S2", True, 1),
+    ]
+    assert found.done == ["ended"]
+    assert found.critical_path == ["a", "b", "c"]
+
+
+def test_a_story_of_no_sprint_or_an_unknown_one_is_in_the_first() -> None:
+    plan = a_plan(Story(id="a", title=""), Story(id="b", title="", sprints=["S9"]))
+    assert sprint_places(plan) == {"a": 0, "b": 0}
+    assert [each.sprint for each in preview(plan).sprints] == [None]
+
+
+def test_contention_says_where_it_is_not_complete() -> None:
+    files = [[File(path=f"src/*/x{n}*")] for n in range(400)]
+    plan = a_plan(*(Story(id=f"s{n}", title="", files=each) for n, each in enumerate(files)))
+    found = preview(plan)
+    assert not found.contention_complete
+    assert preview(a_plan(*plan.stories[:100])).contention_complete

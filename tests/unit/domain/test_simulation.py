@@ -176,3 +176,13 @@ def overlap(one: Story, other: Story) -> bool:
 @given(plans(), st.integers(1, 4))
 def test_the_index_changes_nothing(plan: Plan, slots: int) -> None:
     assert starts(plan, Limits(max_parallel=slots)) == plainly(plan, slots)
+
+
+def test_where_globs_touch_too_many_others_they_count_as_all_files() -> None:
+    nested = ["/".join(["d"] * (n % 100 + 1)) + "/**" for n in range(12_000)]
+    stories = [a_story(f"s{n}", files=path) for n, path in enumerate(nested)]
+    few = network(a_plan(stories[:100]), Limits())
+    many = network(a_plan([*stories, a_story("apart", files="e.py")]), Limits())
+    assert (few.exact, any(few.whole)) == (True, False)
+    assert (many.exact, sum(many.whole), many.whole[-1]) == (False, 12_000, False)
+    assert sum(len(many.conflicts[pattern]) for own in many.patterns for pattern in own) == 1
