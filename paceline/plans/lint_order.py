@@ -77,10 +77,11 @@ def _boxes(story: Story) -> Iterator[Finding]:
     boxes = [each for each in [*story.tasks, *story.acceptance_criteria] if each.done is not None]
     unticked = [each for each in boxes if not each.done]
     if story.done and unticked:
-        says = f"`{story.id}` is done, and of its {len(boxes)} boxes {len(unticked)} have no tick"
+        count = f"open: {len(unticked)} of {len(boxes)}"
+        says = f"`{story.id}` is done, and its boxes are not all ticked ({count})"
         line = unticked[0].line
     elif story.done is False and boxes and not unticked:
-        says = f"`{story.id}` is not done, and its boxes all are ticked"
+        says = f"`{story.id}` is not done, and its boxes are all ticked"
         line = story.line
     else:
         return
