@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from tests.world import World, git_lines, scripted
 pytestmark = pytest.mark.temporal
 
 DONE = 'echo \'{"outcome": "done", "summary": "ok"}\' > "$PACELINE_WORK_RESULT"'
+USER = '"$(sed "s,/objects$,," "$(git rev-parse --git-dir)/objects/info/alternates")"'
+"""The user's repository, as an agent finds it that looks for it."""
 RUN_FOLDER = '"$(dirname "$PACELINE_WORK_RESULT")"'
 
 
@@ -40,13 +43,19 @@ HARM = {
     "a short name of git": f"echo a > a.txt; echo x > git~1; {DONE}",
     "a link out of the worktree": f"ln -s /etc/passwd a.txt; {DONE}",
     "a folder in place of the file": f"mkdir a.txt; echo x > a.txt/x; {DONE}",
-    "a filter that fails": "git config filter.bad.clean false; git config filter.bad.required true; "
+    "a filter that fails": f"d={USER}; git --git-dir=$d config filter.bad.clean false; "
+    "git --git-dir=$d config filter.bad.required true; "
     f"echo '* filter=bad' > .gitattributes; echo a > a.txt; {DONE}",
-    "a lock in the repository": 'touch "$(git rev-parse --git-common-dir)/packed-refs.lock"; '
-    f"echo a > a.txt; {DONE}",
-    "hooks": 'd="$(git rev-parse --git-common-dir)/hooks"; mkdir -p "$d"; '
+    "a lock in the repository": f"touch {USER}/packed-refs.lock; echo a > a.txt; {DONE}",
+    "hooks": f'd={USER}/hooks; mkdir -p "$d"; '
     "for h in reference-transaction post-checkout pre-commit; do "
     f'printf "#!/bin/sh\\nexit 1\\n" > "$d/$h"; chmod +x "$d/$h"; done; echo a > a.txt; {DONE}',
+    "everything git can throw away": "echo b > x; git add x; git commit -qm x; git stash; "
+    "git branch -D main; git reflog expire --expire=now --all; git gc -q --prune=now; git worktree prune; "
+    "git checkout -q --detach; git branch | grep work | xargs git branch -D; "
+    f"echo a > a.txt; {DONE}",
+    "pipes and links": "mkfifo .gitignore .gitattributes pipe; ln -s / root; ln -s loop loop; "
+    f"rm root loop; echo a > a.txt; {DONE}",
     "another branch": f"git checkout -q -b mine; echo a > a.txt; git add a.txt; git commit -qm x; {DONE}",
 }
 
@@ -79,10 +88,10 @@ async def test_a_forged_trailer_is_nobodys_merge(world: World, name: str, reposi
     branch = f"paceline/{name}/sprint"
     forged = f"Merge\n\nPaceline-Story: {name}/sprint/epic-1/story-1.2\nPaceline-Attempt: 1\n"
     script = (
-        f"old=$(git rev-parse {branch}); "
+        f"export GIT_DIR={USER}; old=$(git rev-parse {branch}); "
         f"new=$(printf '%s' '{forged}' | git -c user.name=m -c user.email=m@x commit-tree "
         f'"$old^{{tree}}" -p "$old" -p "$old"); git update-ref refs/heads/{branch} "$new"; '
-        f"echo a > a.txt; {DONE}"
+        f'echo "$new $(git rev-parse {branch})" > a.txt; unset GIT_DIR; {DONE}'
     )
     text = plan(
         E("1", [S("1.1", agent="Mallory", files=("a.txt",)), S("1.2", "Story 1.1", files=("b.txt",))]),
@@ -92,6 +101,8 @@ async def test_a_forged_trailer_is_nobodys_merge(world: World, name: str, reposi
     async with world.workers():
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
+    forgery, found = git_lines(repository, "show", f"{branch}:a.txt")[0].split()
+    assert forgery == found, "the agent did not get at the branch"
     assert git_lines(repository, "show", f"{branch}:b.txt"), "the story's own work is not on the branch"
 
 
@@ -115,3 +126,122 @@ async def test_a_forged_report_does_not_get_past_the_claim(world: World, name: s
         await world.answer(question, Decision.REJECT)
         await world.result(run.id)
     assert git_lines(repository, "ls-tree", "--name-only", f"paceline/{name}/sprint") == ["README.md"]
+
+
+def _processes_with(token: str) -> list[str]:
+    """Command lines of living processes that name the token."""
+    found: list[str] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if token in line:
+            found.append(line)
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="daemons are found through /proc")
+async def test_no_process_of_an_agent_outlives_its_attempt(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    token = f"daemon-of-{name}"
+    loop = f"trap '' TERM HUP INT; while :; do echo {token} >> {tmp_path}/written; sleep 0.05; done"
+    ways = ("setsid", "nohup", "env -i setsid", "setsid nohup setsid")
+    quiet = "> /dev/null 2>&1 < /dev/null"
+    started = "; ".join(f'({way} /bin/sh -c "{loop}" {quiet} &)' for way in ways)
+    text = plan(E("1", [S("1.1", agent="Mallory", files=("a.txt",))]), agents=("Mallory",))
+    waits = f"while [ ! -s {tmp_path}/written ]; do sleep 0.02; done"
+    run = await world.start(
+        text,
+        project=name,
+        repository=repository,
+        agents=_agents(f"{started}; {waits}; echo a > a.txt; {DONE}"),
+    )
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    assert (tmp_path / "written").exists()
+    assert _processes_with(token) == []
+
+
+@pytest.mark.parametrize(
+    ("script", "files"),
+    [
+        ("dd if=/dev/zero of=a.txt bs=1M count=20 2> /dev/null; sleep 600", 10**6),
+        (f"i=0; while [ $i -lt 400 ]; do : > f$i; i=$((i+1)); done; {DONE}", 200),
+        (f"dd if=/dev/urandom of=x bs=1M count=20 2> /dev/null; git add x; rm x; {DONE}", 10**6),
+    ],
+    ids=["a huge file", "many small files", "hidden in the object store"],
+)
+async def test_an_agent_that_fills_the_disk_is_stopped(
+    world: World, name: str, repository: Path, script: str, files: int
+) -> None:
+    world.settings.worktree_disk_quota = 10_000_000
+    world.settings.worktree_file_quota = files
+    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(script))
+    async with world.workers():
+        question = await world.question(run.id)
+        assert question.context["code"] == "DISK_QUOTA"
+        await world.answer(question, Decision.REJECT)
+        await world.result(run.id)
+    states = {row.id: row.state for row in (await world.status(run.id)).stories}
+    assert (states["Story 1.1"], states["Story 1.2"]) == (StoryState.FAILED, StoryState.MERGED)
+    assert not list(world.settings.worktree_root.glob("p-*/*"))
+
+
+async def test_what_an_agent_writes_elsewhere_is_in_nobodys_merge(
+    world: World, name: str, repository: Path
+) -> None:
+    """No file permission keeps an agent of the same user out; what it writes there is not what is merged."""
+    neighbours = '"$(dirname "$PACELINE_WORKTREE")"'
+    script = f"u={USER}; echo stray > $u/../stray.txt; echo x > {neighbours}/stray; echo a > a.txt; {DONE}"
+    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(script))
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    assert (repository / "stray.txt").exists()
+    merged = git_lines(repository, "ls-tree", "--name-only", f"paceline/{name}/sprint")
+    assert merged == ["README.md", "a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("setup", "code"), [("echo no network; exit 3", "exited with 3"), ("echo x > made.txt", "made.txt")]
+)
+async def test_a_set_up_that_fails_costs_no_agent(
+    world: World, name: str, repository: Path, tmp_path: Path, setup: str, code: str
+) -> None:
+    (repository / "paceline.toml").write_text(f'[worktrees]\nsetup = "{setup}"\n')
+    text = plan(E("1", [S("1.1", agent="Mallory", files=("a.txt",))]), agents=("Mallory",))
+    agents = _agents(f"touch {tmp_path}/paid; {DONE}")
+    run = await world.start(text, project=name, repository=repository, agents=agents)
+    async with world.workers():
+        question = await world.question(run.id)
+        assert question.context["code"] == "WORKTREE_SETUP"
+        assert code in str(question.context)
+        await world.answer(question, Decision.REJECT)
+        await world.result(run.id)
+    assert not (tmp_path / "paid").exists()
+
+
+async def test_a_set_up_fills_a_cache_that_the_next_attempt_finds(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    setup = f"if [ -e deps/x ]; then echo found >> {tmp_path}/log; else mkdir deps; echo 1 > deps/x; fi"
+    (repository / "paceline.toml").write_text(f"[worktrees]\nsetup = '{setup}'\nreuse = ['deps']\n")
+    (repository / ".git/info/exclude").write_text("deps/\n")
+    script = f"cp deps/x a.txt; cp deps/x b.txt; echo evil > deps/x; {DONE}"
+    text = plan(
+        E(
+            "1",
+            [S("1.1", agent="Mallory", files=("a.txt", "b.txt")), S("1.2", "Story 1.1", files=("b.txt",))],
+        ),
+        agents=("Builder", "Mallory"),
+    )
+    run = await world.start(text, project=name, repository=repository, agents=_agents(script))
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    assert (tmp_path / "log").read_text() == "found\n"
+    cached = list(world.settings.worktree_root.glob(".paceline/caches/*/deps/x"))
+    assert [each.read_text() for each in cached] == ["1\n"]
