@@ -13,6 +13,8 @@ from paceline.plans.resolve import key
 
 _SHOWN = 6
 """Names that one sentence lists."""
+_LONGEST_START = 12
+"""Words of an agent's name that may stand for it; all starts of a long one would be quadratic."""
 _ALIKE = 0.7
 """How like an agent's name another must be to be a slip."""
 _STEPS = 1_000
@@ -92,7 +94,7 @@ class _Strangers:
         self._starts: dict[str, list[str]] = {}
         for name in known:
             words = key(name).split()
-            for count in range(1, len(words)):
+            for count in range(1, min(len(words), _LONGEST_START)):
                 self._starts.setdefault(" ".join(words[:count]), []).append(name)
 
     def of_story(self, story: Story, name: str) -> Finding:
