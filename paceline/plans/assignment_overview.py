@@ -62,7 +62,7 @@ class Overview:
         for text in found.prose:
             self._prose(text.text, text.line)
         self.reading.keep_rest(name, found)
-        self.reading.keep_others(name, section)
+        self.reading.keep_others(name, section, fields_read=True)
 
     def _field(self, section: str, entry: Field) -> None:
         match _kind(entry.label):

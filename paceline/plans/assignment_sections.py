@@ -102,7 +102,7 @@ class SectionReader:
         mitigations = [entry for entry in found.fields if concept_of(entry.label) == "mitigations"]
         self.risks.extend(read_group(risks, mitigations, sprint, None))
         self.reading.keep_rest(sprint.id, found)
-        self.reading.keep_others(sprint.id, section)
+        self.reading.keep_others(sprint.id, section, fields_read=True)
 
     def _sprint_field(self, sprint: Sprint, entry: Field, concept: str | None) -> None:
         match concept:

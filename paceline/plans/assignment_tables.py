@@ -257,7 +257,7 @@ def _short_ids(text: str, targets: Targets) -> list[str]:
     for inside in _INSIDE.findall(text):
         for part in split_outside(inside, ",;&"):
             target = targets.find(part, "story")
-            ends = _range().match(part) if target is None else None
+            ends = _range().match(" ".join(part.split())) if target is None else None
             if target is not None:
                 found.append(target.id)
             elif ends is not None:

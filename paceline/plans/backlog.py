@@ -109,7 +109,7 @@ class BacklogReader:
                 case _:
                     self._reading.keep_field(sprint.id, entry)
         self._reading.keep_rest(sprint.id, found)
-        self._reading.keep_others(sprint.id, section)
+        self._reading.keep_others(sprint.id, section, fields_read=True)
         self.backlog.sprints.append(sprint)
         return sprint
 
@@ -135,7 +135,7 @@ class BacklogReader:
                 case _:
                     self._reading.keep_field(epic.id, entry)
         self._reading.keep_rest(epic.id, found)
-        self._reading.keep_others(epic.id, section)
+        self._reading.keep_others(epic.id, section, fields_read=True)
         if references:
             epic.dependencies_as_written = ", ".join(text for text, _ in references)
             self.backlog.epic_references.append((epic, references))
@@ -168,7 +168,7 @@ class BacklogReader:
             story.tasks = bullet_items(found.bullets)
             found.bullets.clear()
         self._reading.keep_rest(story.id, found)
-        self._reading.keep_others(story.id, section)
+        self._reading.keep_others(story.id, section, fields_read=True)
         self.backlog.files.append((story, files))
         for below in section.sections:
             self._below_story(story, below)

@@ -11,13 +11,14 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Item
-from paceline.plans.folding import at_colon
+from paceline.plans.field_lines import fields_of_table, labels_in, lines_of_cell
+from paceline.plans.field_lines import label_of as label_of
 from paceline.plans.folding import normal as normal
 from paceline.plans.folding import split_parenthesis as split_parenthesis
 from paceline.plans.folding import without_numbering as without_numbering
 from paceline.plans.inline import Text, code_spans
 from paceline.plans.labels import per_table
-from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
+from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section, Table
 
 _checks = per_table(
     lambda table: re.compile(rf"\b(?:{table.alternation('checks')}|proof)\s*[:\uff1a]\s*(?=`)", re.IGNORECASE)
@@ -59,7 +60,10 @@ def contents_of(section: Section, known: Container[str]) -> Contents:
             case Paragraph():
                 _read_paragraph(block, known, found)
             case BulletList():
+                _open_plain_label(known, found)
                 _read_bullets(block.bullets, known, found)
+            case Table():
+                _read_table(block, found)
             case Fence() if _is_open(found):
                 found.fields[-1].fences.append(block)
             case _:
@@ -68,16 +72,6 @@ def contents_of(section: Section, known: Container[str]) -> Contents:
         if normal(below.title.text) in known:
             found.fields.append(_field_of_section(below))
     return found
-
-
-def label_of(text: Text, known: Container[str]) -> tuple[str | None, str]:
-    """The label of a line and its value: a bold label, or a plain one that is known."""
-    if text.label is not None:
-        return text.label, text.value
-    head, colon, tail = at_colon(text.text)
-    if colon and normal(head) in known:
-        return head.strip(), tail.strip()
-    return None, text.text
 
 
 def items_of(entry: Field) -> list[Item]:
@@ -133,7 +127,8 @@ def _read_paragraph(block: Paragraph, known: Container[str], found: Contents) ->
     for text in block.lines:
         label, value = label_of(text, known)
         if label is not None:
-            found.fields.append(Field(label, value, text.line, done=text.done))
+            for name, part in labels_in(label, value, known):
+                found.fields.append(Field(name, part, text.line, done=text.done))
         elif text.text and found.fields and text is not block.lines[0]:
             last = found.fields[-1]
             last.value = f"{last.value} {text.text}".strip()
@@ -142,7 +137,7 @@ def _read_paragraph(block: Paragraph, known: Container[str], found: Contents) ->
 
 
 def _read_bullets(bullets: list[Bullet], known: Container[str], found: Contents) -> None:
-    labels = [label_of(bullet.text, known) for bullet in bullets]
+    labels = [_label_of_bullet(bullet, known) for bullet in bullets]
     # A label with nothing after it takes the list that follows it, unless that list is made of labels.
     if _is_open(found) and not any(label and normal(label) in known for label, _ in labels):
         found.fields[-1].bullets.extend(bullets)
@@ -150,9 +145,34 @@ def _read_bullets(bullets: list[Bullet], known: Container[str], found: Contents)
     for bullet, (label, value) in zip(bullets, labels, strict=True):
         if label is None:
             found.bullets.append(bullet)
-        else:
-            entry = Field(label, value, bullet.line, bullet.children, bullet.fences, bullet.text.done)
-            found.fields.append(entry)
+            continue
+        for name, part in labels_in(label, value, known):
+            found.fields.append(Field(name, part, bullet.line, done=bullet.text.done))
+        found.fields[-1].bullets, found.fields[-1].fences = bullet.children, bullet.fences
+
+
+def _label_of_bullet(bullet: Bullet, known: Container[str]) -> tuple[str | None, str]:
+    label, value = label_of(bullet.text, known)
+    if label is None and bullet.children and normal(bullet.text.text) in known:
+        # `- Tasks` with a list below needs no colon.
+        return bullet.text.text, ""
+    return label, value
+
+
+def _open_plain_label(known: Container[str], found: Contents) -> None:
+    """Take the last line before a list for its label where it is a known one, with no colon."""
+    last = found.prose[-1] if found.prose else None
+    if last is not None and not _is_open(found) and normal(last.text) in known:
+        found.prose.pop()
+        found.fields.append(Field(last.text, "", last.line))
+
+
+def _read_table(table: Table, found: Contents) -> None:
+    for label, value, line in fields_of_table(table) or []:
+        first, *others = lines_of_cell(value) or [""]
+        entry = Field(label, first, line)
+        entry.bullets = [Bullet(Text(text, line, text)) for text in others]
+        found.fields.append(entry)
 
 
 def _field_of_section(section: Section) -> Field:

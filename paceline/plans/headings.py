@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from paceline.domain.plan import StoryKind
+from paceline.plans.field_lines import fields_of_table, label_of
 from paceline.plans.fields import normal, split_parenthesis, without_numbering
-from paceline.plans.folding import folded, plain_signs
+from paceline.plans.folding import at_colon, folded
 from paceline.plans.inline import Text
-from paceline.plans.labels import Labels, Words, heading_word, labels, per_table
-from paceline.plans.outline import BulletList, Paragraph, Section
+from paceline.plans.labels import Labels, Words, concept_of, heading_word, labels, per_table
+from paceline.plans.left_out import without_strike
+from paceline.plans.marks import without_pictures
+from paceline.plans.outline import BulletList, Paragraph, Section, Table
 from paceline.plans.time_boxes import sprint_match
 
 _IDENTIFIER = r"(?:[A-Za-z]*[-_.]?\d[\w.-]*?|[A-Za-z]+(?:-[A-Za-z]+)*-\d[\w.-]*?|[A-Z]{1,2})"
@@ -20,8 +23,14 @@ _SEPARATOR = rf"(?:{_COLON}|\s+-\s+|\.\s+|\s*$)"
 # Chinese words need no blank before the number, and digits may stick to any word.
 _GAP = r"(?:\s+|(?=\d)|(?<=[\u2e80-\u9fff])\s*)#?"
 _PREFIXED = re.compile(
-    rf"^(?P<token>(?P<prefix>[A-Z][A-Z0-9]*)-\d[\w.-]*?)(?:{_COLON}|\s+-\s+)(?P<title>.+)$"
+    r"^(?P<token>(?P<prefix>[A-Z][A-Za-z0-9]*)(?:-[A-Z][A-Za-z0-9]*)*-[A-Z]{0,5}\d[\w.-]*?)"
+    rf"(?P<end>{_COLON}|\s+[-\u00b7|]\s+|\s+)(?P<title>\S.*)$"
 )
+_COMPACT = re.compile(
+    rf"^(?P<token>#\d+|[A-Z]{{1,5}}\d+(?:\.\d+)*)(?:{_COLON}|\s+[-\u00b7|]\s+|\s+)(?P<title>\S.*)$"
+)
+_LINKED = re.compile(r"^`?\[(?P<text>[^\[\]]{1,200})\](?:\([^()]{0,400}\))?`?\s*(?P<rest>.*)$")
+_DOTTED = re.compile(r"^\d+(?:\.\d+)+$")
 _EPIC_PREFIXED = re.compile(rf"^(?P<token>EPIC-[\w.-]+?)(?:{_COLON}|\s+-\s+|$)(?P<title>.*)$")
 _WORK: dict[str, StoryKind] = {
     "heading.story": "story",
@@ -29,9 +38,13 @@ _WORK: dict[str, StoryKind] = {
     "heading.work_item": "work_item",
 }
 _STORY_PREFIXES = frozenset({"US", "STORY", "TASK"})
-_NOT_STORIES = frozenset({"EPIC", "SPRINT", "PHASE"})
+_NOT_STORIES = frozenset({"EPIC", "SPRINT", "PHASE", "WEEK", "DAY", "MILESTONE", "RISK", "ADR"})
 _STRONG_SIGNS = Words("tasks", "acceptance_criteria", "files", "agents")
 _WEAK_SIGNS = Words("points", "dependencies", "priority", "checks")
+_SIGNS = Words(
+    "tasks", "acceptance_criteria", "files", "agents", "points", "dependencies", "priority", "checks"
+)
+_OWN_NUMBER = re.compile(r"^(\d+(?:\.\d+)*)[.)]\s")
 
 
 @per_table
@@ -90,29 +103,53 @@ def story_heading(section: Section, *, in_epic: bool) -> Heading | None:
         in_epic: whether it stands in an epic, where a section with a story's labels is a story whatever
             its heading looks like.
     """
-    raw = section.title.text
+    raw = heading_text(section)
     title = without_numbering(raw)
     match = _worded().match(title)
     if match:
         return _worded_story(match)
     match = _PREFIXED.match(title)
-    if match and match["prefix"] not in _NOT_STORIES:
-        known = match["prefix"] in _STORY_PREFIXES
-        if known or in_epic or has_story_signs(section):
-            return Heading(match["token"], match["title"].strip())
+    if match and match["prefix"].upper() not in _NOT_STORIES and _is_identity(match, section, in_epic):
+        return Heading(match["token"], match["title"].strip())
+    match = _numbered().match(raw)
+    in_epic = in_epic or bool(match and _DOTTED.match(match["token"])) or _stands_among_stories(section)
     if not in_epic or (section.sections and any(story_heading(s, in_epic=True) for s in section.sections)):
         return None
     if not has_story_signs(section):
         return None
-    match = _numbered().match(raw)
     if match:
         return Heading(f"Story {match['token']}", match["title"].strip())
-    return Heading(title, title)
+    match = _COMPACT.match(title)
+    if match:
+        return Heading(match["token"], match["title"].strip())
+    return None if concept_of(title) is not None else Heading(title, title)
+
+
+def heading_text(section: Section) -> str:
+    """A heading without its pictures, with a link or brackets at its start as plain text."""
+    text = without_strike(without_pictures(section.title.text))
+    match = _LINKED.match(text)
+    return f"{match['text']} {match['rest']}".strip() if match else text
+
+
+def _is_identity(match: re.Match[str], section: Section, in_epic: bool) -> bool:
+    """Whether the word with a number that starts a heading is the id of a story."""
+    prefix, separated = match["prefix"], bool(match["end"].strip())
+    if prefix in _STORY_PREFIXES or (separated and prefix.upper() in _STORY_PREFIXES):
+        return True
+    return (in_epic and separated and prefix.isupper()) or has_story_signs(section)
+
+
+def _stands_among_stories(section: Section) -> bool:
+    """Whether the heading above says that stories follow."""
+    above = section.parent
+    return above is not None and above.level > 0 and concept_of(heading_text(above)) == "stories"
 
 
 def epic_heading(section: Section) -> Heading | None:
     """Read the heading of an epic; None where it is no epic's."""
-    title = without_numbering(section.title.text)
+    raw = heading_text(section)
+    title = without_numbering(raw)
     match = _epic().match(title)
     if match:
         return _with_title(_identity(match), match["title"])
@@ -121,14 +158,17 @@ def epic_heading(section: Section) -> Heading | None:
         return _with_title(match["token"], match["title"])
     match = _epic_named().match(title)
     if match:
-        name = match["token"] or match["title"]
-        return _with_title(_identity(match) if match["token"] else name.strip(), match["title"])
+        if match["token"]:
+            return _with_title(_identity(match), match["title"])
+        number = _OWN_NUMBER.match(raw)
+        name = match["title"].strip()
+        return Heading(f"{heading_word(match['word'])[1]} {number[1]}" if number else name, name)
     return None
 
 
 def sprint_heading(section: Section) -> Heading | None:
     """Read the heading of a sprint; None where it is no sprint's."""
-    match = sprint_match(without_numbering(section.title.text))
+    match = sprint_match(without_numbering(heading_text(section)))
     if match is None:
         return None
     number = int(match["token"]) if match["token"].isdigit() else None
@@ -137,7 +177,7 @@ def sprint_heading(section: Section) -> Heading | None:
 
 def phase_heading(section: Section) -> Heading | None:
     """Read the heading of a phase; None where it is no phase's."""
-    match = _phase().match(without_numbering(section.title.text))
+    match = _phase().match(without_numbering(heading_text(section)))
     return None if match is None else Heading(_identity(match), match["title"].strip())
 
 
@@ -171,13 +211,16 @@ def has_story_signs(section: Section) -> bool:
             case _:
                 pass
     names.update(normal(below.title.text) for below in section.sections)
+    tables = [fields_of_table(block) for block in section.blocks if isinstance(block, Table)]
+    names.update(normal(label) for fields in tables for label, _, _ in fields or [])
     weak = sum(name in _WEAK_SIGNS for name in names)
     return weak > 1 or any(name in _STRONG_SIGNS for name in names)
 
 
 def _label(text: Text) -> str:
     """A line's label, bold or not; whether it is one is for the caller to know."""
-    return normal(text.label if text.label is not None else plain_signs(text.text).partition(":")[0])
+    label, _ = label_of(text, _SIGNS)
+    return normal(label if label is not None else at_colon(text.text)[0])
 
 
 def heading_words(section: Section) -> set[str]:

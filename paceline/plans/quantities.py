@@ -73,7 +73,7 @@ def total_of(text: str) -> float | None:
 
 def number_range(text: str) -> tuple[float, float] | None:
     """The first range of numbers in a text, such as `40-60`."""
-    match = _range().search(text)
+    match = _range().search(" ".join(text.split()))
     if match is None:
         return None
     low, high = number_of(match["low"]), number_of(match["high"])

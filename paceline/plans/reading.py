@@ -8,6 +8,7 @@ from typing import Any
 
 from paceline.domain.plan import Fact, Finding
 from paceline.plans.agents import Team
+from paceline.plans.field_lines import fields_of_table
 from paceline.plans.fields import Contents, Field, contents_of, split_parenthesis, without_numbering
 from paceline.plans.findings import Code, finding
 from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section, Table
@@ -45,11 +46,19 @@ class Reading:
         for bullet in contents.bullets:
             self.facts.append(Fact(section=section, value=_bullet_fact(bullet), line=bullet.line))
 
-    def keep_others(self, section: str, part: Section) -> None:
-        """Keep the tables of a section, and the fences that belong to no label."""
+    def keep_others(self, section: str, part: Section, *, fields_read: bool = False) -> None:
+        """Keep the tables of a section, and the fences that belong to no label.
+
+        Args:
+            section: its name.
+            part: the section.
+            fields_read: whether tables of labels and values are read as fields already.
+        """
         open_label = False
         for block in part.blocks:
             if isinstance(block, Table):
+                if fields_read and fields_of_table(block) is not None:
+                    continue
                 self.facts.append(Fact(section=section, value=_rows(block), line=block.header.line))
             elif isinstance(block, Fence) and not open_label and not _is_comment(block):
                 self.facts.append(Fact(section=section, name=block.info, value=block.text, line=block.line))

@@ -39,6 +39,8 @@ def _and_without_blanks(table: Labels) -> re.Pattern[str]:
     return re.compile("|".join(rf"(?<=\w)\s*{re.escape(word)}\s*(?=\w)" for word in words) or "(?!)")
 
 
+_LONGEST_RANGE = 300
+"""Characters of a range; every hyphen may be the one between its ends."""
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -178,6 +180,9 @@ class DependencyReader:
         return None
 
     def _range(self, part: str, bare: str, kind: Kind | None, line: int) -> list[str]:
+        if len(bare) > _LONGEST_RANGE:
+            return []
+        bare = " ".join(bare.split())
         for separator in _range().finditer(bare):
             ends = bare[: separator.start()].strip(), bare[separator.end() :].strip()
             ids = self._between(part, *ends, kind, line) if all(ends) else []

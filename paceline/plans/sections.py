@@ -144,7 +144,7 @@ class SectionReader:
         for entry in found.fields:
             self._overview_field(name, entry)
         self.reading.keep_rest(name, found)
-        self.reading.keep_others(name, section)
+        self.reading.keep_others(name, section, fields_read=True)
 
     def _overview_field(self, section: str, entry: Field) -> None:
         sprint = self.overview or Sprint(id="Sprint")
