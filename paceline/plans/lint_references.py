@@ -17,8 +17,6 @@ _LONGEST_START = 12
 """Words of an agent's name that may stand for it; all starts of a long one would be quadratic."""
 _ALIKE = 0.7
 """How like an agent's name another must be to be a slip."""
-_WORDS = 12
-"""Words of an agent's name of which the first ones may stand for it."""
 _STEPS = 1_000
 """Stories that are walked over to see whether a suggestion would make a cycle."""
 _ALL_STEPS = 200_000
