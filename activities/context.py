@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.merge_line import LineWatch
 from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, StoryRoute, StoryStep
 from paceline.domain import graph, ids, schedule
 from paceline.domain.claims import Grant, Need
@@ -154,6 +155,10 @@ class RunContext:
         """The sprint's branch."""
         return ids.sprint_branch(self.run.id, sprint)
 
+    def line(self, branch: str) -> str:
+        """Names the merge line of a branch."""
+        return f"{self.scope}:{branch}"
+
 
 @dataclass
 class ActivityContext:
@@ -163,7 +168,7 @@ class ActivityContext:
     settings: Settings
     client: Client
     _runs: dict[str, RunContext] = field(default_factory=dict[str, RunContext])
-    _landing: dict[str, asyncio.Lock] = field(default_factory=dict[str, asyncio.Lock])
+    _lines: dict[str, LineWatch] = field(default_factory=dict[str, LineWatch])
 
     async def run(self, project: str) -> RunContext:
         """The run of a project, read once.
@@ -195,12 +200,13 @@ class ActivityContext:
             )
         return await Repository.open(Path(run.run.repository))
 
-    def landing(self, branch: str) -> asyncio.Lock:
-        """First come, first served, for merges to one branch from this process.
-
-        Only spares wasted checks: the ref's compare-and-swap is what makes merges right.
-        """
-        return self._landing.setdefault(branch, asyncio.Lock())
+    def merge_line(self, run: RunContext, branch: str) -> LineWatch:
+        """The line of everybody who merges to a branch, as this process knows it."""
+        line = run.line(branch)
+        known = self._lines.get(line)
+        if known is None:
+            known = self._lines[line] = LineWatch(self.database, line, run.run.options.merge_batch)
+        return known
 
     def attempt_folder(self, step: StoryStep) -> Path:
         """Where the large outputs of one attempt are kept."""

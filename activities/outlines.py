@@ -19,7 +19,7 @@ from paceline.contracts import (
 )
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.store import status
+from paceline.store import merge_line, status
 from paceline.vcs.repository import ensure_branch
 
 
@@ -72,7 +72,8 @@ class OutlineActivities:
             # A later sprint builds on the earlier one's work.
             start = await repository.resolve(f"refs/heads/{run.branch(earlier)}") or start
         branch = run.branch(sprint)
-        await ensure_branch(repository, branch, start)
+        head = await ensure_branch(repository, branch, start)
+        await self._context.database.write(merge_line.begin_head, run.line(branch), head)
         return branch
 
     @activity.defn(name="load-epic")

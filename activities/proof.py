@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -57,20 +58,55 @@ class CandidateProof:
             Whether every command passed; `unproven` names the criteria that a person has to answer for.
         """
         results, failure = await self._command_results(built)
-        found = self._proofs(built, results)
-        evidence = await self._keep_evidence(built, found)
-        await self._context.database.write(proofs.save_proofs, found)
+        evidence = await self.record(built, results)
         if failure:
             return LandReport(verified=False, code="CHECK_FAILED", reason=failure[:2000], evidence=evidence)
-        policy = self._run.run.options.criteria or CriteriaPolicy.PERSON
-        advice = self._step.advice
-        missing = undecided(open_criteria(self._claimed), policy, advice)
         return LandReport(
             verified=True,
             evidence=evidence,
             diff_summary=(await diff_stat(self._repository, built.base, built.commit)).text,
-            unproven=[] if self._step.confirmed_by else _lines(missing, advice),
+            unproven=self.unanswered,
         )
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands to run, each once."""
+        return commands_of(self._claimed, self._story)
+
+    @property
+    def environment(self) -> list[str]:
+        """Names of the variables that the commands may see."""
+        return self._lead.environment
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The criteria that a person has to answer for before the merge."""
+        if self._step.confirmed_by:
+            return []
+        policy = self._run.run.options.criteria or CriteriaPolicy.PERSON
+        advice = self._step.advice
+        return _lines(undecided(open_criteria(self._claimed), policy, advice), advice)
+
+    async def record(
+        self, built: Candidate, results: dict[str, CommandResult], tested_on: str | None = None
+    ) -> str:
+        """Store who or what answers for each criterion of a candidate, as evidence and as proofs.
+
+        Args:
+            results: by command; one that is missing was not run.
+            tested_on: the later commit of a batch that the commands ran on; None: the candidate itself.
+
+        Returns:
+            Id of the evidence artifact.
+        """
+        found = self._proofs(built, results)
+        if tested_on not in (None, built.commit):
+            ran = {"tested_on": tested_on}
+            found = [each.model_copy(update=ran) if each.prover == "command" else each for each in found]
+        evidence, _ = await asyncio.gather(
+            self._keep_evidence(built, found), self._context.database.write(proofs.save_proofs, found)
+        )
+        return evidence
 
     async def _command_results(self, built: Candidate) -> tuple[dict[str, CommandResult], str]:
         """Results by command, and the sentence of the one that failed."""
@@ -95,7 +131,7 @@ class CandidateProof:
         for each in runs:
             await keeper.keep("log", each.output_path)
         failed = next((each for each in runs if not each.passed), None)
-        return {each.command: _result(each) for each in runs}, _sentence(failed) if failed else ""
+        return {each.command: result_of(each) for each in runs}, failure_of(failed) if failed else ""
 
     def _proofs(self, built: Candidate, results: dict[str, CommandResult]) -> list[Proof]:
         advice = {each.number: each for each in self._step.advice}
@@ -175,11 +211,12 @@ def _passed(session: Session, step: LandStep, commit: str) -> dict[str, CommandR
             output_sha256=proof.output_sha256 or "",
         )
         for proof in proofs.proofs_of(session, step.project, step.story, commit)
-        if proof.verdict is Verdict.PASSED and proof.command
+        if proof.verdict is Verdict.PASSED and proof.command and proof.tested_on is None
     }
 
 
-def _result(run: CheckRun) -> CommandResult:
+def result_of(run: CheckRun) -> CommandResult:
+    """What a command came to, for the proofs."""
     return CommandResult(
         command=run.command,
         passed=run.passed,
@@ -190,7 +227,8 @@ def _result(run: CheckRun) -> CommandResult:
     )
 
 
-def _sentence(failed: CheckRun) -> str:
+def failure_of(failed: CheckRun) -> str:
+    """The sentence about a command that did not pass."""
     what = "ran out of time" if failed.timed_out else f"exited with {failed.exit_code}"
     said = failed.tail or "no output"
     return f"The check `{failed.command}` {what} on the merged result: {said}"

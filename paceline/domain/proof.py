@@ -58,6 +58,8 @@ class Proof(Claimed):
     attempt: int
     commit: str
     """The candidate merge that it was proven on."""
+    tested_on: str | None = None
+    """Where stories were checked together: the commit with the others on top that the commands ran on."""
     verdict: Verdict
     prover: Literal["command", "person", "reviewer", "nobody"]
     by: str | None = None

@@ -28,6 +28,10 @@ class RunOptions(Model):
     """The agent that reviews where `criteria` is `reviewer`; one of `agents`."""
     checks: list[str] = Field(default_factory=list[str])
     """Commands that prove every story, beside its own: the repository's defaults."""
+    merge_batch: int = Field(default=8, ge=1, le=100)
+    """The most stories that are checked and merged together when several are ready; 1: each by itself."""
+    conflict_attempts: int = Field(default=2, ge=0, le=100)
+    """How often an agent may try to resolve a conflict of its story before a person is asked."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

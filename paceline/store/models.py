@@ -302,7 +302,39 @@ class ProofRow(Base):
     timed_out: Mapped[bool] = mapped_column(Boolean)
     output: Mapped[str | None]
     output_sha256: Mapped[str | None]
+    tested_on: Mapped[str | None]
     at: Mapped[datetime]
+
+
+class MergePlaceRow(Base):
+    """A story's place in the line of one branch, or how its landing ended.
+
+    The row of an ended landing stays until its claim is released, so that a repeat finds its report.
+    """
+
+    __tablename__ = "merge_line"
+    __table_args__ = (Index(None, "line", "state", "number"),)
+
+    line: Mapped[str] = mapped_column(primary_key=True)
+    claim: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    landing: Mapped[str]
+    """Names the activity whose repeats keep the place."""
+    step: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    """`waiting` or `ended`."""
+    report: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    holder: Mapped[str | None]
+    beat: Mapped[int] = mapped_column(BigInteger)
+
+
+class BranchHeadRow(Base):
+    """Where Paceline last left the branch of a line."""
+
+    __tablename__ = "branch_heads"
+
+    line: Mapped[str] = mapped_column(primary_key=True)
+    head: Mapped[str]
 
 
 def table(model: type[Base]) -> Table:

@@ -59,6 +59,17 @@ async def candidate(
     base = await repository.resolve(f"refs/heads/{branch}")
     if base is None:
         raise RepositoryError(f"{repository.path} has no branch {branch} to merge to.", branch=branch)
+    return await candidate_on(repository, base, branch, commit, message, trailers)
+
+
+async def candidate_on(
+    repository: Repository, base: str, branch: str, commit: str, message: str, trailers: Mapping[str, str]
+) -> Candidate:
+    """`candidate` on a commit that need not be the branch's head: a candidate that is not merged yet.
+
+    Raises:
+        MergeConflict: the work does not apply to `base`.
+    """
     merged = await merge_trees(repository, base, commit)
     if merged.conflicts:
         raise await _conflict(repository, branch, base, commit, merged)
@@ -124,6 +135,37 @@ async def find_merges(
         if story_workflow_id in trailer_values(message, STORY_TRAILER):
             merges.append(found)
     return merges
+
+
+@dataclass(frozen=True)
+class MadeMerge:
+    """A merge commit on a branch and the workflow id that its trailer names; None where it has none."""
+
+    commit: str
+    parents: tuple[str, ...]
+    story_workflow_id: str | None
+
+
+async def merges_between(repository: Repository, base: str, head: str) -> list[MadeMerge]:
+    """The first-parent commits of `head` that `base` does not have, oldest first; they need not be merges."""
+    log = await git(
+        repository.common_dir,
+        "log",
+        "--first-parent",
+        "--reverse",
+        "-z",
+        "--no-show-signature",
+        "--format=%H%n%P%n%B",
+        f"{base}..{head}",
+    )
+    made: list[MadeMerge] = []
+    for entry in log.out.decode("utf-8", "replace").split("\0"):
+        found, _, rest = entry.partition("\n")
+        parents, _, message = rest.partition("\n")
+        if found:
+            values = trailer_values(message, STORY_TRAILER)
+            made.append(MadeMerge(found, tuple(parents.split()), values[-1] if values else None))
+    return made
 
 
 async def _conflict(
