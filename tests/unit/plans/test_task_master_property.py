@@ -71,8 +71,10 @@ def as_json(written: list[Task], names: bool) -> list[dict[str, Any]]:
 @given(st.lists(tasks(), min_size=1, max_size=3), st.sampled_from(["tags", "list", "object"]), st.booleans())
 def test_any_tasks_json_is_read(tags: list[list[Task]], shape: str, names: bool) -> None:
     tags = tags if shape == "tags" else tags[:1]
-    written = {f"tag-{n}": {"tasks": as_json(each, names), "metadata": {}} for n, each in enumerate(tags)}
-    data = written if shape == "tags" else written["tag-0"]["tasks"] if shape == "list" else written["tag-0"]
+    lists = [as_json(each, names) for each in tags]
+    tagged: dict[str, Any] = {f"tag-{n}": {"tasks": each} for n, each in enumerate(lists)}
+    shapes: dict[str, Any] = {"tags": tagged, "list": lists[0], "object": {"tasks": lists[0], "meta": {}}}
+    data = shapes[shape]
     plan = read_plan(json.dumps(data, indent=2))
     assert plan.source.kind == task_master.KIND
     prefixes = [f"tag-{n}:" if len(tags) > 1 else "" for n in range(len(tags))]
