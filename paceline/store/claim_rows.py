@@ -91,9 +91,8 @@ class LockedScope:
         demands = [demand(needs) for needs in given_back]
         return any(waiter.demand.touches(each) for waiter in self.waiters() for each in demands)
 
-    def add(self, request: ClaimRequest, granted: bool) -> bool:
-        """Store a new claim; False where the key exists already."""
-        needs = dump_needs(request.needs)
+    def add(self, request: ClaimRequest, needs: str, granted: bool) -> bool:
+        """Store a new claim with its needs as JSON; False where the key exists already."""
         row = {
             "claim": request.claim,
             "scope": request.scope,

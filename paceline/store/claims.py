@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.claims import ClaimDecision, ClaimRecord, ClaimRequest, Grant
-from paceline.domain.resources import Demand, Waiting, decide
+from paceline.domain.resources import Waiting, decide
 from paceline.errors import Conflict, NotFound, StaleFence
 from paceline.store import claim_steps as steps
 from paceline.store.claim_rows import (
@@ -21,6 +21,7 @@ from paceline.store.claim_rows import (
     LIVE_STATES,
     NOTHING,
     LockedScope,
+    demand,
     dump_needs,
     lock_claim,
     lock_scope,
@@ -51,10 +52,11 @@ def request_claim(session: Session, request: ClaimRequest) -> ClaimDecision:
             if known.state == "granted":
                 acknowledge_grant(session, request.claim)
             return steps.ask_again(scope, known)
-        asks = Waiting(request.claim, request.holder, Demand(request.needs), request.weight, scope.number)
+        needs = dump_needs(request.needs)
+        asks = Waiting(request.claim, request.holder, demand(needs), request.weight, scope.number)
         verdict = decide(scope.holdings(), [*scope.waiters(), asks], {request.claim})
         granted = request.claim in verdict.grants
-        if not scope.add(request, granted):
+        if not scope.add(request, needs, granted):
             return _ended(session, request)
         row = scope.live[request.claim]
         if granted:
