@@ -24,10 +24,10 @@ from api.errors import of_error, problem
 from paceline.errors import ConfigurationError, PacelineError, Refused, Unauthorized
 from paceline.settings import Settings
 
-PLAN_LIMIT = 5 * 1024 * 1024
-"""The longest plan in bytes."""
-BODY_LIMIT = PLAN_LIMIT + 512 * 1024
-"""The longest request in bytes: a plan, its options and the multipart frame."""
+PLAN_LIMIT = 32 * 1024 * 1024
+"""The longest plan in bytes, as for the command line."""
+BODY_LIMIT = PLAN_LIMIT * 5 // 4
+"""The longest request in bytes: a plan, what JSON adds to its lines, its options and the multipart frame."""
 TOKEN_PROTOCOL = "paceline.token."  # noqa: S105 - the prefix of a subprotocol, not a secret
 WEBSOCKET_PROTOCOL = "paceline"
 FIRST_MESSAGE_SECONDS = 5.0

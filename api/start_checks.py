@@ -54,8 +54,8 @@ class Wanted:
 
 async def check_request(request: StartRequest) -> Wanted:
     """Everything that can be refused before anything is written."""
-    plan, text = _read(request)
-    findings = check_plan(plan, request.files or {request.file or "": text})
+    # A large plan takes seconds, in which the API answers others.
+    plan, text, findings = await asyncio.to_thread(_read_and_check, request)
     _refuse_errors(findings)
     repository = await _open(request.repository)
     written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
@@ -85,6 +85,11 @@ async def check_request(request: StartRequest) -> Wanted:
         dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
         used=await _used_ids(repository) if repository else frozenset(),
     )
+
+
+def _read_and_check(request: StartRequest) -> tuple[Plan, str, list[Finding]]:
+    plan, text = _read(request)
+    return plan, text, check_plan(plan, request.files or {request.file or "": text})
 
 
 def _read(request: StartRequest) -> tuple[Plan, str]:

@@ -13,7 +13,14 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from paceline.agents.registry import declaration_for, load_declarations
-from paceline.cli.plan_files import FAILED, JsonOption, PlanArgument, load_plan, place_of
+from paceline.cli.plan_files import (
+    FAILED,
+    JsonOption,
+    LoadedPlan,
+    PlanArgument,
+    load_source,
+    place_of,
+)
 from paceline.cli.plan_findings import print_findings
 from paceline.cli.plan_preview_text import show_preview
 from paceline.cli.terminal import wide_console
@@ -64,8 +71,9 @@ def preview(
     ] = None,
 ) -> None:
     """Show how a plan would run: waves, critical path, load, contended files, and when it would end."""
-    found = load_plan(plan)
-    _refuse_errors(plan, found)
+    loaded = load_source(plan)
+    found = loaded.plan
+    _refuse_errors(plan, loaded)
     if as_mermaid:
         sys.stdout.write(to_mermaid(found))
         return
@@ -98,8 +106,8 @@ def preview(
     show_preview(wide_console(), found, result, expected, apart, everything=everything)
 
 
-def _refuse_errors(argument: str, plan: Plan) -> None:
-    findings = [each for each in check_plan(plan) if each.severity == "error"]
+def _refuse_errors(argument: str, loaded: LoadedPlan) -> None:
+    findings = [each for each in check_plan(loaded.plan, loaded.texts) if each.severity == "error"]
     if findings:
         console = Console(stderr=True, soft_wrap=True)
         print_findings(console, findings, lambda file: place_of(argument, file), everything=True)

@@ -15,11 +15,14 @@ def check_sprints(plan: Plan, edges: Edges) -> Iterator[Finding]:
     if len(plan.sprints) < 2:
         return
     place = {sprint.id: number for number, sprint in enumerate(plan.sprints)}
-    places = {story.id: [place.get(sprint, 0) for sprint in story.sprints] or [0] for story in plan.stories}
+    # A story runs in the first sprint that names it, also where its points are spread over several.
+    places = {
+        story.id: min((place.get(sprint, 0) for sprint in story.sprints), default=0) for story in plan.stories
+    }
     optional = {sprint.id for sprint in plan.sprints if sprint.optional}
     sprints = {story.id: story.sprints for story in plan.stories}
     for story in plan.stories:
-        later = [before for before in edges[story.id] if min(places[before]) > max(places[story.id])]
+        later = [before for before in edges[story.id] if places[before] > places[story.id]]
         if later:
             yield finding_at(
                 story,

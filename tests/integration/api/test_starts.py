@@ -18,6 +18,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.main import create_app
 from api.schemas import StartRequest
+from api.security import PLAN_LIMIT
 from api.starts import start_run
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput, ProjectResult
 from paceline.domain.states import RunState
@@ -375,7 +376,7 @@ async def test_declarations_of_the_repository_are_used_unless_the_options_say_ot
         (b'{"plan": "x", "files": {"a.md": "x"}}', {"Content-Type": "application/json"}, 422),
         (b'{"files": {"a.md": "# Notes"}}', {"Content-Type": "application/json"}, 422),
         (b"plan", {"Content-Type": "text/plain"}, 415),
-        (b'{"plan": "' + b"x" * (5 * 1024 * 1024 + 1) + b'"}', {"Content-Type": "application/json"}, 413),
+        (b'{"plan": "' + b"x" * (PLAN_LIMIT + 1) + b'"}', {"Content-Type": "application/json"}, 413),
     ],
 )
 async def test_a_malformed_request_is_a_problem(

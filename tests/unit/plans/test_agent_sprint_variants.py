@@ -353,3 +353,18 @@ def test_words_in_a_heading_do_not_make_a_story_something_else() -> None:
     ]
     assert [epic.title for epic in plan.epics] == ["Risk metrics"]
     assert [fact.name for fact in plan.facts] == ["Story map"]
+
+
+def test_a_story_over_two_sprints_runs_in_the_first_and_cannot_wait_for_one_of_the_second() -> None:
+    plan = read("""
+        # Plan
+        ## Sprint 1: Ground
+        ### Story 1: Dig
+        - **Agent**: Ada
+        - **Dependencies**: Story 2
+        ## Sprint 2: Walls
+        ### Story 2: Build
+        - **Agent**: Ada
+        """)
+    plan.stories[0].sprints = [sprint.id for sprint in plan.sprints]
+    assert Code.SPRINT_ORDER_AGAINST_DEPENDENCY in {each.code for each in check_plan(plan)}
