@@ -12,7 +12,7 @@ from activities.proof import CandidateProof
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.globs import covers
 from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.errors import StaleFence, UnclaimedChange
+from paceline.errors import MergeConflict, RepositoryError, StaleFence, UnclaimedChange
 from paceline.store import claims, merge_line, status
 from paceline.store.merge_line import Entry
 from paceline.vcs.diff import changed_paths
@@ -120,6 +120,15 @@ class Landing:
             "Paceline-Attempt": str(self.step.attempt),
             "Paceline-Fence": str(self.step.fence),
         }
+
+
+def failure_report(error: RepositoryError | UnclaimedChange) -> LandReport:
+    """What a story is told of a landing that git or its claim does not allow."""
+    report = LandReport(verified=False, code=error.code, reason=error.message[:2000])
+    if isinstance(error, MergeConflict):
+        sides = {"conflicts": error.details["paths"], "hunks": error.details["hunks"]}
+        return report.model_copy(update=sides)
+    return report
 
 
 def may_merge(session: Session, landings: Sequence[Landing]) -> list[Landing]:

@@ -116,6 +116,7 @@ class RunContext:
             max_attempts=lead.max_attempts,
             approval=bool(story.approval) or options.approve_merges,
             merges=lead.kind == "command",
+            conflict_attempts=options.conflict_attempts,
             reviewer=options.reviewer if options.criteria is CriteriaPolicy.REVIEWER else None,
         )
 

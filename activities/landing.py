@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.branch_heads import BranchHead
-from activities.candidates import Landing
+from activities.candidates import Landing, failure_report
 from activities.context import ActivityContext, RunContext
 from activities.ending import to_its_end
 from activities.heartbeat import heartbeating
@@ -150,11 +150,6 @@ async def merged_before(
     step = landing.step
     await context.database.write(record_merge, run, landing.story, merged, step.fence, step.attempt)
     return LandReport(verified=True, merged=True, merge_commit=merged)
-
-
-def failure_report(error: RepositoryError | UnclaimedChange) -> LandReport:
-    """What the story is told of a landing that git or its claim does not allow."""
-    return LandReport(verified=False, code=error.code, reason=error.message[:2000])
 
 
 def _begin(session: Session, landing: Landing) -> None:

@@ -18,14 +18,14 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from activities.branch_heads import BranchHead
-from activities.candidates import Landing, may_merge
+from activities.candidates import Landing, failure_report, may_merge
 from activities.context import ActivityContext
 from activities.ending import to_its_end
 from activities.files import Keeper
 from activities.proof import failure_of, result_of
 from paceline.agents.checks import CheckRun, run_checks
 from paceline.contracts import LandReport
-from paceline.domain.merge_line import Bisection, tested_with
+from paceline.domain.merge_line import Bisection, others_tested
 from paceline.domain.states import StoryState
 from paceline.errors import MergeConflict, UnclaimedChange
 from paceline.store import merge_line
@@ -83,7 +83,7 @@ class MergeRound:
         """Leave out who was replaced or stopped."""
         ready = may_merge(session, self.landings)
         for each in ready:
-            together = tested_with([other.story.id for other in ready], each.story.id)
+            together = others_tested([other.story.id for other in ready], each.story.id)
             reason = together.replace("It was tested", "is checked").strip(" .")
             each.show(session, StoryState.VERIFYING, reason[:500] or None)
         return ready
@@ -96,7 +96,7 @@ class MergeRound:
                 built = await each.build(stack[-1].built.commit if stack else base)
             except (MergeConflict, UnclaimedChange) as error:
                 if each is landings[0]:
-                    await self._end(each, _refused(error))
+                    await self._end(each, failure_report(error))
                     return []
                 continue
             stack.append(Stacked(each, built))
@@ -190,7 +190,7 @@ class MergeRound:
         culprit = stack[-1]
         evidence = await self._record(culprit, culprit.built.commit)
         names = [each.landing.story.id for each in stack]
-        reason = failure_of(failed)[:1500] + tested_with(names, culprit.landing.story.id)
+        reason = failure_of(failed)[:1500] + others_tested(names, culprit.landing.story.id)
         if failed.command not in culprit.landing.proof.commands:
             owner = next(each for each in stack if failed.command in each.landing.proof.commands)
             reason += f" It is a check of {owner.landing.story.id}."
@@ -233,10 +233,6 @@ def _commands(stack: Sequence[Stacked]) -> list[Command]:
         for text in each.landing.proof.commands
     ]
     return list(dict.fromkeys(found))
-
-
-def _refused(error: MergeConflict | UnclaimedChange) -> LandReport:
-    return LandReport(verified=False, code=error.code, reason=error.message[:2000])
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
 from activities.heartbeat import heartbeating
@@ -37,8 +38,8 @@ from paceline.vcs.work import WorkCommit, collect_work
 _DIFF_LIMIT = 5_000_000
 _GIT_TRIES = 4
 """A refusal of git's that stays so often is no passing one, and ends the attempt."""
-_FRESH_START = {"UNCLAIMED_CHANGE", "MERGE_CONFLICT"}
-"""After these the preserved work is no good start: it would fail the same way. The order names its ref."""
+_FRESH_START = {"UNCLAIMED_CHANGE"}
+"""After this the preserved work is no good start: it would fail the same way. The order names its ref."""
 
 
 class WorkActivities:
@@ -87,7 +88,9 @@ class WorkActivities:
         base = await self._base(repository, run.branch(step.sprint), folder)
         settings = self._context.settings
         site = Site(self._context, run, story, step, repository, base)
-        worktree = await site.ready(self._start(step), _leave_running)
+        start, conflict = await resume(run, repository, run.branch(step.sprint), base, self._start(step))
+        order = order.model_copy(update={"conflict": conflict})
+        worktree = await site.ready(start, _leave_running)
         async with watching_disk(worktree, folder / "run", settings):
             done = await run_command_agent(
                 run.declaration(order.agent),

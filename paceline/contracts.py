@@ -177,6 +177,8 @@ class StoryInput(Model):
     questions_asked: int = 0
     extra_attempts: int = 0
     """Attempts that people granted beyond the agent's own limit."""
+    conflicts: int = 0
+    """Attempts to resolve a conflict since a person was asked."""
     settle_by_signal: bool = False
 
 
@@ -189,6 +191,8 @@ class StoryRoute(Model):
     """The agent's wall-clock limit in seconds."""
     max_attempts: int
     approval: bool
+    conflict_attempts: int = 2
+    """How often the agent may try to resolve a conflict before a person is asked."""
     merges: bool
     """False for simulated and human stories, which have nothing to merge."""
     reviewer: str | None = None
@@ -288,6 +292,10 @@ class LandReport(Model):
     diff: str | None = None
     """Id of the diff artifact."""
     diff_summary: str = Field(default="", max_length=2000)
+    conflicts: list[str] = Field(default_factory=list[str], max_length=100)
+    """Paths in which the work does not apply on the branch."""
+    hunks: dict[str, str] = Field(default_factory=dict[str, str])
+    """Both sides of the first of them, bounded."""
     unproven: list[str] = Field(default_factory=list[str], max_length=100)
     """Criteria that a person has to answer for before the merge, each bounded."""
 

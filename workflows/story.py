@@ -121,6 +121,9 @@ class StoryWorkflow(StorySteps):
                 self._merge_commit = report.merge_commit
                 return True
             if not report.verified:
+                if report.code == "MERGE_CONFLICT" and workflow.patched("resolve-conflicts"):
+                    await self._conflict(route, report)
+                    return False
                 if report.code not in NOT_THE_AGENTS:
                     await self._failed_attempt(route, report.code, report.reason)
                     return False
@@ -207,6 +210,35 @@ class StoryWorkflow(StorySteps):
         if answer.decision is Decision.REJECT:
             raise _Ended(StoryState.FAILED, code, reason)
         self._in.extra_attempts = self._in.attempt + 1 - route.max_attempts
+        await self._next_attempt(answer)
+
+    async def _conflict(self, route: StoryRoute, report: LandReport) -> None:
+        """The agent resolves it on the branch's new head; after so many tries a person decides.
+
+        These attempts do not count as failures of the agent.
+        """
+        await self._end_attempt(route, report.code, report.reason)
+        self._in.extra_attempts += 1
+        if self._in.conflicts < route.conflict_attempts:
+            self._in.conflicts += 1
+            self._in.attempt += 1
+            self._show(StoryState.WORKING, f"Attempt {self._in.attempt} resolves a conflict.")
+            return
+        hunks = "\n\n".join(f"{path}\n{text}" for path, text in report.hunks.items())
+        answer = await self._ask(
+            QuestionKind.RESOLVE_CONFLICT,
+            f"{self._in.story} ({self._in.title}) does not apply on the sprint's branch: {report.reason} "
+            "Try once more to resolve it?",
+            {
+                "code": report.code,
+                "reason": report.reason,
+                "paths": "\n".join(report.conflicts),
+                "hunks": hunks,
+            },
+        )
+        if answer.decision is Decision.REJECT:
+            raise _Ended(StoryState.FAILED, report.code, report.reason)
+        self._in.conflicts = 0
         await self._next_attempt(answer)
 
     async def _ask_for_agent(self, route: StoryRoute, report: WorkReport) -> None:

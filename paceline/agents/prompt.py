@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from paceline.agents.outputs import BLOCKED, NEEDS_PERSON
@@ -20,6 +21,7 @@ def render_prompt(order: WorkOrder) -> str:
         _paths(order),
         _checks(order),
         _amendments(order),
+        _conflict(order),
         _failures(order),
         _delivered(order),
         _rules(order),
@@ -76,6 +78,34 @@ def _amendments(order: WorkOrder) -> str:
         return ""
     said = "\n\n".join(order.amendments)
     return f"## What people said\n\nThis goes before everything above.\n\n{said}"
+
+
+def _conflict(order: WorkOrder) -> str:
+    """Both sides, as the agent has to bring them together."""
+    found = order.conflict
+    if found is None:
+        return ""
+    since = f" since `{found.base[:12]}`" if found.base else ""
+    parts = [
+        "## Resolve a conflict",
+        f"The earlier work on this story (`{found.work}`) does not apply on `{found.branch}` any more. You "
+        "start on the branch's new head. What applied of the earlier work is in place already; the files "
+        "below are as the branch has them now. Bring into them what the story needs, and keep what others "
+        "changed.",
+        "\n".join(f"- `{path}`" for path in found.paths),
+    ]
+    merged = [f"{each.story or each.subject} (`{each.commit[:12]}`)" for each in found.merged]
+    if merged:
+        parts.append("#" + _list(f"Who changed them on the branch{since}", merged))
+    for title, text in (
+        (f"What the branch changed{since}", found.branch_changed),
+        ("What the earlier work on this story changed", found.story_changed),
+        ("The places in conflict; the branch's side comes first", "\n".join(found.hunks.values())),
+    ):
+        if text:
+            fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", text)), default=0))
+            parts.append(f"### {title}\n\n{fence}\n{text.rstrip()}\n{fence}")
+    return "\n\n".join(parts)
 
 
 def _failures(order: WorkOrder) -> str:

@@ -108,7 +108,7 @@ class Bisection:
             self._fails = min(self._fails, count)
 
 
-def tested_with(stories: Sequence[str], culprit: str) -> str:
+def others_tested(stories: Sequence[str], culprit: str) -> str:
     """How a failure names the others that were on the same commit; empty where there were none."""
     others = [story for story in stories if story != culprit]
     if not others:

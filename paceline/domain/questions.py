@@ -26,6 +26,8 @@ class QuestionKind(StrEnum):
     """An agent failed as often as it may."""
     LANDING_BLOCKED = "landing_blocked"
     """Finished work cannot be merged for a reason that is not the agent's."""
+    RESOLVE_CONFLICT = "resolve_conflict"
+    """A story's work does not apply on the branch, and its agent did not resolve that."""
     HUMAN_STORY = "human_story"
     START_OPTIONAL_SPRINT = "start_optional_sprint"
 
@@ -72,6 +74,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
     QuestionKind.LANDING_BLOCKED: {
         Decision.APPROVE: "try to merge it again",
         Decision.AMEND: "try to merge it again",
+        Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.RESOLVE_CONFLICT: {
+        Decision.APPROVE: "try to resolve it once more",
+        Decision.AMEND: "try once more with this text",
         Decision.REJECT: "end the story without a merge",
     },
     QuestionKind.HUMAN_STORY: {

@@ -80,6 +80,38 @@ class ReviewRequest(Model):
     criteria: list[Criterion]
 
 
+class MergedMeanwhile(Model):
+    """A commit of the branch that changed a path in conflict."""
+
+    commit: str
+    subject: str
+    story: str | None = None
+
+
+class ConflictOrder(Model):
+    """Why earlier work does not apply on the branch any more; the attempt starts on the branch's new head.
+
+    What applied of the work is in the worktree; the paths in conflict are there as the branch has them. All
+    texts are bounded.
+    """
+
+    branch: str
+    head: str
+    base: str | None = None
+    """The commit that the work and the branch both come from."""
+    work: str
+    """The ref with the earlier work."""
+    paths: list[str]
+    hunks: dict[str, str] = Field(default_factory=dict[str, str])
+    """By path; the branch's side comes first."""
+    story_changed: str = ""
+    """What the earlier work changed in these paths, as a diff."""
+    branch_changed: str = ""
+    """What the branch changed in them since then, as a diff."""
+    merged: list[MergedMeanwhile] = Field(default_factory=list[MergedMeanwhile])
+    """Who changed them on the branch, oldest first."""
+
+
 class WorkOrder(Model):
     """Everything an agent needs for one attempt."""
 
@@ -102,6 +134,8 @@ class WorkOrder(Model):
     earlier_attempts: list[EarlierAttempt] = Field(default_factory=list[EarlierAttempt])
     amendments: list[str] = Field(default_factory=list[str])
     """What people said, word for word, oldest first."""
+    conflict: ConflictOrder | None = None
+    """Where the work of the last attempt does not apply on the branch any more."""
     worktree: str | None = None
     review: ReviewRequest | None = None
     """Set where the agent is to review another's work and not to change anything."""

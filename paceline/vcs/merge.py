@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from paceline.errors import MergeConflict, RepositoryError
 from paceline.vcs.git import git
@@ -26,10 +27,11 @@ class Candidate:
 
 @dataclass(frozen=True)
 class MergedTree:
-    """Result of merging two commits: the tree, and the paths that conflict in it."""
+    """Result of merging two commits: the tree, and the paths that conflict in it, also as git's own bytes."""
 
     tree: str
     conflicts: list[str]
+    raw: list[bytes] = field(default_factory=list[bytes])
 
 
 async def merge_trees(repository: Repository, ours: str, theirs: str) -> MergedTree:
@@ -38,11 +40,12 @@ async def merge_trees(repository: Repository, ours: str, theirs: str) -> MergedT
     merged = await git(
         repository.common_dir, *command, "--allow-unrelated-histories", ours, theirs, accept=(0, 1)
     )
-    fields = [field for field in merged.out.split(b"\0") if field]
+    fields = [part for part in merged.out.split(b"\0") if part]
     if not fields:
         raise RepositoryError(f"git could not merge {theirs} onto {ours}: {merged.complaint}")
-    names = [field.decode("utf-8", "backslashreplace") for field in fields[1:]]
-    return MergedTree(fields[0].decode().strip(), list(dict.fromkeys(names)) if merged.code else [])
+    raw = list(dict.fromkeys(fields[1:])) if merged.code else []
+    names = [path.decode("utf-8", "backslashreplace") for path in raw]
+    return MergedTree(fields[0].decode().strip(), names, raw)
 
 
 async def candidate(
@@ -144,10 +147,17 @@ class MadeMerge:
     commit: str
     parents: tuple[str, ...]
     story_workflow_id: str | None
+    subject: str = ""
 
 
-async def merges_between(repository: Repository, base: str, head: str) -> list[MadeMerge]:
-    """The first-parent commits of `head` that `base` does not have, oldest first; they need not be merges."""
+async def merges_between(
+    repository: Repository, base: str, head: str, paths: Sequence[bytes] = ()
+) -> list[MadeMerge]:
+    """The first-parent commits of `head` that `base` does not have, oldest first; they need not be merges.
+
+    Args:
+        paths: only those that changed one of these; empty: all.
+    """
     log = await git(
         repository.common_dir,
         "log",
@@ -157,6 +167,9 @@ async def merges_between(repository: Repository, base: str, head: str) -> list[M
         "--no-show-signature",
         "--format=%H%n%P%n%B",
         f"{base}..{head}",
+        "--",
+        *(os.fsdecode(path) for path in paths),
+        env={"GIT_LITERAL_PATHSPECS": "1"},
     )
     made: list[MadeMerge] = []
     for entry in log.out.decode("utf-8", "replace").split("\0"):
@@ -164,15 +177,21 @@ async def merges_between(repository: Repository, base: str, head: str) -> list[M
         parents, _, message = rest.partition("\n")
         if found:
             values = trailer_values(message, STORY_TRAILER)
-            made.append(MadeMerge(found, tuple(parents.split()), values[-1] if values else None))
+            subject = message.partition("\n")[0][:200]
+            made.append(MadeMerge(found, tuple(parents.split()), values[-1] if values else None, subject))
     return made
+
+
+async def conflict_hunks(repository: Repository, merged: MergedTree) -> dict[str, str]:
+    """The hunks with both sides of the first conflicting text files, by path, bounded."""
+    shown = merged.conflicts[:_SHOWN_FILES]
+    return {path: text for path in shown if (text := await _hunks(repository, merged.tree, path))}
 
 
 async def _conflict(
     repository: Repository, branch: str, base: str, commit: str, merged: MergedTree
 ) -> MergeConflict:
     shown = merged.conflicts[:_SHOWN_FILES]
-    hunks = {path: text for path in shown if (text := await _hunks(repository, merged.tree, path))}
     names = ", ".join(shown) + (" and others" if len(merged.conflicts) > len(shown) else "")
     return MergeConflict(
         f"The work {commit[:12]} does not apply on {branch}: conflicts in {names}; redo it on the new head.",
@@ -180,7 +199,7 @@ async def _conflict(
         base=base,
         commit=commit,
         paths=merged.conflicts[:100],
-        hunks=hunks,
+        hunks=await conflict_hunks(repository, merged),
     )
 
 
