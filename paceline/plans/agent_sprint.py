@@ -25,6 +25,7 @@ from paceline.plans.resolve import DependencyReader, Target, Targets
 from paceline.plans.resources import read_words, remark_unused
 from paceline.plans.sections import SectionReader
 from paceline.plans.team import is_team_section
+from paceline.plans.time_boxes import sprint_in_title
 
 KIND = "agent sprint plan"
 SPRINT_ID = "Sprint"
@@ -148,6 +149,10 @@ def _number_from_title(sprint: Sprint, document: Document) -> None:
     if heading is not None and heading.number is not None:
         sprint.id, sprint.number = heading.id, heading.number
         sprint.name = sprint.name or heading.title or None
+        return
+    named = sprint_in_title(first.title.text) if first is not None and first.level == 1 else None
+    if named is not None:
+        sprint.id, sprint.number = named
 
 
 def _settle_epics(backlog: Backlog) -> None:

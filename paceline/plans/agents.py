@@ -111,7 +111,9 @@ class Team:
 
     def _split_slash(self, text: str, line: int) -> list[str]:
         sides = split_outside(text, "/")
-        if len(sides) < 2 or self._known(text) or not all(self._known(side) for side in sides):
+        called = all(side.startswith("@") for side in sides)
+        known = called or all(self._known(side) for side in sides)
+        if len(sides) < 2 or self._known(text) or not known:
             return [text]
         self.findings.append(
             finding(

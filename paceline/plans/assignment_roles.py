@@ -113,7 +113,9 @@ class Roster:
 
     def _split_slash(self, text: str, line: int) -> list[str]:
         sides = split_outside(text, "/")
-        known = all(self._matches(side) or _folded(side) in self._alone for side in sides)
+        known = all(side.startswith("@") for side in sides) or all(
+            self._matches(side) or _folded(side) in self._alone for side in sides
+        )
         if len(sides) < 2 or not known or _folded(text) in self._known:
             return [text]
         self.findings.append(

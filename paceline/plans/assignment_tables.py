@@ -15,6 +15,7 @@ from paceline.plans.evidence import Evidence
 from paceline.plans.findings import Code, in_order
 from paceline.plans.headings import epic_heading, story_heading
 from paceline.plans.labels import Labels, per_table
+from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outline import Section, Table
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import DependencyReader, Target, Targets, key, split_outside
@@ -81,7 +82,7 @@ class AssignmentTablesReader:
         _resolve(works, targets, found.reading)
         _name_stories(agents, found.contingency, targets)
         remark_totals(found, epics, stories, agents)
-        return _plan(document, found, epics, stories, agents)
+        return without_left_out(_plan(document, found, epics, stories, agents))
 
 
 def _plan(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Epic, Item, Sprint, Story
-from paceline.plans.fields import Field, bullet_items, items_of, normal, split_parenthesis, values_of
+from paceline.plans.fields import Field, bullet_items, items_of, normal, values_of
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, story_heading
 from paceline.plans.inline import code_spans
 from paceline.plans.labels import Meanings, Words
 from paceline.plans.outline import Section
 from paceline.plans.paths import FileList, read_files
-from paceline.plans.quantities import points_of, points_value
+from paceline.plans.quantities import points_value
 from paceline.plans.reading import Reading, contents
+from paceline.plans.remarks import Remark, take_remark
 from paceline.plans.resolve import split_outside
 from paceline.plans.statuses import is_done
 
@@ -115,7 +116,13 @@ class BacklogReader:
 
     def epic(self, section: Section, heading: Heading, sprint: Sprint | None) -> Epic:
         """Read an epic's heading and labels; the same epic in a later sprint is one epic."""
-        epic = self._continued(heading, sprint) or Epic(id=heading.id, title=heading.title, line=section.line)
+        title, remark = take_remark(heading.title)
+        epic = self._continued(heading, sprint) or Epic(
+            id=heading.id,
+            title=title or heading.title,
+            points=remark.points if title else None,
+            line=section.line,
+        )
         if epic not in self.backlog.epics:
             self.backlog.epics.append(epic)
         found = contents(section, EPIC_LABELS)
@@ -153,10 +160,10 @@ class BacklogReader:
             line=section.line,
         )
         self.backlog.stories.append(story)
-        title, remark = split_parenthesis(story.title)
-        points = points_of(remark or "")
-        if points is not None:
-            story.title, story.points = title, points
+        title, remark = take_remark(story.title, bare=heading.id != heading.title)
+        if title and not remark.empty:
+            story.title = title
+            self._remark(story, remark, section.line)
         found = contents(section, STORY_LABELS)
         files = FileList()
         for entry in found.fields:
@@ -267,6 +274,16 @@ class BacklogReader:
             lines = (line.strip().removeprefix("$ ") for line in fence.text.splitlines())
             story.checks.extend(line for line in lines if line and not line.startswith("#"))
 
+    def _remark(self, story: Story, remark: Remark, line: int) -> None:
+        """What stands behind a title; a label of the story's own comes after it and holds."""
+        story.points, story.priority = remark.points, remark.priority
+        remark_assumed(story, remark, line, self._reading)
+        if remark.agents:
+            self._agents(story, remark.agents, line)
+        if remark.dependencies:
+            story.dependencies_as_written = ", ".join(remark.dependencies)
+            self.backlog.story_references.append((story, [(text, line) for text in remark.dependencies]))
+
     def _below_story(self, story: Story, section: Section) -> None:
         """A heading in a story is one of its labels, one of its tasks, or something to keep."""
         if normal(section.title.text) in STORY_LABELS:
@@ -279,6 +296,18 @@ class BacklogReader:
             story.tasks.extend(bullet_items(found.bullets))
             return
         self._reading.keep_section(section)
+
+
+def remark_assumed(story: Story, remark: Remark, line: int, reading: Reading) -> None:
+    """Say, for the first story of a plan, that a number behind its title is taken for its points."""
+    if remark.assumed and all(warning.code != Code.POINTS_ASSUMED for warning in reading.warnings):
+        reading.warn(
+            Code.POINTS_ASSUMED,
+            f"`{remark.assumed}` behind the title of `{story.id}` is taken for its points, as are other such "
+            "numbers.",
+            "Write the unit, such as `(3 points)`.",
+            line,
+        )
 
 
 def _add_files(story: Story, all_files: FileList, found: FileList, entry: Field) -> None:

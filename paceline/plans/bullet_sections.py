@@ -105,7 +105,7 @@ class PlanSections:
         for text in parts.prose:
             self.keep_text(name, text)
         self.keep_bullets(name, parts.others)
-        self._reading.keep_others(name, section)
+        self._reading.keep_others(name, section, fields_read=True)
 
 
 def outcome_of(section: Section) -> Concept | None:

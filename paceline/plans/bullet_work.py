@@ -6,16 +6,18 @@ from collections import Counter
 from dataclasses import replace
 
 from paceline.domain.plan import Epic, Resources, Sprint, Story
-from paceline.plans.backlog import STORY_LABELS, BacklogReader
+from paceline.plans.backlog import STORY_LABELS, BacklogReader, remark_assumed
 from paceline.plans.bullet_items import BulletItem, read_item
 from paceline.plans.fields import label_of, normal
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading
-from paceline.plans.inline import Text
+from paceline.plans.inline import Text, read_line
+from paceline.plans.left_out import LeftOut
 from paceline.plans.outline import Bullet, BulletList, Section
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import DependencyReader, Target, Targets
 from paceline.plans.resources import read_words
+from paceline.plans.task_entries import box_of
 
 
 class BulletWork:
@@ -57,15 +59,18 @@ class BulletWork:
             sprint: the sprint it stands in.
             epic: the epic it stands in.
         """
-        item = read_item(bullet.text)
+        text, state = _boxed(bullet.text)
+        item = read_item(text)
         identity = item.id or f"{container} / {item.title}"
-        title = Text(item.title, bullet.line, item.title, done=bullet.text.done)
+        title = Text(item.title, bullet.line, item.title, done=text.done)
         children = [_plain_unless_known(child) for child in bullet.children]
         section = Section(6, title, [BulletList(children), *bullet.fences] if children else [*bullet.fences])
         kind = item.kind if item.id is not None else "work_item"
         story = self._backlog_reader.story(section, Heading(identity, item.title, kind), epic, sprint)
         if epic is not None:
             epic.stories.append(story.id)
+        if state is not None:
+            self._reading.keep_cell(story.id, "Status", state, bullet.line)
         if item.id is None:
             self._without_id.append(story)
         self._apply(story, item, bullet.line)
@@ -94,6 +99,7 @@ class BulletWork:
         story.description = story.description or item.description
         story.points = remark.points if remark.points is not None else story.points
         story.priority = story.priority or remark.priority
+        remark_assumed(story, remark, line, self._reading)
         if remark.agents and not story.agents:
             assigned = self._reading.team.assign(remark.agents, line, story=True)
             story.agents, story.collaborative = assigned.names, assigned.collaborative
@@ -146,6 +152,15 @@ class BulletWork:
                     "Give each a title of its own, or delete what is written twice.",
                     stories[1].line or 1,
                 )
+
+
+def _boxed(text: Text) -> tuple[Text, LeftOut | None]:
+    """A bullet's text without a box that the parser does not know, such as `[~]` and `[-]`."""
+    box = box_of(text) if text.done is None else None
+    if box is None:
+        return text, None
+    bare = read_line(box.text, text.line)
+    return replace(bare, done=None if box.left_out is not None else box.done), box.left_out
 
 
 def _plain_unless_known(bullet: Bullet) -> Bullet:

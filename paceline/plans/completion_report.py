@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from paceline.domain.plan import Epic, Plan, Sprint, Story
 from paceline.plans.agents import Team
 from paceline.plans.document import Document
@@ -12,13 +10,14 @@ from paceline.plans.fields import Field, contents_of, normal
 from paceline.plans.findings import Code, in_order
 from paceline.plans.folding import at_colon
 from paceline.plans.headings import epic_heading, story_heading, words_in_english
-from paceline.plans.labels import Labels, Words, heading_word, per_table, same_names
+from paceline.plans.labels import Words, same_names
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import BulletList, Paragraph, Section
 from paceline.plans.reading import Reading
 from paceline.plans.report_facts import ReportFacts
 from paceline.plans.report_work import WORK_LABELS, ReportWork, says_finished
 from paceline.plans.statuses import is_done
+from paceline.plans.time_boxes import sprint_in_title
 
 KIND = "completion report"
 
@@ -28,14 +27,6 @@ _FINISHED = frozenset({"completed", "complete", "done", "finished", "delivered",
 _METADATA = Words("status", "completion_date", "goal", "duration", "project")
 _METADATA_NAMES = same_names("goal", "duration", "project")
 _STATUS = Words("status")
-
-
-@per_table
-def _sprint_in_title(table: Labels) -> re.Pattern[str]:
-    words = table.alternation("heading.sprint", "heading.iteration", "heading.milestone")
-    return re.compile(rf"(?<!\w)(?P<word>{words})\s*#?(?P<number>\d+)(?!\w)", re.IGNORECASE)
-
-
 
 
 class ReportReader:
@@ -52,9 +43,7 @@ class ReportReader:
         words = _words(sections[0])
         if words & _REPORT_WORDS or len(words & _SUMMARY_WORDS) > 1:
             found.add(1.5, "a title that speaks of a report")
-        if any(
-            entry.label in _STATUS and _is_finished(entry.value) for entry in _metadata(sections[0])
-        ):
+        if any(entry.label in _STATUS and _is_finished(entry.value) for entry in _metadata(sections[0])):
             found.add(1, "a status that says it is finished")
         if any(_has_work(section) for section in sections):
             found.add(2, "lists of completed work")
@@ -105,12 +94,11 @@ def _visit(section: Section, epic: Epic | None, work: ReportWork, facts: ReportF
 def _sprint(top: Section) -> Sprint:
     """The sprint that the title names, with what stands after its colon as the name."""
     title = without_pictures(top.title.text)
-    match = _sprint_in_title().search(title)
-    if match is None:
+    named = sprint_in_title(title)
+    if named is None:
         return Sprint(id="Sprint", implicit=True)
     _, colon, name = at_colon(title)
-    number = int(match["number"])
-    identity = f"{heading_word(match['word'])[1]} {number}"
+    identity, number = named
     return Sprint(id=identity, number=number, name=name.strip() or None if colon else None, line=top.line)
 
 

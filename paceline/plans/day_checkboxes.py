@@ -20,6 +20,7 @@ from paceline.plans.evidence import Evidence
 from paceline.plans.fields import without_numbering
 from paceline.plans.findings import Code, in_order
 from paceline.plans.labels import concept_of
+from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outcome_lists import bullets_of, read_groups
 from paceline.plans.outcomes import remark_uncovered
 from paceline.plans.outline import Block, Fence, Paragraph, Section
@@ -93,25 +94,27 @@ class _DayPlan:
         remark_points(sprint, self._work.stories, reading)
         remark_repeated(others.metrics, others.definition_of_done or [], reading)
         warnings = in_order([*reading.warnings, *reading.team.findings])
-        return Plan(
-            title=self._title or self._document.file or "Untitled plan",
-            project=head.project or (project_of(self._title or "") if sprint.number is None else None),
-            source=self._document.source(KIND),
-            goal=sprint.goal,
-            sprints=[sprint],
-            epics=self._work.epics,
-            stories=self._work.stories,
-            agents=agents,
-            phases=self._phases,
-            metrics=others.metrics,
-            risks=others.risks,
-            contingency=others.contingency,
-            definition_of_ready=others.definition_of_ready,
-            definition_of_done=others.definition_of_done,
-            deliverables=others.deliverables,
-            capacity=head.capacity,
-            facts=sorted(reading.facts, key=lambda fact: fact.line or 0),
-            warnings=[warning.model_copy(update={"file": self._document.file}) for warning in warnings],
+        return without_left_out(
+            Plan(
+                title=self._title or self._document.file or "Untitled plan",
+                project=head.project or (project_of(self._title or "") if sprint.number is None else None),
+                source=self._document.source(KIND),
+                goal=sprint.goal,
+                sprints=[sprint],
+                epics=self._work.epics,
+                stories=self._work.stories,
+                agents=agents,
+                phases=self._phases,
+                metrics=others.metrics,
+                risks=others.risks,
+                contingency=others.contingency,
+                definition_of_ready=others.definition_of_ready,
+                definition_of_done=others.definition_of_done,
+                deliverables=others.deliverables,
+                capacity=head.capacity,
+                facts=sorted(reading.facts, key=lambda fact: fact.line or 0),
+                warnings=[warning.model_copy(update={"file": self._document.file}) for warning in warnings],
+            )
         )
 
     def _visit(self, section: Section, week: Box | None) -> None:

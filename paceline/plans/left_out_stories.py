@@ -5,7 +5,7 @@ from __future__ import annotations
 from paceline.domain.plan import Dependency, Fact, Finding, Plan, Story
 from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.labels import Words
-from paceline.plans.left_out import LeftOut, left_out
+from paceline.plans.left_out import LeftOut, left_out, left_out_in_text
 
 _STATUS = Words("status")
 
@@ -26,6 +26,10 @@ def without_left_out(plan: Plan) -> Plan:
             state = left_out(fact.value)
             if state is not None:
                 states[fact.section] = state
+    for story in plan.stories:
+        state = left_out_in_text(story.title)
+        if state is not None:
+            states.setdefault(story.id, state)
     gone: dict[str, tuple[Story, LeftOut]] = {
         story.id: (story, states[story.id]) for story in plan.stories if story.id in states and not story.done
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from paceline.domain.plan import Epic, Fact, File, Item, Sprint, Story
 from paceline.plans.fields import bullet_items, contents_of, normal, split_parenthesis
@@ -104,7 +105,7 @@ class ReportWork:
         )
         self.epics.append(epic)
         self._keep_parts(epic)
-        found = contents_of(section, WORK_LABELS)
+        found = contents_of(replace(section, sections=[]), WORK_LABELS)
         for entry in found.fields:
             label = normal(entry.label)
             if label in {"goal", "objective", "description"}:

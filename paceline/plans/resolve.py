@@ -17,6 +17,7 @@ Kind = Literal["story", "epic"]
 
 NOTHING = Words("value.nothing")
 PARTIAL = Words("value.partial")
+UNDECIDED = Words("value.undecided")
 _EPIC_WORDS = ("heading.epic", "plural.epic")
 _WORK_WORDS = ("heading.story", "plural.story", "heading.task", "plural.task", "heading.work_item")
 
@@ -33,6 +34,20 @@ def _range(table: Labels) -> re.Pattern[str]:
 
 
 @per_table
+def _phrases(table: Labels) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """What stands before and after a name in `after Story 1.1 is done` and `all of Epic 1`."""
+    before = table.alternation("dependencies", "joiner.after", "joiner.all_of")
+    after = table.alternation("value.done", "joiner.finished")
+    return (
+        re.compile(rf"^(?:{before})\s*[:\uff1a]?\s*", re.IGNORECASE),
+        re.compile(
+            rf"(?: (?:is|are|must be|to be))? (?:{after})$|(?<=[\w)])(?:{after})(?<=[\u2e80-\u9fff])$",
+            re.IGNORECASE,
+        ),
+    )
+
+
+@per_table
 def _and_without_blanks(table: Labels) -> re.Pattern[str]:
     """The joiners of languages that write no blanks."""
     words = [word for word in table.words("joiner.and") if not word.isascii() and word.isalpha()]
@@ -41,6 +56,7 @@ def _and_without_blanks(table: Labels) -> re.Pattern[str]:
 
 _LONGEST_RANGE = 300
 """Characters of a range; every hyphen may be the one between its ends."""
+_LINK = re.compile(r"^\[(?P<text>[^\[\]]{1,100})\](?:\([^()]{0,250}\))?(?P<rest>.*)$")
 _NUMBERS = re.compile(r"\d+")
 
 
@@ -144,7 +160,7 @@ class DependencyReader:
         found: list[Dependency] = []
         kind: Kind | None = None
         for part in self._parts(written):
-            if key(part) in NOTHING:
+            if key(part) in NOTHING or self._is_undecided(part, line):
                 continue
             dependency, kind = self._one(part, kind, line)
             found.append(dependency)
@@ -161,6 +177,10 @@ class DependencyReader:
         kind, bare = _split_kind(name)
         kind = kind or carried
         target = self._find(name, bare, kind)
+        plain = _without_phrases(part)
+        if target is None and plain != part:
+            found, carried = self._one(plain, kind, line)
+            return found.model_copy(update={"as_written": part}), carried
         if target is not None:
             if qualifier is not None and key(qualifier) == key(target.title):
                 qualifier = None
@@ -168,6 +188,19 @@ class DependencyReader:
             return Dependency(as_written=part, resolved=[target.id], qualifier=qualifier, line=line), kind
         ids = self._range(part, bare, kind, line)
         return Dependency(as_written=part, resolved=ids, qualifier=qualifier, line=line), kind
+
+    def _is_undecided(self, part: str, line: int) -> bool:
+        if part not in UNDECIDED or self._targets.find(part, None) is not None:
+            return False
+        self.warnings.append(
+            finding(
+                Code.VALUE_UNDECIDED,
+                f"A dependency is `{part}`, so nothing is awaited for it.",
+                "Write the dependency once it is known, or `None`.",
+                line,
+            )
+        )
+        return True
 
     def _find(self, name: str, bare: str, kind: Kind | None) -> Target | None:
         """By the name as it is, then without a title after a colon or a spaced hyphen."""
@@ -270,6 +303,19 @@ def split_words(text: str, words: Iterable[str]) -> list[str]:
             parts[-1].append(word)
         depth += word.count("(") - word.count(")")
     return [" ".join(part) for part in parts if part]
+
+
+def _without_phrases(part: str) -> str:
+    """A name without what only says that it is awaited, and without brackets or a link around it."""
+    if len(part) > _LONGEST_RANGE:
+        return part
+    before, after = _phrases()
+    bare = " ".join(part.split())
+    link = _LINK.match(bare)
+    if link is not None:
+        return f"{link['text']}{link['rest']}"
+    bare = after.sub("", before.sub("", bare)).strip()
+    return bare.removeprefix("#") or part
 
 
 def _split_kind(text: str) -> tuple[Kind | None, str]:

@@ -12,9 +12,10 @@ from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
 from paceline.plans.fields import bullet_items, split_parenthesis
 from paceline.plans.findings import Code, in_order
-from paceline.plans.headings import Heading, epic_heading
+from paceline.plans.headings import Heading, epic_heading, heading_text
 from paceline.plans.inferred_epics import keep_inferred_epics
 from paceline.plans.labels import concept_of
+from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outcome_lists import bullets_of, keep_meetings, read_groups, read_paired_risks
 from paceline.plans.outcomes import read_metrics, remark_uncovered
 from paceline.plans.outline import Block, Bullet, BulletList, Section
@@ -23,7 +24,7 @@ from paceline.plans.quantities import number_range, points_of, total_of
 from paceline.plans.reading import Reading
 from paceline.plans.sprint_parts import Part, looks_like_work, part_of_heading, parts_of, split_at_label
 from paceline.plans.team import is_team_section, read_team
-from paceline.plans.time_boxes import Box, day_sections, sprint_box, week_range
+from paceline.plans.time_boxes import Box, day_sections, sprint_box, sprint_in_title, week_range
 
 KIND = "multi-sprint plan"
 
@@ -36,7 +37,7 @@ class SprintBulletsReader:
     def evidence(self, document: Document) -> Evidence:
         """How much of the format's structure is there."""
         found = Evidence()
-        sprints = sprint_sections(document.outline)
+        sprints = sprint_sections(document.outline) or _groups_of_work(document.outline)
         work = [sprint for sprint in sprints if _holds_work(sprint)]
         if not work or has_story_headings(document.outline) or day_sections(document.outline):
             return found
@@ -58,9 +59,17 @@ class SprintBulletsReader:
 
 def sprint_sections(root: Section) -> list[Section]:
     """The headings that are sprints; the plan's title counts only where no other heading is one."""
-    found = [section for section in root.walk() if section.level > 0 and sprint_box(section.title.text)]
+    headings = [section for section in root.walk() if section.level > 0]
+    found = [section for section in headings if sprint_box(section.title.text)]
     inner = [section for section in found if section.level > 1]
-    return inner or found
+    others = [section for section in headings if sprint_box(section.title.text, other=True)]
+    return inner or [each for each in others if each.level > 1 and _holds_work(each)] or found
+
+
+def _groups_of_work(root: Section) -> list[Section]:
+    """The epics and lists of stories of a plan that has no sprints."""
+    headings = [section for section in root.walk() if section.level > 1]
+    return [s for s in headings if epic_heading(s) or concept_of(heading_text(s)) == "stories"]
 
 
 class _SprintPlan:
@@ -70,6 +79,7 @@ class _SprintPlan:
         self._document = document
         root = document.outline
         self._sprints = {id(section) for section in sprint_sections(root)}
+        self._groups = set[int]() if self._sprints else {id(section) for section in _groups_of_work(root)}
         teams = [section for section in root.walk() if section.level > 0 and is_team_section(section)]
         self._teams = {id(section) for section in teams}
         reading = Reading(Team([]))
@@ -96,36 +106,48 @@ class _SprintPlan:
             keep_inferred_epics(work.stories, reading)
         remark_uncovered(self._others.metrics, work.stories, reading)
         warnings = in_order([*reading.warnings, *reading.team.findings])
-        return Plan(
-            title=title or self._document.file or "Untitled plan",
-            project=head.project or project_of(title or ""),
-            source=self._document.source(KIND),
-            goal=head.goal,
-            sprints=self._found,
-            epics=work.epics,
-            stories=work.stories,
-            agents=reading.team.agents(),
-            metrics=self._others.metrics,
-            risks=self._others.risks,
-            contingency=self._others.contingency,
-            definition_of_ready=self._others.definition_of_ready,
-            definition_of_done=self._others.definition_of_done,
-            deliverables=self._others.deliverables,
-            capacity=head.capacity,
-            facts=sorted(reading.facts, key=lambda fact: fact.line or 0),
-            warnings=[warning.model_copy(update={"file": self._document.file}) for warning in warnings],
+        return without_left_out(
+            Plan(
+                title=title or self._document.file or "Untitled plan",
+                project=head.project or project_of(title or ""),
+                source=self._document.source(KIND),
+                goal=head.goal,
+                sprints=self._found,
+                epics=work.epics,
+                stories=work.stories,
+                agents=reading.team.agents(),
+                metrics=self._others.metrics,
+                risks=self._others.risks,
+                contingency=self._others.contingency,
+                definition_of_ready=self._others.definition_of_ready,
+                definition_of_done=self._others.definition_of_done,
+                deliverables=self._others.deliverables,
+                capacity=head.capacity,
+                facts=sorted(reading.facts, key=lambda fact: fact.line or 0),
+                warnings=[warning.model_copy(update={"file": self._document.file}) for warning in warnings],
+            )
         )
 
     def _visit(self, section: Section) -> None:
-        box = sprint_box(section.title.text)
+        box = sprint_box(section.title.text, other=True)
         if id(section) in self._sprints and box is not None:
             self._sprint(section, box)
+        elif id(section) in self._groups:
+            self._below(self._only_sprint(), section, None)
         elif id(section) not in self._teams and not self._others.read(section, self._holds_sprints(section)):
             for below in section.sections:
                 self._visit(below)
 
     def _holds_sprints(self, section: Section) -> bool:
-        return any(id(below) in self._sprints for below in section.walk())
+        return any(id(below) in self._sprints | self._groups for below in section.walk())
+
+    def _only_sprint(self) -> Sprint:
+        """The sprint of a plan that has no headings for any."""
+        if not self._found:
+            named = sprint_in_title(title_of(self._document) or "")
+            identity, number = named or ("Sprint", None)
+            self._found.append(Sprint(id=identity, number=number, implicit=named is None))
+        return self._found[0]
 
     def _sprint(self, section: Section, box: Box) -> None:
         sprint = Sprint(
@@ -191,7 +213,7 @@ class _SprintPlan:
         for text in parts.prose:
             self._others.keep_text(sprint.id, text)
         self._others.keep_bullets(sprint.id, parts.others)
-        self._reading.keep_others(sprint.id, section)
+        self._reading.keep_others(sprint.id, section, fields_read=True)
 
     def _list(self, sprint: Sprint, part: Part, section: Section, epic: Epic | None) -> None:
         items = read_groups(section) if section.blocks or section.sections else bullet_items(part.bullets)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from paceline.plans.bullet_items import read_item
+from paceline.plans.field_lines import fields_of_table
 from paceline.plans.fields import Field, split_parenthesis
 from paceline.plans.folding import at_colon
 from paceline.plans.inline import Text
 from paceline.plans.labels import Concept, concept_of
 from paceline.plans.outcome_lists import bullets_of
-from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
+from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section, Table
 
 
 @dataclass(slots=True)
@@ -50,6 +51,10 @@ _LISTS: frozenset[Concept] = frozenset(
 )
 
 
+_LONGEST_HEADING = 30
+"""Characters of a line that is a heading without any mark, such as `Deliverables`."""
+
+
 def parts_of(section: Section) -> Parts:
     """Sort what stands directly under a heading; sub-headings are not looked at."""
     found = Parts()
@@ -66,6 +71,10 @@ def parts_of(section: Section) -> Parts:
                 waiting = None
             case BulletList():
                 _bullets(block.bullets, section, found)
+                waiting = None
+            case Table():
+                for label, value, line in fields_of_table(block) or []:
+                    found.fields.append(Field(label, value, line))
                 waiting = None
             case Fence() if isinstance(waiting, Field):
                 waiting.fences.append(block)
@@ -123,7 +132,7 @@ def _opened(text: Text) -> Part | None:
     """A line such as `**Deliverables**:` or `**Stories** (Total: 35 points):` that opens a list."""
     if text.label is not None and text.value and not text.value.startswith(("(", "\uff08")):
         return None
-    if text.lead is None and not text.text.endswith((":", "\uff1a")):
+    if text.lead is None and not text.text.endswith((":", "\uff1a")) and len(text.text) > _LONGEST_HEADING:
         return None
     title, qualifier = split_parenthesis(text.text.rstrip(":\uff1a ").replace(": (", " (", 1))
     concept = concept_of(title)

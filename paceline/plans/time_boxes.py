@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paceline.plans.fields import split_parenthesis, without_numbering
 from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, Words, heading_word, per_table
+from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Section
 
 _RANGE = r"(?P<first>\d{1,4})(?:TO(?:(?:WORDS)\s*)?(?P<last>\d{1,4}))?"
@@ -32,6 +33,15 @@ _days = per_table(lambda table: _ranges(table, "heading.day"))
 @per_table
 def _sprint(table: Labels) -> re.Pattern[str]:
     words = table.alternation("heading.sprint", "heading.iteration")
+    return _box_pattern(words)
+
+
+@per_table
+def _other_box(table: Labels) -> re.Pattern[str]:
+    return _box_pattern(table.alternation("heading.milestone", "heading.week"))
+
+
+def _box_pattern(words: str) -> re.Pattern[str]:
     return re.compile(
         rf"^(?P<word>{words})\s*#?(?P<token>\d[\w.-]*?)(?:\s+(?:plan|backlog))?"
         r"(?:\s*[:\u2013\u2014\uff1a]\s*|\s+-\s+|(?=\s*[(\uff08])|\s*$)(?P<title>.*)$",
@@ -65,14 +75,34 @@ def day_range(text: str) -> tuple[int, int] | None:
     return _span(_days().search(_single(text)))
 
 
-def sprint_match(title: str) -> re.Match[str] | None:
-    """The parts of a sprint's heading: `word`, `token` and `title`."""
-    return _sprint().match(title)
+def sprint_match(title: str, *, other: bool = False) -> re.Match[str] | None:
+    """The parts of a sprint's heading: `word`, `token` and `title`; `other` as in `sprint_box`."""
+    return _sprint().match(title) or (_other_box().match(title) if other else None)
 
 
-def sprint_box(title: str) -> Box | None:
-    """Read `Sprint 0: Foundation & Setup (Weeks 1-2)`; None where it is no sprint's heading."""
-    match = sprint_match(without_numbering(" ".join(title.split())))
+@per_table
+def _sprint_anywhere(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.sprint", "heading.iteration", "heading.milestone")
+    return re.compile(rf"(?<!\w)(?P<word>{words})\s*#?(?P<number>\d{{1,6}})(?![\w.-])", re.IGNORECASE)
+
+
+def sprint_in_title(title: str) -> tuple[str, int] | None:
+    """The id and the number of the one sprint that a title such as `Payments: Sprint 4 plan` names."""
+    found = list(_sprint_anywhere().finditer(title))
+    if len(found) != 1:
+        return None
+    return f"{heading_word(found[0]['word'])[1]} {found[0]['number']}", int(found[0]["number"])
+
+
+def sprint_box(title: str, *, other: bool = False) -> Box | None:
+    """Read `Sprint 0: Foundation & Setup (Weeks 1-2)`; None where it is no sprint's heading.
+
+    Args:
+        title: of a section.
+        other: whether milestones and weeks are time boxes of their own, as in a plan without sprints.
+    """
+    bare = without_numbering(without_pictures(" ".join(title.split())))
+    match = sprint_match(bare, other=other)
     if match is None:
         return None
     name, qualifier = split_parenthesis(match["title"].strip())
