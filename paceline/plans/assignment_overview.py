@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from paceline.plans.fields import Field, contents_of, normal
-from paceline.plans.labels import Words, concept_of
+from paceline.plans.labels import SECTION_WORDS, Words, concept_of
 from paceline.plans.outline import Section
 from paceline.plans.quantities import number_range
 from paceline.plans.reading import Reading
@@ -51,12 +51,15 @@ class Overview:
 
     def announced(self, section: Section) -> bool:
         """Whether a section has a label that only an overview has."""
-        return any(_kind(entry.label) is not None for entry in contents_of(section, ()).fields)
+        return any(
+            _kind(entry.label) is not None
+            for entry in contents_of(replace(section, sections=[]), SECTION_WORDS).fields
+        )
 
     def read(self, section: Section) -> None:
         """Read the labels and the prose of a section."""
         name = section.title.text
-        found = contents_of(section, ())
+        found = contents_of(replace(section, sections=[]), SECTION_WORDS)
         for entry in found.fields:
             self._field(name, entry)
         for text in found.prose:

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 
 from paceline.domain.plan import Allocation, Story, StoryKind
 from paceline.plans.columns import Column, column_of
+from paceline.plans.field_lines import lines_of_cell
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code
+from paceline.plans.inline import without_mark
 from paceline.plans.labels import Labels, Words, per_table
+from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Row, Table
 from paceline.plans.quantities import number_of
 from paceline.plans.reading import Reading
@@ -96,14 +99,14 @@ class RowReader:
             extra: dict[str, str] = {}
             for name, header, cell in zip(names, table.header.cells, row.cells, strict=False):
                 if name is not None and name not in cells:
-                    cells[name] = cell
+                    cells[name] = " ".join(lines_of_cell(cell))
                 elif cell:
                     extra[header] = cell
             if any(row.cells) and not _is_total(row.cells):
                 self._row(row, cells, extra, sprint)
 
     def _row(self, row: Row, cells: dict[str, str], extra: dict[str, str], sprint: str) -> None:
-        written = cells.get("story") or cells.get("task") or ""
+        written, mark = without_mark(cells.get("story") or cells.get("task") or "")
         identity, title, marker = _work(written, cells.get("id"))
         found = AssignmentRow(
             sprint=_sprint_id(cells.get("sprint")) or sprint,
@@ -114,9 +117,10 @@ class RowReader:
             kind="task" if "task" in cells and "story" not in cells else "story",
             marker=marker,
             assignee=_cell(cells.get("assignee")),
-            priority=_cell(cells.get("priority")),
+            priority=_cell(without_pictures(cells.get("priority") or "")),
             epic=_cell(cells.get("epic")),
             dependencies=cells.get("dependencies"),
+            done=mark,
         )
         self._points(found, cells.get("points", ""))
         if cells.get("status"):

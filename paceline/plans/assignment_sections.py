@@ -14,7 +14,7 @@ from paceline.plans.assignment_rows import RowReader, has_sprint_column, is_assi
 from paceline.plans.assignment_topics import Topic, find_sprints, is_roles_heading, topic_of
 from paceline.plans.fields import Field, bullet_items, contents_of, flat, items_of, without_numbering
 from paceline.plans.findings import Code
-from paceline.plans.labels import Labels, Words, concept_of, heading_word, per_table
+from paceline.plans.labels import SECTION_WORDS, Labels, Words, concept_of, heading_word, per_table
 from paceline.plans.outcomes import read_metrics
 from paceline.plans.outline import Bullet, BulletList, Paragraph, Section, Table
 from paceline.plans.quantities import number_range, points_value
@@ -91,7 +91,7 @@ class SectionReader:
 
     def _sprint(self, section: Section, sprint: Sprint) -> None:
         """Read the labels that stand directly in a sprint."""
-        found = contents_of(section, ())
+        found = contents_of(replace(section, sections=[]), SECTION_WORDS)
         risks: list[Bullet] = []
         for entry in found.fields:
             concept = concept_of(entry.label)
@@ -186,7 +186,7 @@ class SectionReader:
         self._keep_prose(section)
 
     def _risks(self, section: Section, sprint: Sprint | None, group: str | None) -> None:
-        found = contents_of(section, ())
+        found = contents_of(replace(section, sections=[]), SECTION_WORDS)
         mitigations = [entry for entry in found.fields if concept_of(entry.label) == "mitigations"]
         level = None if sprint is not None else group
         self.risks.extend(read_group(_bullets(section), mitigations, sprint, level))

@@ -74,12 +74,19 @@ def find_sprints(root: Section) -> dict[int, Sprint]:
 
     A heading such as `Sprint 1` below `Risks` says which sprint is meant and opens none.
     """
+    return _sprints(root, other=False) or _sprints(root, other=True)
+
+
+def _sprints(root: Section, *, other: bool) -> dict[int, Sprint]:
+    """The same; `other` for milestones and weeks with tables of work."""
     found: dict[int, Sprint] = {}
     seen: set[str] = set()
     waiting: list[tuple[Section, Topic | None]] = [(root, None)]
     while waiting:
         section, topic = waiting.pop()
-        sprint = _sprint(section) if topic is None and section.level > 0 else None
+        sprint = _sprint(section, other) if topic is None and section.level > 0 else None
+        if other and not _has_table(section):
+            sprint = None
         if sprint is not None and (sprint.id not in seen or _has_table(section)):
             found[id(section)] = sprint
             seen.add(sprint.id)
@@ -99,11 +106,13 @@ def _announced(section: Section) -> Topic | None:
     return found or next((topic for wanted, topic in _ANY_WORD if words & wanted), None)
 
 
-def _sprint(section: Section) -> Sprint | None:
-    box = sprint_box(section.title.text)
+def _sprint(section: Section, other: bool) -> Sprint | None:
+    box = sprint_box(section.title.text, other=other)
     if box is None:
         return None
-    if section.level == 1 and any(sprint_box(s.title.text) for s in section.walk() if s is not section):
+    if section.level == 1 and any(
+        sprint_box(s.title.text, other=other) for s in section.walk() if s is not section
+    ):
         return None
     name, condition = box.name, None
     ahead = _AHEAD.match(name or "")

@@ -104,9 +104,9 @@ class BacklogReader:
                 case "duration":
                     sprint.duration_text = entry.value
                 case "points":
-                    sprint.points_stated = self.points(entry)
+                    sprint.points_stated = self.points(entry, sprint.id)
                 case "capacity":
-                    sprint.capacity_points = self.points(entry)
+                    sprint.capacity_points = self.points(entry, sprint.id)
                 case _:
                     self._reading.keep_field(sprint.id, entry)
         self._reading.keep_rest(sprint.id, found)
@@ -134,7 +134,7 @@ class BacklogReader:
                 case "dependencies":
                     references.extend(values_of(entry))
                 case "points":
-                    epic.points = self.points(entry)
+                    epic.points = self.points(entry, epic.id)
                 case "owner":
                     epic.owner = entry.value or None
                 case "goal":
@@ -181,8 +181,8 @@ class BacklogReader:
             self._below_story(story, below)
         return story
 
-    def points(self, entry: Field) -> float | None:
-        """The number of a points label; None with a remark where it is no number."""
+    def points(self, entry: Field, owner: str | None = None) -> float | None:
+        """The number of a points label of an owner; None with a remark where it is no number."""
         points = points_value(entry.value)
         if points is not None:
             return points
@@ -193,7 +193,7 @@ class BacklogReader:
                 "Write one number, such as `5`.",
                 entry.line,
             )
-            self._reading.keep_field(entry.label, entry)
+            self._reading.keep_field(owner or entry.label, entry)
         return None
 
     def _continued(self, heading: Heading, sprint: Sprint | None) -> Epic | None:
@@ -231,7 +231,7 @@ class BacklogReader:
         value = entry.value
         match name:
             case "points":
-                story.points = self.points(entry)
+                story.points = self.points(entry, story.id)
             case "priority":
                 story.priority = value or None
             case "description":
@@ -277,6 +277,7 @@ class BacklogReader:
     def _remark(self, story: Story, remark: Remark, line: int) -> None:
         """What stands behind a title; a label of the story's own comes after it and holds."""
         story.points, story.priority = remark.points, remark.priority
+        story.done = remark.done if story.done is None else story.done
         remark_assumed(story, remark, line, self._reading)
         if remark.agents:
             self._agents(story, remark.agents, line)

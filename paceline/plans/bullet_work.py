@@ -12,7 +12,7 @@ from paceline.plans.fields import label_of, normal
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading
 from paceline.plans.inline import Text, read_line
-from paceline.plans.left_out import LeftOut
+from paceline.plans.left_out import LeftOut, left_out_in_text
 from paceline.plans.outline import Bullet, BulletList, Section
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import DependencyReader, Target, Targets
@@ -99,6 +99,7 @@ class BulletWork:
         story.description = story.description or item.description
         story.points = remark.points if remark.points is not None else story.points
         story.priority = story.priority or remark.priority
+        story.done = remark.done if story.done is None else story.done
         remark_assumed(story, remark, line, self._reading)
         if remark.agents and not story.agents:
             assigned = self._reading.team.assign(remark.agents, line, story=True)
@@ -158,7 +159,7 @@ def _boxed(text: Text) -> tuple[Text, LeftOut | None]:
     """A bullet's text without a box that the parser does not know, such as `[~]` and `[-]`."""
     box = box_of(text) if text.done is None else None
     if box is None:
-        return text, None
+        return text, None if text.done else left_out_in_text(text.text)
     bare = read_line(box.text, text.line)
     return replace(bare, done=None if box.left_out is not None else box.done), box.left_out
 

@@ -9,6 +9,7 @@ from functools import cached_property
 
 from paceline.domain.plan import Source
 from paceline.errors import PlanUnreadable
+from paceline.plans.front_matter import front_matter_of
 from paceline.plans.mojibake import Repaired, repair
 from paceline.plans.outline import Section, read_outline
 
@@ -62,7 +63,7 @@ class Document:
     @cached_property
     def outline(self) -> Section:
         """The root of the tree of sections."""
-        return read_outline(self.text)
+        return read_outline(front_matter_of(self.text)[1])
 
     def source(self, kind: str) -> Source:
         """What the normal form says of where it was read from."""

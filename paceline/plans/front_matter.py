@@ -23,6 +23,19 @@ def keys_of(text: str) -> set[str]:
     return set(_KEY.findall(match["yaml"])) if match else set()
 
 
+def front_matter_of(text: str) -> tuple[list[tuple[str, str, int]], str]:
+    """The one-line values of a front matter, with keys and lines, and the text with blank lines for it."""
+    match = _FENCE.match(text)
+    if match is None or not _KEY.search(match["yaml"]):
+        return [], text
+    values: list[tuple[str, str, int]] = []
+    for number, line in enumerate(match["yaml"].splitlines(), start=2):
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == key and value.strip():
+            values.append((key, value.strip().strip("\"'"), number))
+    return values, "\n" * match[0].count("\n") + text[match.end() :]
+
+
 def split_front_matter(text: str, file: str | None = None) -> tuple[dict[str, Any], str]:
     """Split a text into its front matter and the rest.
 

@@ -226,6 +226,10 @@ _SECTIONS = same_names(*get_args(Concept)) | {
 }
 
 
+SECTION_WORDS = Words(*get_args(Concept), "acceptance_criteria", "total_points")
+"""Every label of a sprint or a plan."""
+
+
 def concept_of(text: str) -> Concept | None:
     """What a heading or a label of a sprint or a plan means; a parenthesis at its end does not matter."""
     found = _SECTIONS.get(text) or _SECTIONS.get(split_parenthesis(plain_signs(text).rstrip(": "))[0])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from paceline.domain.collector import collector_paused
-from paceline.domain.plan import Finding, Plan
+from paceline.domain.plan import Fact, Finding, Plan
 from paceline.plans.agent_sprint import AgentSprintReader
 from paceline.plans.assignment_tables import AssignmentTablesReader
 from paceline.plans.backlog_md import BacklogMdReader
@@ -15,6 +15,7 @@ from paceline.plans.day_checkboxes import DayCheckboxesReader
 from paceline.plans.document import Document
 from paceline.plans.evidence import CERTAIN, ENOUGH, Evidence
 from paceline.plans.findings import Code, finding, in_order
+from paceline.plans.front_matter import front_matter_of
 from paceline.plans.kiro import KiroReader
 from paceline.plans.normal_form import NormalFormReader
 from paceline.plans.plain_table import PlainTableReader
@@ -78,9 +79,18 @@ def read_plan(text: str, file: str | None = None) -> Plan:
     with collector_paused():
         reader = choose_reader(document)
         plan = reader.read(document)
+        if not isinstance(reader, (NormalFormReader, BacklogMdReader)):
+            _keep_front_matter(plan, document)
         if not isinstance(reader, NormalFormReader) and document.repaired.lines:
             plan.warnings = in_order([*plan.warnings, _repair_remark(document)])
         return plan
+
+
+def _keep_front_matter(plan: Plan, document: Document) -> None:
+    """Keep what stands between two lines of hyphens at the start."""
+    values, _ = front_matter_of(document.text)
+    facts = [Fact(section="Front matter", name=name, value=value, line=line) for name, value, line in values]
+    plan.facts = [*facts, *plan.facts]
 
 
 def _repair_remark(document: Document) -> Finding:

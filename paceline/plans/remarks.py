@@ -6,15 +6,17 @@ import re
 from dataclasses import dataclass, field, replace
 
 from paceline.plans.folding import plain_signs
-from paceline.plans.labels import Labels, per_table
+from paceline.plans.labels import Labels, Words, per_table
 from paceline.plans.quantities import number_of, points_of, says_points
 
 _PARTS = re.compile(r"[;|\u00b7]|,(?!\d)|(?<!\d),")
 _SEPARATORS = "-\u2013\u2014:|,\u00b7"
-_SEGMENT = re.compile(r" (?P<mark>[-\u2013\u2014|\u00b7\u2022]) (?=[^-\u2013\u2014|\u00b7\u2022]*$)")
+_SEGMENT = re.compile(r"(?<= )[-\u2013\u2014|\u00b7\u2022] ")
 _CALLED = re.compile(r" @(?P<name>\w[\w.-]*)$")
 _BARE_NUMBER = re.compile(r"^\d{1,2}(?:[.,]\d)?$")
 _ID = re.compile(r"^#?(?:[A-Za-z]+[-_ ]?)*\d[\w.-]*$")
+_DONE = Words("value.done")
+_ALSO_TITLES = frozenset({"x", "yes", "ja", "s\u00ed", "si", "oui", "\u662f"})
 _LONGEST = 400
 """Characters that one remark may have."""
 _MOST = 12
@@ -53,6 +55,7 @@ class Remark:
     priority: str | None = None
     agents: str | None = None
     dependencies: list[str] = field(default_factory=list[str])
+    done: bool | None = None
     assumed: str | None = None
     """A number in brackets that stands behind a title and is taken for its points."""
 
@@ -105,10 +108,10 @@ def _take_last(text: str, remark: Remark, bare: bool) -> str | None:
     if called is not None:
         remark.agents = ", ".join(filter(None, [called["name"], remark.agents]))
         return text[: offset + called.start()].rstrip(" \t|-\u2013\u2014")
-    segment = _SEGMENT.search(end)
+    segment = next(reversed(list(_SEGMENT.finditer(end))), None)
     if segment is None:
         return None
-    row = segment["mark"] in "|\u00b7\u2022"
+    row = segment[0][0] in "|\u00b7\u2022"
     last = end[segment.end() :]
     # A single word after a dash is a priority only beside another remark.
     if not row and remark.empty and _priority().match(last) and " " not in last:
@@ -129,6 +132,7 @@ def _take_parts(inner: str, written: str, remark: Remark, bare: bool) -> bool:
         return False
     remark.points, remark.doubtful_points = found.points, found.doubtful_points
     remark.priority, remark.agents, remark.assumed = found.priority, found.agents, found.assumed
+    remark.done = found.done
     remark.dependencies = [*found.dependencies, *remark.dependencies]
     return all(known)
 
@@ -140,6 +144,8 @@ def _take_part(part: str, found: Remark, bare: bool) -> bool:
         found.points = points
     elif bare and found.points is None and _BARE_NUMBER.match(part):
         found.points, found.assumed = number_of(part), part
+    elif part in _DONE and part not in _ALSO_TITLES:
+        found.done = True
     elif says_points(part):
         found.doubtful_points = part
     elif priority := _priority().match(part):

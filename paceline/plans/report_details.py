@@ -11,6 +11,7 @@ from typing import Any
 from paceline.domain.plan import Story
 from paceline.plans.fields import flat, split_parenthesis
 from paceline.plans.inline import code_spans
+from paceline.plans.labels import Words
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
 
@@ -20,6 +21,7 @@ _SOCKET = re.compile(r"^(?:wss?://\S+|/ws\b\S*)$")
 _EXTENSION = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}$")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _EVENT = re.compile(r"^(?:(?P<word>[A-Za-z]+)\s+)?`(?P<name>[^`]+)`(?P<rest>.*)$")
+_NEW = Words("value.new_file")
 _CHANGED = frozenset({"enhanced", "updated", "modified", "changed", "extended", "improved", "existing"})
 _STATES = re.compile(
     r"\b(?P<subject>\w+) (?:states|statuses):\s*(?P<values>[A-Z][A-Z_]*(?:\s*,\s*[A-Z][A-Z_]*)+)"
@@ -77,7 +79,8 @@ def listed_files(section: Section) -> list[ListedFile]:
         spans = code_spans(bullet.text.text)
         if spans and bullet.text.text.startswith("`"):
             note = bullet.text.text.split("`", 2)[2].strip(_DASHES)
-            found.append(ListedFile(spans[0].removeprefix("./"), new, note or None, bullet.line))
+            marked = note.startswith("(") and note.strip("()") in _NEW
+            found.append(ListedFile(spans[0].removeprefix("./"), new or marked, note or None, bullet.line))
         elif "/" in bullet.text.text and " " not in bullet.text.text:
             found.append(ListedFile(bullet.text.text.removeprefix("./"), new, None, bullet.line))
     return found

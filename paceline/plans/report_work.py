@@ -12,6 +12,7 @@ from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, epic_heading
 from paceline.plans.inline import Text, code_spans
 from paceline.plans.labels import same_names
+from paceline.plans.left_out import without_strike
 from paceline.plans.marks import unfinished, without_pictures
 from paceline.plans.outline import Bullet, Section
 from paceline.plans.quantities import points_of
@@ -31,6 +32,7 @@ def says_finished(label: str) -> bool | None:
 _LABELED_ID = re.compile(
     r"^(?P<id>[A-Za-z]+-\d[\w.-]*?|(?:Story|Task) \d[\w.]*)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|$)"
 )
+_INSIDE = re.compile(r"^(?P<name>[^()]{1,400}?) (?P<remark>\([^()]{1,40}\)) ?(?P<rest>[-:\u2013\u2014].*)$")
 _FILE = re.compile(r"^[\w./-]*[\w-]\.[A-Za-z]\w{0,7}$")
 
 
@@ -147,9 +149,13 @@ class ReportWork:
 
     def _read_rest(self, story: Story, rest: str, line: int) -> None:
         """What stands after the title: a remark with points or files, and a description."""
+        inside = _INSIDE.match(f"_ {rest}")
+        if inside is not None and points_of(inside["remark"][1:-1]) is not None:
+            story.points = points_of(inside["remark"][1:-1])
+            rest = inside["rest"]
         text, remark = split_parenthesis(rest if not rest.startswith("(") else f"_ {rest}")
         points = points_of(remark or "")
-        story.points = points
+        story.points = points if points is not None else story.points
         paths = [span for span in code_spans(remark or "") if _FILE.match(span)]
         written = [self._add_file(story, path, line, sure=True) for path in paths]
         if any(written):
@@ -218,7 +224,8 @@ def _plain(text: Text) -> Text:
 
 def _head(text: Text) -> tuple[str | None, str, str]:
     """The id, the title and the rest of an entry: bold text is the title, else all up to a spaced dash."""
-    bare = without_pictures(text.text)
+    bare = without_strike(without_pictures(text.text))
+    text = text if bare in text.text and "~~" not in text.text else Text(bare, text.line, bare)
     if text.lead is not None and bare.startswith(text.lead):
         title = text.lead.rstrip(":").strip()
         rest = bare[len(text.lead) :].strip()
@@ -233,5 +240,8 @@ def _head(text: Text) -> tuple[str | None, str, str]:
     name = title[match.end() :].strip()
     if name:
         return match["id"], name, rest
-    name, remark = split_parenthesis(rest.lstrip(" :-\u2013\u2014"))
+    rest = rest.lstrip(" :-\u2013\u2014")
+    name, remark = split_parenthesis(rest)
+    if remark is None and (inside := _INSIDE.match(rest)):
+        return match["id"], inside["name"], f"{inside['remark']} {inside['rest']}"
     return match["id"], name or match["id"], f"({remark})" if remark else ""

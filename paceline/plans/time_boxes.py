@@ -131,8 +131,22 @@ def week_box(title: str) -> Box | None:
 
 
 def day_box(title: str) -> Box | None:
-    """Read `Day 1-2: Environment Setup`; None where it is no day's heading."""
-    return _box(_days(), title)
+    """Read `Day 1-2: Environment Setup`, `Monday` or a date; None where it is no day's heading."""
+    box = _box(_days(), title)
+    named = _named_day().match(_single(without_numbering(title))) if box is None else None
+    if named is None:
+        return box
+    return Box(id=named["day"], name=named["name"].strip() or None)
+
+
+@per_table
+def _named_day(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("weekday")
+    date = r"\d{4}-\d{2}-\d{2}(?!\d)"
+    return re.compile(
+        rf"^(?P<day>(?:{words})(?:,? {date})?|{date})(?:\s*[:\uff1a\u2013\u2014]\s*|\s+-\s+|$)(?P<name>.*)$",
+        re.IGNORECASE,
+    )
 
 
 def day_sections(root: Section) -> list[Section]:
