@@ -9,7 +9,8 @@ from paceline.domain.plan import StoryKind
 from paceline.plans.inline import Text
 from paceline.plans.labels import Labels, heading_word, per_table
 from paceline.plans.left_out import without_strike
-from paceline.plans.remarks import Remark, take_remark
+from paceline.plans.remark_rows import take_remarks
+from paceline.plans.remarks import Remark
 
 _DOTTED = r"\d+(?:\.\d+)*[a-z]?"
 _PREFIXED = (
@@ -79,11 +80,11 @@ def read_item(text: Text) -> BulletItem:
         tail = tail.lstrip(_LEADING)
     else:
         head, tail, separated = "", text.text, False
-    tail, remark = take_remark(tail, bare=bare)
+    tail, remark = take_remarks(tail, bare=bare)
     if not head:
         return _plain(tail, remark)
     if remark.empty:
-        head, remark = take_remark(head, bare=bare)
+        head, remark = take_remarks(head, bare=bare)
     return replace(_bold(head, tail, separated), remark=remark)
 
 

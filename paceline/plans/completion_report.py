@@ -134,8 +134,10 @@ def _remark_import(reading: Reading, stories: list[Story], top: Section) -> None
 
 
 def _has_work(section: Section) -> bool:
-    if normal(without_pictures(section.title.text)) in WORK_LABELS:
-        return any(isinstance(block, BulletList) for block in section.blocks)
+    title = normal(without_pictures(section.title.text))
+    if title in WORK_LABELS:
+        # `Tasks` and `In progress` head plans as well.
+        return says_finished(title) is True and any(isinstance(block, BulletList) for block in section.blocks)
     labels = (
         text.label
         for block in section.blocks

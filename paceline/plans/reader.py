@@ -10,6 +10,7 @@ from paceline.plans.agent_sprint import AgentSprintReader
 from paceline.plans.assignment_tables import AssignmentTablesReader
 from paceline.plans.backlog_md import BacklogMdReader
 from paceline.plans.bmad import BmadReader
+from paceline.plans.board import BoardReader
 from paceline.plans.completion_report import ReportReader
 from paceline.plans.day_checkboxes import DayCheckboxesReader
 from paceline.plans.document import Document
@@ -56,6 +57,7 @@ READERS: tuple[Reader, ...] = (
     SpecKitReader(),
     KiroReader(),
     PlainTableReader(),
+    BoardReader(),
     TaskListReader(),
 )
 """Every format there is; of equal evidence the first is taken."""

@@ -155,10 +155,11 @@ class _SprintPlan:
             name=box.name,
             number=box.number,
             weeks=box.span,
-            duration_text=box.qualifier,
+            duration_text=box.qualifier if points_of(box.qualifier or "") is None else None,
             optional=box.optional,
             line=section.line,
         )
+        sprint.points_stated = total_of(box.qualifier or "")
         self._found.append(sprint)
         self._directly_under(sprint, section, None)
         for below in section.sections:

@@ -29,6 +29,12 @@ def is_done(status: str) -> bool | None:
     return None
 
 
+def is_state(text: str) -> bool:
+    """Whether all of a text is a word for a state of work."""
+    bare = without_pictures(text)
+    return bare in _OPEN or bare in _DONE
+
+
 def done_of(status: str | None, line: int | None, reading: Reading) -> bool | None:
     """Whether a status says that the work is done; None, with a remark, where it is no known word."""
     if status is None:
