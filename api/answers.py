@@ -71,6 +71,7 @@ _NEEDS_TEXT = (
     QuestionKind.CONFIRM_DONE,
     QuestionKind.ANSWER_AGENT,
     QuestionKind.TAKE_OVER,
+    QuestionKind.CONFIRM_ROLLBACK,
 )
 
 

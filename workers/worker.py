@@ -25,6 +25,7 @@ from activities.lost import LostActivities
 from activities.outlines import OutlineActivities
 from activities.people import PeopleActivities
 from activities.review import ReviewActivities
+from activities.rollback import RollbackActivities
 from activities.status import StatusActivities
 from activities.work import WorkActivities
 from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
@@ -34,10 +35,17 @@ from workers.errors import TypedFailures
 from workers.sweep import sweep_forever
 from workflows.epic import EpicWorkflow
 from workflows.project import ProjectWorkflow
+from workflows.rollback import RollbackWorkflow
 from workflows.sprint import SprintWorkflow
 from workflows.story import StoryWorkflow
 
-WORKFLOWS: tuple[type, ...] = (ProjectWorkflow, SprintWorkflow, EpicWorkflow, StoryWorkflow)
+WORKFLOWS: tuple[type, ...] = (
+    ProjectWorkflow,
+    SprintWorkflow,
+    EpicWorkflow,
+    StoryWorkflow,
+    RollbackWorkflow,
+)
 
 PASSED_THROUGH = (
     "paceline",
@@ -82,6 +90,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     outlines = OutlineActivities(context)
     status = StatusActivities(context)
     lost = LostActivities(context)
+    rollback = RollbackActivities(context)
     return [
         claims.claim_story,
         claims.resume_claim,
@@ -100,17 +109,24 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         status.count_stories,
         status.skip_sprint,
         status.finish_project,
+        rollback.ask_about_rollback,
+        rollback.release_rollback,
+        rollback.end_rollback,
     ]
 
 
 def work_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     """Activities that need the repository and the agents."""
+    rollback = RollbackActivities(context)
     return [
         WorkActivities(context).do_work,
         AttemptActivities(context).end_attempt,
         LandingActivities(context).land_story,
         ReviewActivities(context).review_story,
         GateActivities(context).check_gate,
+        rollback.survey_rollback,
+        rollback.claim_rollback,
+        rollback.make_rollback,
     ]
 
 

@@ -18,6 +18,7 @@ from paceline import errors
 from paceline.cli.plan_source import PlanSource
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, Question
+from paceline.domain.rollback import Boundary, Rollback
 from paceline.domain.status import Artifact, ProjectStatus, Run, RunOptions
 from paceline.errors import PacelineError, ServerUnavailable
 from paceline.settings import Settings
@@ -124,6 +125,22 @@ class ApiClient:
         body = answer.model_dump(mode="json", exclude={"question"})
         path = f"questions/{quote(answer.question, safe='')}/answer"
         return (await self._call("POST", path, json=body))["message"]
+
+    async def rollback(self, project: str, body: Mapping[str, Any]) -> tuple[Rollback, bool]:
+        """Ask for a rollback; returns it, and whether it was there before."""
+        reply = await self._call("POST", f"projects/{quote(project, safe='')}/rollbacks", json=dict(body))
+        return _parse(Rollback, reply["rollback"]), bool(reply["attached"])
+
+    async def rollbacks(self, project: str) -> list[Rollback]:
+        """The rollbacks of a run, oldest first."""
+        return _parse(
+            list[Rollback], await self._call("GET", f"projects/{quote(project, safe='')}/rollbacks")
+        )
+
+    async def boundaries(self, project: str) -> list[Boundary]:
+        """What the sprint's branch can be returned to, oldest first."""
+        path = f"projects/{quote(project, safe='')}/boundaries"
+        return _parse(list[Boundary], await self._call("GET", path))
 
     async def bundle(self, project: str) -> tuple[Artifact, str]:
         """The bundle of a run as it stands now, and its path on the machine of the API."""

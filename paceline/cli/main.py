@@ -8,7 +8,7 @@ from typing import cast
 
 import typer
 
-from paceline.cli import people_commands, run_command, server_commands
+from paceline.cli import people_commands, rollback_commands, run_command, server_commands
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
@@ -33,6 +33,7 @@ for command in (
     people_commands.questions,
     people_commands.answer,
     people_commands.cancel,
+    rollback_commands.rollback,
     server_commands.up,
     server_commands.api,
     server_commands.worker,

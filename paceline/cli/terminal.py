@@ -24,6 +24,7 @@ STYLE = {
     StoryState.FAILED: "red",
     StoryState.BLOCKED: "red",
     StoryState.CANCELLED: "red",
+    StoryState.REVERTED: "magenta",
 }
 _DETAILS = ("reason", "waits_for", "code", "text", "decision", "merge_commit", "path", "state")
 _WIDTH = 160

@@ -67,6 +67,11 @@ def story_workflow_id(project: str, sprint: str, epic: str, story: str) -> str:
     return f"{epic_workflow_id(project, sprint, epic)}/{slug(story)}"
 
 
+def rollback_workflow_id(project: str, number: int) -> str:
+    """`webrtc/rollback/1`; the epic `1` of a sprint called `rollback` would have it too."""
+    return f"{project}/rollback/{number}"
+
+
 def sprint_branch(project: str, sprint: str) -> str:
     """The branch that a sprint's stories are merged to, without `refs/heads/`."""
     return f"paceline/{project}/{slug(sprint)}"

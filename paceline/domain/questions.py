@@ -30,6 +30,8 @@ class QuestionKind(StrEnum):
     """A story's work does not apply on the branch, and its agent did not resolve that."""
     HUMAN_STORY = "human_story"
     START_OPTIONAL_SPRINT = "start_optional_sprint"
+    CONFIRM_ROLLBACK = "confirm_rollback"
+    """Merged work is to be taken back."""
 
 
 class Decision(StrEnum):
@@ -90,6 +92,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "start the sprint",
         Decision.AMEND: "start the sprint, with this note",
         Decision.REJECT: "leave the sprint out",
+    },
+    QuestionKind.CONFIRM_ROLLBACK: {
+        Decision.APPROVE: "roll it back, with the stories that build on it",
+        Decision.AMEND: "roll back only what was named and leave the others, for this reason",
+        Decision.REJECT: "leave all as it is",
     },
 }
 

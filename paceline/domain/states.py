@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class StoryState(StrEnum):
-    """Where a story stands. Merged, settled, failed, skipped, cancelled and blocked are final."""
+    """Where a story stands. Merged, settled, failed, skipped, cancelled, blocked and reverted are final."""
 
     PENDING = "pending"
     """Its dependencies have not settled."""
@@ -24,6 +24,8 @@ class StoryState(StrEnum):
     CANCELLED = "cancelled"
     BLOCKED = "blocked"
     """A story it depends on ended without success."""
+    REVERTED = "reverted"
+    """It had merged, and a person rolled it back; undoing that makes it merged again."""
 
 
 FINAL_STATES = frozenset(
@@ -34,6 +36,7 @@ FINAL_STATES = frozenset(
         StoryState.SKIPPED,
         StoryState.CANCELLED,
         StoryState.BLOCKED,
+        StoryState.REVERTED,
     }
 )
 SUCCESS_STATES = frozenset({StoryState.MERGED, StoryState.SETTLED, StoryState.SKIPPED})

@@ -60,6 +60,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime(),
         str: Text(),
         list[str]: JSON(),
+        list[dict[str, Any]]: JSON(),
         dict[str, Any]: JSON(),
     }
 
@@ -335,6 +336,35 @@ class BranchHeadRow(Base):
 
     line: Mapped[str] = mapped_column(primary_key=True)
     head: Mapped[str]
+
+
+class RollbackRow(Base):
+    """A rollback that a person asked for. A known `request` that is open is attached to, not asked again."""
+
+    __tablename__ = "rollbacks"
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str]
+    target: Mapped[str]
+    asked_by: Mapped[str]
+    confirmed_by: Mapped[str | None]
+    state: Mapped[str]
+    question: Mapped[str | None]
+    decided_by: Mapped[str | None]
+    branch: Mapped[str | None]
+    commits: Mapped[list[dict[str, Any]]]
+    code: Mapped[str | None]
+    reason: Mapped[str | None]
+    details: Mapped[dict[str, Any]]
+    preview: Mapped[dict[str, Any]]
+    """What each choice would change, as it was last found out."""
+    checked: Mapped[dict[str, Any]]
+    """Failing checks by the tree on which they ran."""
+    noted: Mapped[dict[str, Any]]
+    """Commits that the branch may have been moved to, by the last of them."""
+    asked_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 def table(model: type[Base]) -> Table:

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from api.errors import STATUS_OF_CODE
-from api.routes import agents, artifacts, health, projects, questions, sprints
+from api.routes import agents, artifacts, health, projects, questions, rollbacks, sprints
 from paceline import errors
 from paceline.agents.model_declaration import load_models
 from paceline.agents.proof_options import ProofOptions, load_proof_options
@@ -208,7 +208,7 @@ def test_commands_and_options_are_those_of_the_command_line() -> None:
 def test_endpoints_are_those_of_the_api() -> None:
     told = {quoted(row[0])[0] for row in rows("api.md")}
     real: set[str] = set()
-    for module in (sprints, projects, agents, questions, artifacts, health):
+    for module in (sprints, projects, agents, questions, artifacts, rollbacks, health):
         prefix = "" if module is health else "/api/v1"
         for route in cast(list[Any], module.router.routes):
             path = re.sub(r"\{(\w+):path\}", r"{\1}", route.path)

@@ -54,12 +54,20 @@ class UserRepository:
         return seen
 
 
-def run_git(cwd: Path, *args: str, check: bool = True) -> str:
+def run_git(
+    cwd: Path, *args: str, check: bool = True, text: str = "", env: dict[str, str] | None = None
+) -> str:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     identity = {"GIT_AUTHOR_NAME": "User", "GIT_AUTHOR_EMAIL": "user@example.org"}
     identity |= {"GIT_COMMITTER_NAME": "User", "GIT_COMMITTER_EMAIL": "user@example.org"}
     done = subprocess.run(
-        ["git", *args], cwd=cwd, env=clean | identity, capture_output=True, text=True, check=False
+        ["git", *args],
+        cwd=cwd,
+        env=clean | identity | (env or {}),
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if check and done.returncode:
         raise AssertionError(f"git {args}: {done.stderr}")
