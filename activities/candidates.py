@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,7 @@ from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.errors import MergeConflict, RepositoryError, StaleFence, UnclaimedChange
 from paceline.store import claims, merge_line, status
 from paceline.store.merge_line import Entry
-from paceline.vcs.diff import changed_paths
+from paceline.vcs.diff import ChangedPath
 from paceline.vcs.merge import Candidate, candidate_on
 from paceline.vcs.repository import Repository
 
@@ -43,27 +43,33 @@ class Landing:
         self._run = run
         self._repository = repository
 
-    async def build(self, base: str) -> Candidate:
+    async def build(self, base: str, dates: Mapping[str, str] | None = None) -> Candidate:
         """The merge of its work to a commit.
+
+        Args:
+            dates: of its work, where they are known already.
 
         Raises:
             MergeConflict: the work does not apply there.
-            UnclaimedChange: the merge would change what the story did not claim; a rename on the branch can
-                move a change.
         """
         branch = self._run.branch(self.step.sprint)
-        built = await candidate_on(
-            self._repository, base, branch, self.step.commit, self._message(), self._trailers()
+        return await candidate_on(
+            self._repository, base, branch, self.step.commit, self._message(), self._trailers(), dates
         )
+
+    def check_changes(self, changed: Sequence[ChangedPath]) -> None:
+        """What is merged is compared with the claim once more: a rename on the branch can move a change.
+
+        Raises:
+            UnclaimedChange: the merge would change what the story did not claim.
+        """
         patterns = self._run.patterns(self.story)
-        changed = await changed_paths(self._repository, built.base, built.commit)
         foreign = [each.path for each in changed if not covers(patterns, each.path)]
         if foreign:
             raise UnclaimedChange(
                 f"The merge would change {', '.join(foreign[:10])}, which {self.story.id} did not claim.",
                 paths=foreign[:100],
             )
-        return built
 
     def check_holder(self, session: Session) -> None:
         """Refuse an attempt that was replaced: by another holder, or by a later attempt of the same one.

@@ -169,6 +169,7 @@ class ActivityContext:
     settings: Settings
     client: Client
     _runs: dict[str, RunContext] = field(default_factory=dict[str, RunContext])
+    _repositories: dict[str, Repository] = field(default_factory=dict[str, Repository])
     _lines: dict[str, LineWatch] = field(default_factory=dict[str, LineWatch])
 
     async def run(self, project: str) -> RunContext:
@@ -190,7 +191,7 @@ class ActivityContext:
         return found
 
     async def repository(self, run: RunContext) -> Repository:
-        """The git repository of a run.
+        """The git repository of a run, opened once.
 
         Raises:
             ConfigurationError: the run was started without one.
@@ -199,7 +200,11 @@ class ActivityContext:
             raise ConfigurationError(
                 f"Run {run.run.id} has no repository, and its story needs one; start it with --repo DIR."
             )
-        return await Repository.open(Path(run.run.repository))
+        known = self._repositories.get(run.run.repository)
+        if known is None or not (known.path.is_dir() and known.common_dir.is_dir()):
+            known = await Repository.open(Path(run.run.repository))
+            self._repositories[run.run.repository] = known
+        return known
 
     def merge_line(self, run: RunContext, branch: str) -> LineWatch:
         """The line of everybody who merges to a branch, as this process knows it."""

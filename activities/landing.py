@@ -23,6 +23,7 @@ from paceline.errors import RepositoryError, UnclaimedChange
 from paceline.store import merge_line
 from paceline.store.merge_line import Entry
 from paceline.vcs.attempts import worktree_path
+from paceline.vcs.diff import changed_paths
 from paceline.vcs.repository import Repository
 from paceline.vcs.worktrees import remove_worktree
 
@@ -66,7 +67,9 @@ class LandingActivities:
             return merged
         base = await branch.find()
         await self._context.database.write(_begin, landing)
-        return await landing.proof.establish(await landing.build(base))
+        built = await landing.build(base)
+        landing.check_changes(await changed_paths(branch.repository, built.base, built.commit))
+        return await landing.proof.establish(built)
 
     async def _clear(self, repository: Repository, step: LandStep) -> None:
         """The work is on the sprint branch, so its worktree may go; what is left in it is preserved."""

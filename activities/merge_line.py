@@ -139,12 +139,14 @@ class LineWatch:
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _look(self) -> None:
+        # Who joins while the database is read is not in what was read.
+        asked = list(self._waiters.items())
         entries = await self._database.read(merge_line.entries_of, self._line)
         known = {entry.place.claim: entry for entry in entries}
         waiting = [entry for entry in entries if entry.report is None]
         alive = self._silence.observe([entry.place for entry in waiting], time.monotonic(), self._holders)
         batch = [known[place.claim] for place in next_batch(alive, self._limit)]
-        for holder, waiter in list(self._waiters.items()):
+        for holder, waiter in asked:
             if not waiter.turn.done():
                 await self._answer(holder, waiter, known.get(waiter.claim), batch)
         mine = {waiter.claim for waiter in self._waiters.values() if not waiter.turn.done()}

@@ -29,7 +29,8 @@ from paceline.domain.merge_line import Bisection, others_tested
 from paceline.domain.states import StoryState
 from paceline.errors import MergeConflict, UnclaimedChange
 from paceline.store import merge_line
-from paceline.vcs.merge import Candidate
+from paceline.vcs.diff import changes_of
+from paceline.vcs.merge import Candidate, dates_of
 from paceline.vcs.repository import Repository, advance
 from paceline.vcs.verification import verification_checkout
 
@@ -90,20 +91,31 @@ class MergeRound:
 
     async def _stack(self, landings: Sequence[Landing], base: str) -> list[Stacked]:
         """Candidates on each other. One that does not fit on those before is judged when its turn comes."""
+        if not landings:
+            return []
+        dates = await dates_of(self.repository, [each.step.commit for each in landings])
         stack: list[Stacked] = []
         for each in landings:
+            below = stack[-1].built.commit if stack else base
             try:
-                built = await each.build(stack[-1].built.commit if stack else base)
-            except (MergeConflict, UnclaimedChange) as error:
-                if each is landings[0]:
+                stack.append(Stacked(each, await each.build(below, dates.get(each.step.commit))))
+            except MergeConflict as error:
+                if not stack:
                     await self._end(each, failure_report(error))
                     return []
-                continue
-            stack.append(Stacked(each, built))
+        pairs = [(each.built.base, each.built.commit) for each in stack]
+        for each, changed in zip(stack, await changes_of(self.repository, pairs), strict=True):
+            try:
+                each.landing.check_changes(changed)
+            except UnclaimedChange as error:
+                if each is stack[0]:
+                    await self._end(each.landing, failure_report(error))
+                    return []
+                return await self._stack([other.landing for other in stack if other is not each], base)
         return stack
 
     async def _land_alone(self, only: Stacked) -> None:
-        report = await only.landing.proof.establish(only.built)
+        report = await only.landing.proof.establish(only.built, for_people=False)
         if report.verified:
             await self._move([only], [report.evidence])
         else:

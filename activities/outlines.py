@@ -42,7 +42,13 @@ class OutlineActivities:
             )
             for sprint in run.plan.sprints
         ]
-        return ProjectOutline(title=run.plan.title[:200], goal=(run.plan.goal or "")[:1000], sprints=sprints)
+        finish = run.run.options.finish
+        return ProjectOutline(
+            title=run.plan.title[:200],
+            goal=(run.plan.goal or "")[:1000],
+            sprints=sprints,
+            finish=bool(finish and finish.push and run.run.repository),
+        )
 
     @activity.defn(name="load-sprint")
     async def load_sprint(self, step: SprintStep) -> SprintOutline:

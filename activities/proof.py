@@ -51,8 +51,11 @@ class CandidateProof:
         self._lead = run.declaration(run.lead(story))
         self._claimed = claims_of(story, [*self._lead.checks, *run.run.options.checks])
 
-    async def establish(self, built: Candidate) -> LandReport:
+    async def establish(self, built: Candidate, *, for_people: bool = True) -> LandReport:
         """Run what has not passed on this very commit, and record who or what answers for each criterion.
+
+        Args:
+            for_people: also sum up the diff; a question shows it.
 
         Returns:
             Whether every command passed; `unproven` names the criteria that a person has to answer for.
@@ -61,12 +64,11 @@ class CandidateProof:
         evidence = await self.record(built, results)
         if failure:
             return LandReport(verified=False, code="CHECK_FAILED", reason=failure[:2000], evidence=evidence)
-        return LandReport(
-            verified=True,
-            evidence=evidence,
-            diff_summary=(await diff_stat(self._repository, built.base, built.commit)).text,
-            unproven=self.unanswered,
-        )
+        report = LandReport(verified=True, evidence=evidence, unproven=self.unanswered)
+        if not for_people:
+            return report
+        summary = (await diff_stat(self._repository, built.base, built.commit)).text
+        return report.model_copy(update={"diff_summary": summary})
 
     @property
     def commands(self) -> list[str]:

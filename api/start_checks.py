@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.schemas import StartRequest
+from paceline.agents.finish_options import load_finish_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.domain import ids
@@ -61,6 +62,8 @@ async def check_request(request: StartRequest) -> Wanted:
     written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
     declared = load_declarations(written, DECLARATIONS)
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
+    if options.finish is None:
+        options = options.model_copy(update={"finish": load_finish_options(written, DECLARATIONS)})
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
     agents |= _reviewing(options, declared)
     if repository is None and any(agent.kind == "command" for agent in agents.values()):

@@ -52,6 +52,8 @@ class ProjectOutline(Model):
     title: str
     goal: str | None = None
     sprints: list[SprintRef]
+    finish: bool = False
+    """Whether something happens with the branch of a sprint that ended."""
 
 
 class ProjectResult(Model):

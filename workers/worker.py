@@ -19,6 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.attempts import AttemptActivities
 from activities.claims import ClaimActivities
 from activities.context import ActivityContext
+from activities.finish import FinishActivities
 from activities.gates import GateActivities
 from activities.landing import LandingActivities
 from activities.lost import LostActivities
@@ -127,6 +128,7 @@ def work_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         rollback.survey_rollback,
         rollback.claim_rollback,
         rollback.make_rollback,
+        FinishActivities(context).finish_sprint,
     ]
 
 

@@ -16,6 +16,9 @@ ALWAYS = RetryPolicy(
 )
 """For effects that must happen: they are idempotent, and only a mistake in the run stops them."""
 
+A_FEW_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempts=5)
+"""For what may be left undone, and is then said."""
+
 GIT = timedelta(minutes=30)
 """Limit of one landing: checks have limits of their own inside it."""
 

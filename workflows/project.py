@@ -15,10 +15,11 @@ from temporalio.exceptions import (
 )
 
 from workflows.answers import Answerable
-from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
+from workflows.policies import A_FEW_TIMES, ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint import SprintWorkflow
 
 with workflow.unsafe.imports_passed_through():
+    from activities.finish import FinishActivities
     from activities.gates import GateActivities
     from activities.lost import LostActivities
     from activities.outlines import OutlineActivities
@@ -130,6 +131,8 @@ class ProjectWorkflow(Answerable):
         self._count(sprint, result)
         if "done" in sprint.gates and not await self._holds(sprint, "done"):
             raise _NotDone
+        if outline.finish:
+            await self._hand_on(sprint)
         if workflow.info().get_current_history_length() > self._in.history_limit:
             workflow.continue_as_new(self._in)
 
@@ -165,6 +168,23 @@ class ProjectWorkflow(Answerable):
             retry_policy=ALWAYS,
             summary=f"end what is left of {self._sprint}"[:200],
         )
+
+    async def _hand_on(self, sprint: SprintRef) -> None:
+        """Push the sprint's branch and the like; the activity records what failed, and the run goes on."""
+        try:
+            await workflow.execute_activity_method(
+                FinishActivities.finish_sprint,
+                SprintStep(project=self._in.project, sprint=sprint.key),
+                task_queue=WORK_TASK_QUEUE,
+                start_to_close_timeout=GIT,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=A_FEW_TIMES,
+                summary=f"hand on the branch of {sprint.key}"[:200],
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            workflow.logger.warning("the branch of %s was not handed on: %s", sprint.key, error)
 
     async def _holds(self, sprint: SprintRef, gate: str) -> bool:
         """Whether a definition of ready or done holds; only a person may say so, or override it."""

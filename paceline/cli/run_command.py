@@ -21,6 +21,7 @@ from paceline.cli.progress import Lines, LiveTable, stories_table
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
 from paceline.domain import ids
+from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import RunState
@@ -72,6 +73,12 @@ def run(
         GatePolicy | None,
         typer.Option(help="Who answers for definitions of ready and done; default: the same."),
     ] = None,
+    push: Annotated[
+        str | None, typer.Option(help="Push each sprint's branch to this remote; default: the repository's.")
+    ] = None,
+    merge_batch: Annotated[
+        int, typer.Option(min=1, max=100, help="Stories that are checked and merged together at most.")
+    ] = 8,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Run although the checkout has uncommitted changes.")
     ] = False,
@@ -95,6 +102,8 @@ def run(
             criteria=criteria,
             reviewer=reviewer,
             gates=gates,
+            finish=FinishOptions(push=push) if push else None,
+            merge_batch=merge_batch,
             allow_dirty=allow_dirty,
             agents=choose_agents(agent, agent_command),
         ),

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
 from paceline.domain.proof import CriteriaPolicy
@@ -32,6 +33,8 @@ class RunOptions(Model):
     """The most stories that are checked and merged together when several are ready; 1: each by itself."""
     conflict_attempts: int = Field(default=2, ge=0, le=100)
     """How often an agent may try to resolve a conflict of its story before a person is asked."""
+    finish: FinishOptions | None = None
+    """What happens with a sprint's branch at its end; None: as the repository says."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -51,6 +52,21 @@ async def changed_paths(repository: Repository, base: str, commit: str) -> list[
     raw = await git(repository.common_dir, "diff-tree", "-r", "-z", "--no-renames", "--raw", base, commit)
     fields = raw.out.split(b"\0")
     return [_changed(fields[at], fields[at + 1]) for at in range(0, len(fields) - 1, 2)]
+
+
+async def changes_of(repository: Repository, commits: Sequence[tuple[str, str]]) -> list[list[ChangedPath]]:
+    """`changed_paths` of several pairs of base and commit at once, in their order."""
+    lines = "".join(f"{commit} {base}\n" for base, commit in commits)
+    options = ("-r", "-z", "--no-renames", "--raw", "--always", "--stdin")
+    raw = await git(repository.common_dir, "diff-tree", *options, stdin=lines.encode())
+    found: list[list[ChangedPath]] = []
+    fields = iter(raw.out.split(b"\0")[:-1])
+    for each in fields:
+        if each.startswith(b":"):
+            found[-1].append(_changed(each, next(fields)))
+        else:
+            found.append([])
+    return found
 
 
 def _changed(facts: bytes, name: bytes) -> ChangedPath:

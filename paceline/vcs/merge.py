@@ -66,9 +66,18 @@ async def candidate(
 
 
 async def candidate_on(
-    repository: Repository, base: str, branch: str, commit: str, message: str, trailers: Mapping[str, str]
+    repository: Repository,
+    base: str,
+    branch: str,
+    commit: str,
+    message: str,
+    trailers: Mapping[str, str],
+    dates: Mapping[str, str] | None = None,
 ) -> Candidate:
     """`candidate` on a commit that need not be the branch's head: a candidate that is not merged yet.
+
+    Args:
+        dates: of the commit, where they are known already.
 
     Raises:
         MergeConflict: the work does not apply to `base`.
@@ -76,7 +85,7 @@ async def candidate_on(
     merged = await merge_trees(repository, base, commit)
     if merged.conflicts:
         raise await _conflict(repository, branch, base, commit, merged)
-    dates = await commit_dates(repository, commit)
+    dates = dates or await commit_dates(repository, commit)
     text = commit_message(message, trailers)
     return Candidate(base, await write_commit(repository, merged.tree, (base, commit), text, dates))
 
@@ -101,10 +110,15 @@ async def write_commit(
 
 async def commit_dates(repository: Repository, commit: str) -> dict[str, str]:
     """Variables that give another commit this one's committer date."""
-    date = (
-        await git(repository.common_dir, "show", "-s", "--no-show-signature", "--format=%ct", commit)
-    ).text
-    return {"GIT_AUTHOR_DATE": f"@{date} +0000", "GIT_COMMITTER_DATE": f"@{date} +0000"}
+    return next(iter((await dates_of(repository, [commit])).values()))
+
+
+async def dates_of(repository: Repository, commits: Sequence[str]) -> dict[str, dict[str, str]]:
+    """`commit_dates` of several commits, by their full ids."""
+    shown = ("show", "-s", "--no-show-signature", "--no-walk=unsorted", "--format=%H %ct")
+    rows = [row.split(" ") for row in (await git(repository.common_dir, *shown, *commits)).text.split("\n")]
+    names = ("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE")
+    return {commit: dict.fromkeys(names, f"@{date} +0000") for commit, date in rows}
 
 
 async def find_merge(

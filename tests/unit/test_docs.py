@@ -18,11 +18,13 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from api.errors import STATUS_OF_CODE
 from api.routes import agents, artifacts, health, projects, questions, rollbacks, sprints
 from paceline import errors
+from paceline.agents.finish_options import load_finish_options
 from paceline.agents.model_declaration import load_models
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import load_declarations
 from paceline.cli.main import app
 from paceline.domain.events import EventType
+from paceline.domain.finish import FinishOptions
 from paceline.domain.questions import MEANING
 from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
@@ -285,4 +287,5 @@ def test_declarations_in_the_documents_are_valid() -> None:
     for name, text in shown:
         worktrees = load_worktree_options(text, name) != WorktreeOptions()
         proof = load_proof_options(text, name) != ProofOptions()
-        assert load_declarations(text, name) or load_models(text, name) or worktrees or proof
+        finish = load_finish_options(text, name) != FinishOptions()
+        assert load_declarations(text, name) or load_models(text, name) or worktrees or proof or finish
