@@ -194,18 +194,26 @@ async def test_a_conflict_is_typed_with_its_hunks_and_leaves_all_as_it_was(
 async def test_checks_that_would_fail_are_told_before_it_moves(
     world: World, name: str, repository: Path
 ) -> None:
-    stories = [S("1.1", files=("1.txt",)), S("1.2", files=("2.txt",), checks=("test -f 2.txt",))]
-    text = plan(E("1", [*stories, S("1.3", files=("3.txt",), checks=("test ! -f 1.txt || test -f 2.txt",))]))
+    check = "test ! -f 1.txt || test -f 2.txt"
+    stories = [
+        # Last, so that the check holds whenever 1.3 is merged.
+        S("1.1", "Story 1.2, Story 1.3", files=("1.txt",)),
+        S("1.2", files=("2.txt",)),
+        S("1.3", files=("3.txt",), checks=(check,)),
+    ]
     async with world.workers():
-        run = await world.start(text, project=name, repository=repository, agents=scripted(), max_parallel=1)
+        run = await world.start(plan(E("1", stories)), project=name, repository=repository, agents=scripted())
         await world.result(run.id)
         rolling = Rolling(world, name, repository)
         head = rolling.head()
         asked = await rolling.ask(STORY, "1.2", yes=True)
         question = await rolling.question(asked)
-        assert "`test ! -f 1.txt || test -f 2.txt` of Story 1.3 exits with 1" in question.text
+        assert (
+            f"With `amend` these checks of the remaining stories fail:\n- `{check}` of Story 1.3 exits with 1"
+            in question.text
+        )
         assert rolling.head() == head
-        await world.answer(question, Decision.APPROVE)
+        await world.answer(question, Decision.AMEND, "so be it")
         assert (await rolling.end(asked)).state is RollbackState.MADE
     assert rolling.files() == ["1.txt", "3.txt", "README.md"]
 
