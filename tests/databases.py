@@ -54,18 +54,28 @@ class PostgresCluster:
         self._run(
             binaries / "initdb", "-D", "data", "-U", "paceline", "-A", "trust", "--no-sync", "-E", "UTF8"
         )
-        options = ["-c", "listen_addresses=", "-c", "max_connections=200"]
+        self._command: list[str | Path] = [binaries / "postgres", "-D", "data", "-k", str(folder)]
+        self._command += ["-c", "listen_addresses=", "-c", "max_connections=200"]
         if not durable:
-            options += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
-        with (folder / "log").open("wb") as log:
+            self._command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [binaries / "postgres", "-D", "data", "-k", str(folder), *options],
+                self._command,
                 stdout=log,
                 stderr=log,
                 preexec_fn=_die_with_parent,
                 **self._as_account(),
             )
         self._wait_until_ready()
+
+    def crash(self) -> None:
+        """End the server in immediate mode: it writes nothing down, and recovers at its next start."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(30)
 
     def url(self, name: str) -> str:
         """The URL of one database of the cluster."""
