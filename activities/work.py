@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities.checkout_watch import CheckoutWatch
 from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
@@ -90,7 +91,8 @@ class WorkActivities:
         site = Site(self._context, run, story, step, repository, base)
         start, conflict = await resume(run, repository, run.branch(step.sprint), base, self._start(step))
         order = order.model_copy(update={"conflict": conflict})
-        worktree = await site.ready(start, _leave_running)
+        watch = CheckoutWatch(self._context, repository, step, folder / "checkout.json")
+        worktree, _ = await asyncio.gather(site.ready(start, _leave_running), watch.begin())
         async with watching_disk(worktree, folder / "run", settings):
             done = await run_command_agent(
                 run.declaration(order.agent),
@@ -104,11 +106,9 @@ class WorkActivities:
         too_much = await quota_exceeded(worktree, settings)
         if too_much is not None:
             done = replace(done, result=None, code=DiskQuota.code, reason=too_much)
-        work = await collect_work(
-            worktree,
-            base,
-            f"{story.id}: {' '.join(story.title.split())[:120]}",
-            self._trailers(run, story, step),
+        title = f"{story.id}: {' '.join(story.title.split())[:120]}"
+        work, _ = await asyncio.gather(
+            collect_work(worktree, base, title, self._trailers(run, story, step)), watch.end()
         )
         report = self._judge(run, story, done, work)
         await self._keep(step, repository, work, done)

@@ -11,6 +11,9 @@ successor finds the run by its folder. Files in RUN_DIR, all readable by their o
     cancel           stops the command as soon as it exists.
     stdout, stderr   the output, each with its middle left out beyond `output_limit` bytes.
     exit.json        the end: exit_code, reason, seconds, error. Written whole, once.
+
+On Linux there are two processes: the supervisor and, above it, a guard that does nothing but wait. What an
+agent started falls to the guard if the agent kills its supervisor, however it hid, and ends with it.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from collections.abc import Mapping
 TICK = 0.1
 PATIENCE_FOR_LOCK = 1.0
 TAIL_BYTES = 1_000_000
+PATIENCE_FOR_ENDS = 10.0
+PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -282,10 +287,14 @@ def main(folder: str) -> int:
         os.path.exists(os.path.join(folder, done)) for done in ("exit.json", "supervisor.json")
     ):
         return 0
+    if sys.platform == "linux":
+        stand_guard(folder)
     run = Run(folder)
     wake = listen(run)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # Without its guard nobody would see this process die; from then on the run is stopped.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     own = {"pid": os.getpid(), "start": start_time(os.getpid())}
     write_json(run.path("supervisor.json"), own)
     if run.reason_to_stop() == "cancelled":
@@ -302,6 +311,45 @@ def main(folder: str) -> int:
     run.drain(wake)
     run.finish(reason)
     return 0
+
+
+def stand_guard(folder: str) -> None:
+    """Fork; returns in the child, which goes on as the supervisor.
+
+    The parent holds the run's lock with it, and ends whatever outlives it. A supervisor that was killed has a
+    run that is lost; one that fell before it could say that it is there is started again.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    began = time.monotonic()
+    supervisor = os.fork()
+    if supervisor == 0:
+        return
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+    signal.signal(signal.SIGTERM, lambda number, _frame: os.kill(supervisor, number))
+    while os.waitpid(-1, 0)[0] != supervisor:
+        """It was an orphan."""
+    end_descendants()
+    if os.path.exists(os.path.join(folder, "supervisor.json")):
+        end = os.path.join(folder, "exit.json")
+        if not os.path.exists(end):
+            seconds = round(time.monotonic() - began, 3)
+            error = "the supervisor was killed"
+            write_json(end, {"exit_code": None, "reason": "lost", "seconds": seconds, "error": error})
+    os._exit(0)
+
+
+def end_descendants() -> None:
+    """Kill everything below this process, and whatever it starts meanwhile."""
+    deadline = time.monotonic() + PATIENCE_FOR_ENDS
+    while (left := descendants(os.getpid())) and time.monotonic() < deadline:
+        for pid in left:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                """Collected."""
+        time.sleep(0.005)
 
 
 def listen(run: Run) -> int:

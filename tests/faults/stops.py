@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -80,7 +80,7 @@ class Stop:
                 await asyncio.sleep(0.02)
 
     @contextlib.contextmanager
-    def armed(self) -> Iterator[None]:
+    def armed(self) -> Generator[None]:
         """While the step lasts, git may kill itself."""
         if not self.arms:
             yield
@@ -185,13 +185,13 @@ def _end_of_workflow(stop: Stop) -> None:
     worker = temporalio.bridge.worker.Worker
     complete = worker.complete_workflow_activation
 
-    async def stopping(self: Any, completion: Any) -> None:
-        commands = completion.successful.commands
+    async def stopping(self: Any, comp: Any) -> None:
+        commands = comp.successful.commands
         ends = [each for each in commands if each.HasField("complete_workflow_execution")]
         ours = any(b'"merge_commit"' in each.SerializeToString() for each in ends)
         if ours:
             await stop.reach("before")
-        await complete(self, completion)
+        await complete(self, comp)
         if ours:
             await stop.reach("after")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from paceline.domain.events import Event
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
@@ -200,7 +201,79 @@ async def test_what_an_agent_writes_elsewhere_is_in_nobodys_merge(
     async with world.workers():
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
-    assert (repository / "stray.txt").exists()
+    assert (repository / "stray.txt").read_text() == "stray\n", "Paceline touched the checkout"
+    merged = git_lines(repository, "ls-tree", "--name-only", f"paceline/{name}/sprint")
+    assert merged == ["README.md", "a.txt", "b.txt"]
+    told = await _checkout_changes(world, name)
+    assert {path for event in told for path in event.data["paths"]} == {"stray.txt"}
+    assert all("Story 1.1 attempt 1" in event.data["attempts"] for event in told)
+
+
+async def _checkout_changes(world: World, name: str) -> list[Event]:
+    return [event for event in await world.events(name) if event.name == "checkout.changed"]
+
+
+async def test_what_changes_in_the_users_checkout_is_told_with_all_who_ran(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    """Two agents run at once; one edits a file, a branch, a setting and a hook of the user's."""
+    both = (
+        f"touch {tmp_path}/$PPID.here; while [ $(ls {tmp_path} | grep -c here) -lt 2 ]; do sleep 0.02; done"
+    )
+    harm = (
+        f"d={USER}; echo evil >> $d/../README.md; git --git-dir=$d branch evil; "
+        "git --git-dir=$d config alias.x evil; echo evil > $d/hooks/post-merge; chmod +x $d/hooks/post-merge"
+    )
+    late = f"while [ ! -e {tmp_path}/done ]; do sleep 0.02; done"
+    agents = _agents(f"{both}; {harm}; touch {tmp_path}/done; echo a > a.txt; {DONE}")
+    innocent = AgentDeclaration(
+        kind="command", command=["/bin/sh", "-c", f"{both}; {late}; echo b > b.txt; {DONE}"]
+    )
+    run = await world.start(TEXT, project=name, repository=repository, agents={**agents, "*": innocent})
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    told = await _checkout_changes(world, name)
+    expected = {".git/config", ".git/hooks/post-merge", ".git/refs/heads/evil"}
+    assert expected <= set(told[0].data["paths"])
+    for event in told:
+        assert event.data["attempts"] == ["Story 1.1 attempt 1", "Story 1.2 attempt 1"]
+        assert event.story is None, "nobody is blamed"
+    assert (repository / "README.md").read_text() == "A small repository.\nevil\n", "nothing is undone"
+    assert "evil" not in "".join(git_lines(repository, "show", f"paceline/{name}/sprint:README.md"))
+
+
+async def test_a_checkout_that_nobody_touched_is_not_talked_about(
+    world: World, name: str, repository: Path
+) -> None:
+    (repository / "untracked.txt").write_text("mine\n")
+    run = await world.start(
+        TEXT, project=name, repository=repository, agents=_agents(f"echo a > a.txt; {DONE}")
+    )
+    async with world.workers():
+        assert (await world.result(run.id)).state is RunState.COMPLETED
+    assert await _checkout_changes(world, name) == []
+
+
+async def test_a_file_put_into_a_neighbours_worktree_does_not_merge_unclaimed(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    """The neighbour's attempt fails, as nobody can say who wrote it; its next one is clean and merges."""
+    theirs = '"$(dirname "$PACELINE_WORKTREE")"/*1.2-1*'
+    waits = f"while [ ! -e {tmp_path}/ready ]; do sleep 0.02; done"
+    agents = _agents(
+        f"{waits}; echo x > $(echo {theirs})/foreign.txt; touch {tmp_path}/done; echo a > a.txt; {DONE}"
+    )
+    stays = f"touch {tmp_path}/ready; while [ ! -e {tmp_path}/done ]; do sleep 0.02; done"
+    neighbour = AgentDeclaration(
+        kind="command", command=["/bin/sh", "-c", f"{stays}; echo b > b.txt; {DONE}"]
+    )
+    run = await world.start(TEXT, project=name, repository=repository, agents={**agents, "*": neighbour})
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    ended = [event for event in await world.events(name) if event.name == "attempt.ended"]
+    assert [(event.story, event.data["code"]) for event in ended] == [("Story 1.2", "UNCLAIMED_CHANGE")]
     merged = git_lines(repository, "ls-tree", "--name-only", f"paceline/{name}/sprint")
     assert merged == ["README.md", "a.txt", "b.txt"]
 

@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,7 +123,7 @@ def matrix(
         services.template_name = "migrated"
         mortal_postgres.execute("CREATE DATABASE migrated TEMPLATE template0")
         upgrade(mortal_postgres.url("migrated"))
-    chosen = [
+    chosen: list[Any] = [
         item.callspec.params["cell"]
         for item in request.session.items
         if isinstance(item, pytest.Function) and "matrix" in item.fixturenames

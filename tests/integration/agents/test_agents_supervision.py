@@ -213,6 +213,30 @@ async def test_a_killed_supervisor_is_a_lost_run_and_leaves_no_process(stage: An
     assert [pid for pid in pids if is_alive(pid)] == []
 
 
+HIDDEN = """
+hide = "trap '' TERM HUP INT; echo $$ > {0}/hidden; while :; do sleep 0.05; done"
+subprocess.Popen(["env", "-i", "PATH=" + os.environ["PATH"], "setsid", "/bin/sh", "-c", hide.format(ROOT)])
+while not os.path.exists(ROOT + "/hidden") or not open(ROOT + "/hidden").read().endswith("\\n"):
+    time.sleep(0.01)
+supervisor = os.getppid()
+guard = int(open(f"/proc/{supervisor}/stat").read().rpartition(")")[2].split()[1])
+os.kill({victim}, signal.SIGKILL)
+time.sleep(600)
+"""
+"""A daemon that has nothing of the run in its environment, session or group; then its watchers are killed."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="orphans are held together by a subreaper")
+@pytest.mark.parametrize(("victim", "reason"), [("supervisor", "lost"), ("guard", "cancelled")])
+async def test_an_agent_that_kills_its_supervisor_does_not_get_away(
+    stage: Any, is_alive: Alive, victim: str, reason: str
+) -> None:
+    agent = stage.agent(HIDDEN.replace("{victim}", victim))
+    run = await stage.run(agent)
+    assert (run.code, run.ended.reason) == ("AGENT", reason)
+    assert not is_alive(await stage.written("hidden"))
+
+
 async def test_a_reused_process_id_is_not_mistaken(stage: Any) -> None:
     stage.run_dir.mkdir()
     (stage.run_dir / "run.json").write_text("{}")
