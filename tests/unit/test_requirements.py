@@ -68,7 +68,7 @@ def test_make_targets_that_are_named_exist(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_settings_that_are_named_exist(document: Path) -> None:
-    named = set(re.findall(r"PACELINE_([A-Z_]+)", text))
+    named = set(re.findall(r"PACELINE_([A-Z_]+)", document.read_text()))
     others = {"WORK_ORDER", "WORK_RESULT", "WORKTREE", "RUN", "DEBUG"}
     """What agents and the command line read beside the settings."""
     assert {name.lower() for name in named - others} <= Settings.model_fields.keys()
