@@ -20,7 +20,10 @@ A_FEW_TIMES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_attempt
 """For what may be left undone, and is then said."""
 
 GIT = timedelta(minutes=30)
-"""Limit of one landing: checks have limits of their own inside it."""
+"""Limit of a step that works with git; commands have limits of their own inside it."""
+
+LANDING = timedelta(hours=24)
+"""Limit of one landing with its wait in the merge line; heartbeats tell of a worker that dies in it."""
 
 HEARTBEAT = timedelta(seconds=6)
 """A worker that is silent for so long is dead; what it did is tried again elsewhere."""

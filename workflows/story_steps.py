@@ -18,6 +18,7 @@ from workflows.policies import (
     FIRST_REASK,
     GIT,
     HEARTBEAT,
+    LANDING,
     LONGEST_REASK,
     SHORT,
 )
@@ -203,7 +204,7 @@ class StorySteps(Answerable):
                 advice=list(advice),
             ),
             task_queue=route.task_queue,
-            start_to_close_timeout=GIT,
+            start_to_close_timeout=LANDING,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,

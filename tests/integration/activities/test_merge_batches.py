@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from activities.context import ActivityContext
 from paceline.contracts import LandReport
-from paceline.store import proofs
+from paceline.store import merge_line, proofs
 from tests.landings import Landings
 from tests.sample_plans import S
 from tests.world import World, git_lines, make_repository, open_world
@@ -219,6 +219,22 @@ async def test_two_workers_share_one_line(world: World, tmp_path: Path) -> None:
     assert all(report.merged for report in await asyncio.gather(*tasks))
     assert here.merged() == ["1.1", "1.2", "1.3", "1.4"]
     assert len(gate.seen()) == 1
+
+
+async def test_a_dead_process_keeps_nobody_waiting_and_its_story_keeps_its_place(
+    world: World, tmp_path: Path
+) -> None:
+    landings = await begin(world, make_repository(tmp_path / "r"), numbered(2), plain_work(2))
+    run = await landings.context.run(landings.run.id)
+    claim = run.workflow_id(run.story("Story 1.1"))
+    step = landings.step("Story 1.1").model_dump(mode="json")
+    # Its holder raises no beat, as a process that was killed.
+    join = (run.line(landings.branch), claim, "test-run#1", step, "killed")
+    await world.database.write(merge_line.join_line, *join)
+    assert (await landings.land("Story 1.2")).merged
+    assert landings.merged() == ["1.2"]
+    assert (await landings.land("Story 1.1")).merged
+    assert [each.place.number for each in await landings.entries() if each.place.claim == claim] == [1]
 
 
 async def test_a_place_in_the_line_is_visible(world: World, tmp_path: Path) -> None:
