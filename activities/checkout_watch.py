@@ -1,7 +1,7 @@
 """The user's checkout before and after an agent's run: what changed is told, and nobody is blamed.
 
 Agents run as the user does, and no file permission keeps them out of the user's checkout. The user works
-there too. So a change is an event that names the paths and all attempts that ran meanwhile; nothing is undone.
+there too. So a change is an event with the paths and all attempts that ran meanwhile, and nothing is undone.
 """
 
 from __future__ import annotations

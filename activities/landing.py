@@ -19,7 +19,7 @@ from activities.merge_round import MergeRound
 from activities.merges import find_own_merge, record_merge
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.states import StoryState
-from paceline.errors import RepositoryError, UnclaimedChange
+from paceline.errors import PacelineError, RepositoryError, UnclaimedChange
 from paceline.store import merge_line
 from paceline.store.merge_line import Entry
 from paceline.vcs.attempts import worktree_path
@@ -28,6 +28,9 @@ from paceline.vcs.repository import Repository
 from paceline.vcs.worktrees import remove_worktree
 
 log = logging.getLogger(__name__)
+
+_GIT_TRIES = 4
+"""Where git is killed so often, a person is asked."""
 
 
 class LandingActivities:
@@ -59,6 +62,8 @@ class LandingActivities:
                 return await self._verify(run, branch, landing)
             return await _InLine(self._context, run, branch, landing).land()
         except (RepositoryError, UnclaimedChange) as error:
+            if was_killed(error):
+                raise
             return failure_report(error)
 
     async def _verify(self, run: RunContext, branch: BranchHead, landing: Landing) -> LandReport:
@@ -129,6 +134,8 @@ class _InLine:
         try:
             await MergeRound(self._context, self._branch, self._branch.repository, landings).run()
         except RepositoryError as error:
+            if was_killed(error):
+                raise
             await self._end(batch[0], failure_report(error))
 
     def _landing_of(self, entry: Entry) -> Landing:
@@ -141,6 +148,11 @@ class _InLine:
         await self._context.database.write(
             merge_line.end_place, place.line, place.claim, entry.landing, values
         )
+
+
+def was_killed(error: PacelineError) -> bool:
+    """Whether a git process was killed, by hand or for want of memory; another try of the activity helps."""
+    return error.details.get("status", 0) < 0 and activity.info().attempt < _GIT_TRIES
 
 
 async def merged_before(

@@ -21,7 +21,8 @@ import pytest
 from paceline.settings import Settings
 from paceline.store.migrate import upgrade
 from tests.databases import PostgresCluster, start_cluster
-from tests.faults.matrix import OUTCOMES, Cell, Services, Trial, all_cells, make_namespaces
+from tests.faults.matrix import OUTCOMES, Cell, all_cells
+from tests.faults.matrix_trial import Services, Trial, make_namespaces
 from workers.temporal_binary import Binary
 from workers.temporal_server import EmbeddedServer
 
