@@ -10,6 +10,7 @@ import typer
 
 from paceline.cli.plan_source import PlanSource, read_source
 from paceline.cli.plan_unreadable import way_out
+from paceline.cli.terminal import complain
 from paceline.domain.plan import Plan
 from paceline.errors import PacelineError
 
@@ -68,5 +69,5 @@ def place_of(plan: str, file: str | None = None) -> str:
 
 
 def _refuse(message: str) -> NoReturn:
-    typer.echo(message, err=True)
+    complain(message)
     raise typer.Exit(UNREADABLE)

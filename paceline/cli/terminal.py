@@ -47,8 +47,8 @@ def say(sentence: str) -> None:
 
 
 def complain(sentence: str) -> None:
-    """One sentence on standard error."""
-    typer.echo(sentence, err=True)
+    """One sentence on standard error; what it quotes of a plan must not steer the terminal."""
+    typer.echo(printable(sentence), err=True)
 
 
 def is_interactive() -> bool:

@@ -28,9 +28,11 @@ def story_edges(plan: Plan) -> dict[str, list[str]]:
         and a story that names itself keeps that edge, so that `find_cycle` sees it.
     """
     edges = written_edges(plan)
+    by_phase: dict[str, list[str]] = {}
     for before, after in _phase_edges(plan, edges):
-        if before not in edges[after]:
-            edges[after].append(before)
+        by_phase.setdefault(after, []).append(before)
+    for after, wanted in by_phase.items():
+        edges[after] = list(dict.fromkeys([*edges[after], *wanted]))
     return edges
 
 
@@ -48,7 +50,8 @@ def written_edges(plan: Plan) -> dict[str, list[str]]:
         found = edges.setdefault(story.id, [])
         named = {target for dependency in story.dependencies for target in dependency.resolved}
         wanted = [target for target in [*own, *from_epic] if target != story.id or story.id in named]
-        found.extend(target for target in dict.fromkeys(wanted) if target not in found)
+        known = set(found)
+        found.extend(target for target in dict.fromkeys(wanted) if target not in known)
     return edges
 
 

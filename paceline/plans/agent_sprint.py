@@ -21,6 +21,7 @@ from paceline.plans.headings import (
 from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outcomes import remark_uncovered
 from paceline.plans.phases import match_stories
+from paceline.plans.quantities import whole_number
 from paceline.plans.resolve import DependencyReader, Target, Targets
 from paceline.plans.resources import read_words, remark_unused
 from paceline.plans.sections import SectionReader
@@ -137,7 +138,7 @@ def _settle_sprints(found: SectionReader, document: Document) -> None:
             if sprint is None:
                 # A story may name a sprint that has no heading of its own.
                 number = name.removeprefix("Sprint ")
-                sprint = Sprint(id=name, number=int(number) if number.isdigit() else None, implicit=True)
+                sprint = Sprint(id=name, number=whole_number(number), implicit=True)
                 known[name.lower()] = sprint
                 backlog.sprints.append(sprint)
             story.sprints[place] = sprint.id

@@ -15,7 +15,7 @@ from paceline.plans.reading import Reading
 _SPRINT_COUNTS = Words("sprint_count")
 _CADENCE = re.compile(r"\b(?P<count>\d{1,2})[- ]weeks?[- ](?:long )?(?:sprint|iteration)", re.IGNORECASE)
 _STORIES = re.compile(r"\b(?:the|all) (?P<count>\d{1,6}) (?:user )?stories\b", re.IGNORECASE)
-_NUMBERS = re.compile(r"\d+(?:\.\d+)?")
+_NUMBERS = re.compile(r"(?<!\d)\d{1,18}(?!\d)(?:\.\d+)?")
 _PARENTHESIS = re.compile(r"\([^()]{0,200}\)")
 _WEEKS = re.compile(r"(\d{1,4})(?:\s*(?:-|\u2013|to)\s*(\d{1,4}))?\s*weeks?\b", re.IGNORECASE)
 

@@ -27,7 +27,7 @@ DETAILS = Meanings(
 def _load(table: Labels) -> re.Pattern[str]:
     units = table.alternation("unit.points")
     return re.compile(
-        r"^(?:~|about|approx\.?|ca\.?)?\s*(?P<points>\d+(?:[.,]\d+)?)\s*"
+        r"^(?:~|about|approx\.?|ca\.?)?\s*(?P<points>\d{1,9}(?:[.,]\d{1,9})?)(?!\d)\s*"
         rf"(?P<unit>{units})?(?:\s+total)?\.?$",
         re.IGNORECASE,
     )

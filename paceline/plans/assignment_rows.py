@@ -39,7 +39,7 @@ _TOTAL = Words("value.total")
 @per_table
 def _points(table: Labels) -> re.Pattern[str]:
     """`5`, `5 SP` and `3/5`, three points of a story of five."""
-    number = r"\d+(?:[.,]\d+)?"
+    number = r"\d{1,9}(?:[.,]\d{1,9})?"
     return re.compile(
         rf"^~?\s*(?P<points>{number})(?:\s*(?:/|of|von|de|sur)\s*(?P<of>{number}))?"
         rf"\s*(?:{table.alternation('unit.points')})?\.?$",

@@ -17,13 +17,13 @@ from paceline.plans.headings import epic_heading, story_heading
 from paceline.plans.labels import Labels, per_table
 from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outline import Section, Table
+from paceline.plans.quantities import numbers_in, whole_number
 from paceline.plans.reading import Reading
 from paceline.plans.resolve import DependencyReader, Target, Targets, key, split_outside
 
 KIND = "sprint assignment (tables)"
 
 _INSIDE = re.compile(r"\(([^()]{1,400})\)")
-_NUMBERS = re.compile(r"\d+")
 
 
 @per_table
@@ -136,7 +136,7 @@ def _complete_sprints(found: SectionReader, stories: list[Story]) -> None:
             sprint = known.get(name.lower())
             if sprint is None:
                 number = name.removeprefix("Sprint ")
-                sprint = Sprint(id=name, number=int(number) if number.isdigit() else None, implicit=True)
+                sprint = Sprint(id=name, number=whole_number(number), implicit=True)
                 known[name.lower()] = sprint
                 found.sprints.append(sprint)
             story.sprints[place] = sprint.id
@@ -202,7 +202,7 @@ def _epics(document: Document, found: SectionReader, works: list[Work]) -> list[
         epics[0].points = total.low if total.low == total.high else None
     for epic in epics:
         # Rows are spread over the sprints; an epic lists its stories by their numbers.
-        epic.stories.sort(key=lambda story: tuple(int(number) for number in _NUMBERS.findall(story)))
+        epic.stories.sort(key=numbers_in)
     return epics
 
 

@@ -15,6 +15,7 @@ from paceline.plans.document import Document
 from paceline.plans.findings import Code, finding, in_order
 from paceline.plans.folder_ids import tell_apart
 from paceline.plans.folder_merge import in_file, merge
+from paceline.plans.quantities import number_or_more
 from paceline.plans.reader import READERS, read_plan
 
 KIND = "folder of plans"
@@ -156,4 +157,4 @@ def _left_out(left: list[str], count: int, why: str, remedy: str) -> list[Findin
 
 def _natural(path: str) -> list[str | int]:
     """`task-10` comes after `task-9`."""
-    return [int(part) if part.isdecimal() else part for part in _DIGITS.split(path)]
+    return [number_or_more(part) if part.isdecimal() else part for part in _DIGITS.split(path)]

@@ -15,6 +15,7 @@ from paceline.plans.labels import Labels, Words, concept_of, heading_word, label
 from paceline.plans.left_out import without_strike
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import BulletList, Paragraph, Section, Table
+from paceline.plans.quantities import whole_number
 from paceline.plans.time_boxes import sprint_match
 
 _IDENTIFIER = r"(?:[A-Za-z]*[-_.]?\d[\w.-]*?|[A-Za-z]+(?:-[A-Za-z]+)*-\d[\w.-]*?|[A-Z]{1,2})"
@@ -171,8 +172,7 @@ def sprint_heading(section: Section) -> Heading | None:
     match = sprint_match(without_numbering(heading_text(section)))
     if match is None:
         return None
-    number = int(match["token"]) if match["token"].isdigit() else None
-    return Heading(_identity(match), match["title"].strip(), number=number)
+    return Heading(_identity(match), match["title"].strip(), number=whole_number(match["token"]))
 
 
 def phase_heading(section: Section) -> Heading | None:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from paceline.domain.plan import Fact, Story
 from paceline.plans.findings import Code
+from paceline.plans.quantities import numbers_in
 from paceline.plans.reading import Reading
 
-_GROUPED = re.compile(r"^(?P<prefix>[A-Za-z ]*?)[- _]?(?P<group>\d+)\.\d+[a-z]?$")
+_GROUPED = re.compile(r"^(?P<prefix>[A-Za-z ]*?)[- _]?(?P<group>\d{1,9})\.\d+[a-z]?$")
 
 
 def keep_inferred_epics(stories: Sequence[Story], reading: Reading) -> None:
@@ -32,7 +33,7 @@ def keep_inferred_epics(stories: Sequence[Story], reading: Reading) -> None:
         points = [story.points for story in members if story.points is not None]
         value = {
             "inferred": True,
-            "stories": sorted((story.id for story in members), key=_natural),
+            "stories": sorted((story.id for story in members), key=numbers_in),
             "points": sum(points) if points else None,
             "sprints": list(dict.fromkeys(sprint for story in members for sprint in story.sprints)),
         }
@@ -44,7 +45,3 @@ def keep_inferred_epics(stories: Sequence[Story], reading: Reading) -> None:
         "Write headings such as `### Epic 1: Title` if they are epics.",
         first.line or 1,
     )
-
-
-def _natural(identity: str) -> list[int]:
-    return [int(number) for number in re.findall(r"\d+", identity)]

@@ -87,6 +87,12 @@ def code_spans(text: str) -> list[str]:
     """What stands in backticks, in order; a span may be fenced by several backticks."""
     if "`" not in text:
         return []
+    if "``" not in text and "\\" not in text:
+        _, *parts = text.split("`")
+        # A last backtick without another one is none of a span.
+        spans = parts[: len(parts) // 2 * 2 : 2]
+        if not any(span[:1].isspace() or "\n" in span for span in spans):
+            return spans
     tokens = _INLINE.parseInline(text)[0].children or []
     return [token.content for token in tokens if token.type == "code_inline"]
 

@@ -17,7 +17,7 @@ from paceline.plans.reading import Reading
 _LEVEL = re.compile(r"(?<!\w)(?:high|medium|moderate|low|critical|severe|major|minor)(?!\w)", re.IGNORECASE)
 _MINUTES = {"minute": 1.0, "min": 1.0, "hour": 60.0, "hr": 60.0, "h": 60.0, "day": 480.0}
 _TIME = re.compile(
-    r"^(?P<number>\d+(?:\.\d+)?)[\s-]*(?P<unit>minute|min|hour|hr|h|day)s?\b\s*"
+    r"^(?P<number>\d{1,9}(?:\.\d+)?)[\s-]*(?P<unit>minute|min|hour|hr|h|day)s?\b\s*"
     r"(?:(?:at|on)\s+(?:the\s+)?(?P<at>\S.*)|(?P<often>(?:every|each|daily|weekly|biweekly|monthly)\b.*))?",
     re.IGNORECASE,
 )

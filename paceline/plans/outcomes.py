@@ -18,7 +18,7 @@ from paceline.plans.wording import stem, stems
 
 _NUMBER = re.compile(
     r"(?P<op>>=|<=|\u2265|\u2264|>|<|=|at least|at most|up to|no more than|more than|less than|fewer than"
-    r"|over|under|above|below)?\s*(?<![\w.,])(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"|over|under|above|below)?\s*(?<![\w.,])(?P<number>\d{1,3}(?:,\d{3}){1,9}(?:\.\d+)?|\d{1,30}(?!\d)(?:\.\d+)?)"
     r"(?P<attached>%|[A-Za-z\u00b5]+)?(?P<rest>.*)$",
     re.IGNORECASE,
 )

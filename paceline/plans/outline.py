@@ -13,6 +13,7 @@ from markdown_it.token import Token
 
 from paceline.errors import PlanUnreadable
 from paceline.plans.inline import DONE_MARK, Text, joined, read_line, read_lines
+from paceline.plans.plain_lines import plain_line
 
 NESTING_LIMIT = 100
 """Open blocks at one place; markdown-it would drop what is deeper without a word."""
@@ -114,6 +115,7 @@ def bullets_under(section: Section) -> list[Bullet]:
 _BLOCKS = MarkdownIt("commonmark", {"maxNesting": NESTING_LIMIT}).enable("table").disable("reference")
 # Running text is read line by line and only where a plan's reader looks at it (see `inline`).
 _BLOCKS.core.ruler.enableOnly(["normalize", "block"])
+_BLOCKS.block.ruler.before("table", "plain_line", plain_line)
 
 
 def read_outline(text: str) -> Section:

@@ -16,7 +16,7 @@ _PLAN_WORDS = frozenset(
     """sprint sprints plan plans planning project backlog roadmap agile scrum schedule breakdown overview the
     for of release iteration document and""".split()  # noqa: SIM905 - a list would take 20 lines
 )
-_NUMBER = re.compile(r"^\D{0,20}?(\d+)\b")
+_NUMBER = re.compile(r"^\D{0,20}?(\d{1,9})\b")
 _PARTS = re.compile(r"\s+[-\u2013\u2014]\s+|\s*[:\uff1a]\s+")
 
 
@@ -26,7 +26,7 @@ def _counted(table: Labels) -> dict[str, re.Pattern[str]]:
     sprints = table.alternation("heading.sprint", "heading.iteration", "plural.sprint")
     words = {"sprints": sprints, "weeks": table.alternation("heading.week")}
     return {
-        name: re.compile(rf"(?<![\w-])(\d+)\s*\u4e2a?(?:{each})", re.IGNORECASE)
+        name: re.compile(rf"(?<![\w-])(\d{{1,9}})\s*\u4e2a?(?:{each})", re.IGNORECASE)
         for name, each in words.items()
     }
 

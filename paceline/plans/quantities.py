@@ -7,8 +7,28 @@ import re
 from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, per_table
 
-_NUMBER = r"\d{1,9}(?:,\d{3})+(?:\.\d+)?|\d{1,9}(?:[.,]\d{1,4})?"
+_NUMBER = r"\d{1,9}(?:,\d{3}){1,9}(?:\.\d+)?|\d{1,9}(?:[.,]\d{1,4})?"
 _ABOUT = r"(?:[~\u2248]|about\s|approx\.?\s|ca\.?\s)?\s*"
+
+_DIGITS = re.compile(r"\d+")
+_MOST_DIGITS = 18
+"""Of a number that counts something; longer ones are names."""
+_MOST_DIGITS_IN_ORDER = 100
+
+
+def whole_number(text: str) -> int | None:
+    """The value of a text of nothing but digits; None for another, and for more digits than a number has."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
+def number_or_more(digits: str) -> int:
+    """The value of digits, to order by; all that are too many have one value, above every other."""
+    return int(digits) if len(digits) <= _MOST_DIGITS_IN_ORDER else 10**_MOST_DIGITS_IN_ORDER
+
+
+def numbers_in(text: str) -> tuple[int, ...]:
+    """The whole numbers in a text, to order by: `2.10` comes after `2.9`."""
+    return tuple(map(number_or_more, _DIGITS.findall(text)))
 
 
 def number_of(text: str) -> float:

@@ -14,6 +14,7 @@ from paceline.plans.inline import code_spans
 from paceline.plans.labels import Words
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
+from paceline.plans.quantities import whole_number
 
 _ENDPOINT = re.compile(r"^(?:(?P<method>GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s+)?(?P<path>/\S*)$")
 _API = re.compile(r"^/(?:api/v?\d|api/[^.]*$|v\d+/)")
@@ -27,7 +28,7 @@ _STATES = re.compile(
     r"\b(?P<subject>\w+) (?:states|statuses):\s*(?P<values>[A-Z][A-Z_]*(?:\s*,\s*[A-Z][A-Z_]*)+)"
 )
 _TYPES = re.compile(r"\b(?P<subject>\w+) types \((?P<values>[^()]+)\)")
-_COUNT = re.compile(r"^(?P<count>\d+)(?:\s+(?P<what>[A-Za-z]\w*))?$")
+_COUNT = re.compile(r"^(?P<count>\d{1,9})(?:\s+(?P<what>[A-Za-z]\w*))?$")
 _RESULT = re.compile(
     r"\b\d+\s*/\s*\d+ (?:tests?|checks?|suites?) (?:passed|passing|succeeded)\b", re.IGNORECASE
 )
@@ -170,7 +171,7 @@ def stated_count(label: str, text: str) -> tuple[int, str] | None:
 def heading_count(section: Section) -> int | None:
     """The number in parentheses at the end of a heading."""
     _, remark = split_parenthesis(without_pictures(section.title.text))
-    return int(remark) if remark is not None and remark.isdigit() else None
+    return None if remark is None else whole_number(remark)
 
 
 def result_of(section: Section) -> tuple[str, int] | None:

@@ -28,9 +28,11 @@ def with_reminder(plan: Plan, file: str | None) -> Plan:
         plan: as it was read.
         file: the name of what it was read from.
     """
-    known = any(each.code == Code.PROPOSAL_NOT_REVIEWED for each in plan.warnings)
-    if known or plan.source.kind != PROPOSED:
+    marks = [each for each in plan.warnings if each.code == Code.PROPOSAL_NOT_REVIEWED]
+    # A mark that someone made a mere warning of would let the plan run.
+    if not is_pending(plan) or any(each.severity == "error" for each in marks):
         return plan
+    others = [each for each in plan.warnings if each not in marks]
     notes = plan.source.file or "the notes"
     reminder = finding(
         Code.PROPOSAL_NOT_REVIEWED,
@@ -39,7 +41,7 @@ def with_reminder(plan: Plan, file: str | None) -> Plan:
         1,
         file,
     )
-    return plan.model_copy(update={"warnings": in_order([reminder, *plan.warnings])})
+    return plan.model_copy(update={"warnings": in_order([reminder, *others])})
 
 
 def accepted(plan: Plan, by: str, day: str) -> Plan:

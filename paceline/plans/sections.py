@@ -36,7 +36,7 @@ OVERVIEW_LABELS = SPRINT_LABELS | {
     "team": "team",
     "sprints": "name",
 }
-_COUNT = re.compile(r"^(?P<count>\d+)\b(?!\s*[-\u2013])")
+_COUNT = re.compile(r"^(?P<count>\d{1,9})\b(?!\s*[-\u2013])")
 _COORDINATED = re.compile(r"(?:coordinated|led|managed) by (?:the |an? )?(?P<name>[^,.;]+)", re.IGNORECASE)
 
 

@@ -20,7 +20,7 @@ from paceline.plans.outcome_lists import bullets_of, keep_meetings, read_groups,
 from paceline.plans.outcomes import read_metrics, remark_uncovered
 from paceline.plans.outline import Block, Bullet, BulletList, Section
 from paceline.plans.plan_heads import PlanHead, project_of, title_of
-from paceline.plans.quantities import number_range, points_of, total_of
+from paceline.plans.quantities import number_range, points_of, points_value, total_of
 from paceline.plans.reading import Reading
 from paceline.plans.sprint_parts import Part, looks_like_work, part_of_heading, parts_of, split_at_label
 from paceline.plans.team import is_team_section, read_team
@@ -319,6 +319,5 @@ def _stated_in_headings(sprint: Section) -> float | None:
 def _points(text: str) -> float | None:
     """The points of `Total: 35 points`, `35 points` or `35`."""
     last = text.rpartition(":")[2].strip()
-    if last.replace(".", "", 1).isdigit():
-        return float(last)
-    return points_of(last) or total_of(text)
+    points = points_value(last)
+    return total_of(text) if points is None else points

@@ -16,7 +16,9 @@ _STOP_AT = frozenset(
     {"for", "per", "of", "in", "with", "at", "on", "within", "to", "and", "or", "by", "from"}
 )
 _QUALIFIER = re.compile(r"(?<!\w)(p\d{2,3}|median|average|avg|mean|peak)(?!\w)", re.IGNORECASE)
-_RATE = re.compile(r"(?<!\w)(?:for|per)\s+(\d[\d,]*(?:\.\d+)?)\s?(k|m)?\s+([^\W\d]\w*)", re.IGNORECASE)
+_RATE = re.compile(
+    r"(?<!\w)(?:for|per)\s+(\d[\d,]{0,30}(?:\.\d{1,9})?)\s?(k|m)?\s+([^\W\d]\w*)", re.IGNORECASE
+)
 _COUNT = re.compile(r"^(?:number of\s+(?P<many>\w+)|(?P<one>\w+)\s+count)$", re.IGNORECASE)
 MULTIPLES = {"k": 1_000, "m": 1_000_000}
 

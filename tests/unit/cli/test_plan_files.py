@@ -207,3 +207,12 @@ def test_an_empty_folder_and_a_damaged_file_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "p.md").write_bytes(b"\xff")
     assert refusal(tmp_path).startswith("a/p.md: line 1 is not UTF-8")
+
+
+@pytest.mark.parametrize("written", [r'"\e]8;;http://x\a\e[2J"', '"\u202emit"'])
+def test_a_refusal_quotes_nothing_that_steers_a_terminal(tmp_path: Path, written: str) -> None:
+    path = tmp_path / "plan.yaml"
+    path.write_text(f"schema_version: 1\n{written}: 1\n{written}: 2\n")
+    said = refusal(path)
+    assert "is written twice" in said
+    assert said.rstrip("\n").isprintable()

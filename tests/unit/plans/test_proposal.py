@@ -164,10 +164,15 @@ def test_neither_copying_nor_a_folder_nor_deleting_the_remark_makes_it_run() -> 
     again = read_plan(plan.to_json(), "copy.json")
     assert again == plan
     without = plan.model_copy(update={"warnings": []})
+    weakened = [each.model_copy(update={"severity": "warning"}) for each in plan.warnings]
+    weaker = plan.model_copy(update={"warnings": weakened})
+    elsewhere = weaker.model_copy(update={"source": plan.source.model_copy(update={"kind": "x"})})
     other = "# Other\n## Story 9: More\n- **Agent**: Bo\n"
     for each in (
         again,
         read_plan(without.to_json(), "x.json"),
+        read_plan(weaker.to_json(), "x.json"),
+        read_plan(elsewhere.to_json(), "x.json"),
         read_folder({"a.yaml": text, "b.md": other}, "plans"),
     ):
         assert "PROPOSAL_NOT_REVIEWED" in {
