@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.context import ActivityContext
+from activities.heartbeat import heartbeating
 from activities.merges import note_merge
 from paceline.contracts import Done, EndAttemptStep
 from paceline.domain import ids
@@ -33,11 +34,12 @@ class AttemptActivities:
     @activity.defn(name="end-attempt")
     async def end_attempt(self, step: EndAttemptStep) -> Done:
         """Preserve what is in the attempt's worktree, remove it, and record why the attempt ended."""
-        run = await self._context.run(step.project)
-        await note_merge(self._context, run, run.story(step.story))
-        preserved = await self._preserve(step)
-        await self._context.database.write(_record_end, step, preserved)
-        return Done()
+        async with heartbeating():
+            run = await self._context.run(step.project)
+            await note_merge(self._context, run, run.story(step.story))
+            preserved = await self._preserve(step)
+            await self._context.database.write(_record_end, step, preserved)
+            return Done()
 
     async def _preserve(self, step: EndAttemptStep) -> str | None:
         run = await self._context.run(step.project)

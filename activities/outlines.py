@@ -5,6 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
+from activities.heartbeat import heartbeating
 from paceline.contracts import (
     EpicRef,
     EpicSlice,
@@ -53,6 +54,10 @@ class OutlineActivities:
     @activity.defn(name="load-sprint")
     async def load_sprint(self, step: SprintStep) -> SprintOutline:
         """The epic slices of a sprint; makes the sprint's branch where stories will merge."""
+        async with heartbeating():
+            return await self._sprint(step)
+
+    async def _sprint(self, step: SprintStep) -> SprintOutline:
         run = await self._context.run(step.project)
         counts: dict[str, int] = {}
         for story in stories_of(run, step.sprint):

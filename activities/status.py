@@ -11,6 +11,7 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.bundle import build_bundle
 from activities.claims import settle_closed
 from activities.context import ActivityContext
+from activities.heartbeat import heartbeating
 from activities.merges import note_merge
 from paceline.contracts import (
     FinishProject,
@@ -66,7 +67,8 @@ class StatusActivities:
         """Record the end of a run and make its bundle."""
         await self._context.database.write(record_end, step)
         try:
-            bundle = await build_bundle(self._context.database, self._context.settings, step.project)
+            async with heartbeating():
+                bundle = await build_bundle(self._context.database, self._context.settings, step.project)
         except RepositoryError as error:
             # The run has ended all the same; its bundle can be made when the repository is back.
             log.warning("no bundle of %s was made: %s", step.project, error)

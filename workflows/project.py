@@ -234,6 +234,7 @@ class ProjectWorkflow(Answerable):
             StatusActivities.finish_project,
             FinishProject(project=self._in.project, state=state, counts=self._in.counts),
             start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             summary="record the end and make the bundle",
         )

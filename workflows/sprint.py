@@ -74,6 +74,7 @@ class SprintWorkflow:
             OutlineActivities.load_sprint,
             SprintStep(project=self._in.project, sprint=self._in.sprint),
             start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             summary=f"read {self._in.sprint} and make its branch"[:200],
         )

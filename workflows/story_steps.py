@@ -256,6 +256,7 @@ class StorySteps(Answerable):
             EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
             task_queue=route.task_queue,
             start_to_close_timeout=GIT,
+            heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             summary=f"preserve attempt {self._in.attempt}: {code}"[:200],
         )
@@ -269,6 +270,7 @@ class StorySteps(Answerable):
                 task_queue=self._work_queue,
                 start_to_close_timeout=GIT,
                 schedule_to_close_timeout=GIT,
+                heartbeat_timeout=HEARTBEAT,
                 summary="preserve before the end",
             )
         except ActivityError as error:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from paceline.domain.questions import Decision
 from paceline.domain.states import RunState
@@ -226,7 +228,7 @@ class Trial:
             try:
                 if await look():
                     return True
-            except (PacelineError, SQLAlchemyError):
+            except (PacelineError, SQLAlchemyError, RPCError):
                 """It is tried again."""
             await asyncio.sleep(0.1)
         return False
@@ -237,7 +239,10 @@ class Trial:
 
     async def _ended(self) -> bool:
         await self._answer()
-        return (await self.world.status(self.name)).run.state is not RunState.RUNNING
+        if (await self.world.status(self.name)).run.state is RunState.RUNNING:
+            return False
+        described = await self.world.client.get_workflow_handle(self.name).describe()
+        return described.status is not WorkflowExecutionStatus.RUNNING
 
     async def _answer(self) -> None:
         """A person approves what is asked."""

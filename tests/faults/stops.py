@@ -25,8 +25,10 @@ import activities.attempts
 import activities.candidates
 import activities.claims
 import activities.merge_round
+import activities.outlines
 import activities.people
 import activities.proof
+import activities.status
 import activities.work
 import activities.worktrees
 from paceline.agents import supervised
@@ -220,6 +222,7 @@ class Step:
 
 IN_TRANSACTION: tuple[Side, ...] = ("before", "inside", "after")
 STEPS = (
+    Step("branch made", around(activities.outlines, "ensure_branch"), git="update-ref"),
     Step("claim granted", around_write(activities.claims, "_claim"), IN_TRANSACTION),
     Step("worktree made", around(activities.worktrees, "prepare_worktree"), git="read-tree"),
     Step("agent started", around_call(supervised._Starter, "start"), ("before",)),  # pyright: ignore[reportPrivateUsage]
@@ -238,6 +241,7 @@ STEPS = (
     Step("work preserved", around(activities.attempts, "preserve"), git="update-ref", kind="fails"),
     Step("worktree removed", around(activities.attempts, "remove_worktree"), git="update-ref", kind="fails"),
     Step("attempt ended", around_write(activities.attempts, "_record_end"), IN_TRANSACTION, kind="fails"),
+    Step("bundle made", around(activities.status, "build_bundle")),
     Step("question asked", around_write(activities.people, "_ask"), IN_TRANSACTION, kind="asks"),
     Step("answer recorded", around_write(activities.people, "_answered"), IN_TRANSACTION, kind="asks"),
 )

@@ -45,6 +45,7 @@ ALWAYS = {
     "epic told, before": ("worker", "Temporal"),
     "work preserved, after": ("git",),
     "worktree removed, before": ("worker",),
+    "bundle made, before": ("worker",),
     "answer recorded, after": ("worker",),
 }
 """The cells of the default selection: each victim, and each place where an effect and its record part."""
