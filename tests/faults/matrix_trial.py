@@ -113,7 +113,13 @@ class Trial:
             (self.folder / "go").touch()
             if not await self._until(self._ended):
                 return [f"the run did not end within {PATIENCE:.0f} s: {await aftermath.describe()}"]
-            return await aftermath.problems(before)
+            found: list[str] = []
+
+            async def looked() -> bool:
+                found[:] = await aftermath.problems(before)
+                return True
+
+            return found if await self._until(looked) else ["the database does not answer"]
         finally:
             for worker in self.workers:
                 worker.kill()
