@@ -25,10 +25,11 @@ from sqlalchemy.orm import Session
 from activities import bundle_texts
 from activities.bundle_texts import RunRecord
 from paceline.domain import ids
+from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.status import Artifact
 from paceline.settings import Settings
-from paceline.store import artifacts, events, proofs, questions, runs, status
+from paceline.store import artifacts, claim_decisions, events, proofs, questions, runs, status
 from paceline.store.database import Database
 from paceline.vcs.diff import changed_paths
 from paceline.vcs.git import git
@@ -100,6 +101,7 @@ def _read_record(session: Session, project: str) -> RunRecord:
         events=[event for event in _all_events(session, project) if not _is_of_bundle(event)],
         questions=questions.list_questions(session, project, None, _QUESTIONS),
         proofs=proofs.proofs_of(session, project),
+        decisions=list(_all_decisions(session, project)),
         artifacts=[a for a in artifacts.list_artifacts(session, project) if a.kind != BUNDLE],
     )
 
@@ -107,6 +109,13 @@ def _read_record(session: Session, project: str) -> RunRecord:
 def _all_events(session: Session, project: str) -> Iterator[Event]:
     after = 0
     while page := events.events_after(session, project, after, _PAGE):
+        yield from page
+        after = page[-1].number
+
+
+def _all_decisions(session: Session, project: str) -> Iterator[DecisionRecord]:
+    after = 0
+    while page := claim_decisions.decisions_of(session, project, after=after, limit=_PAGE):
         yield from page
         after = page[-1].number
 
@@ -168,6 +177,7 @@ def _documents(record: RunRecord) -> list[Entry]:
         Entry("plan.json", record.plan.to_json().encode()),
         Entry("status.json", _json(where)),
         Entry("events.jsonl", b"".join(event.model_dump_json().encode() + b"\n" for event in record.events)),
+        Entry("claims.jsonl", b"".join(made.model_dump_json().encode() + b"\n" for made in record.decisions)),
         Entry("proofs.json", _json([proof.model_dump(mode="json") for proof in record.proofs])),
         Entry("questions.json", _json([question.model_dump(mode="json") for question in record.questions])),
         Entry("requirements/plan.md", record.plan_text.encode()),

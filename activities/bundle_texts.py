@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from paceline.domain import ids
+from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import Proof
@@ -24,6 +25,7 @@ class RunRecord:
     events: list[Event]
     questions: list[Question]
     proofs: list[Proof]
+    decisions: list[DecisionRecord]
     artifacts: list[Artifact]
 
     @property
@@ -40,6 +42,7 @@ _CONTENTS = """\
 - `code/`: the change of each sprint branch as a patch (`git apply --binary`), and its files in `changes.json`
 - `stories/`: logs, evidence and diffs of each story
 - `plan.json`, `status.json`, `events.jsonl`, `questions.json`, `proofs.json`: the same for programs
+- `claims.jsonl`: every decision about who may change what, and why
 - `manifest.json`: SHA-256 and size of every file
 """
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from activities.context import ActivityContext, RunContext
 from activities.merges import record_merge
 from activities.proof import CandidateProof
+from activities.wishes import claimed_patterns
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.globs import covers
 from paceline.domain.states import FINAL_STATES, StoryState
@@ -42,6 +43,7 @@ class Landing:
         self.claim = run.workflow_id(self.story)
         self._run = run
         self._repository = repository
+        self._claimed = run.patterns(self.story)
 
     async def build(self, base: str, dates: Mapping[str, str] | None = None) -> Candidate:
         """The merge of its work to a commit.
@@ -63,8 +65,7 @@ class Landing:
         Raises:
             UnclaimedChange: the merge would change what the story did not claim.
         """
-        patterns = self._run.patterns(self.story)
-        foreign = [each.path for each in changed if not covers(patterns, each.path)]
+        foreign = [each.path for each in changed if not covers(self._claimed, each.path)]
         if foreign:
             raise UnclaimedChange(
                 f"The merge would change {', '.join(foreign[:10])}, which {self.story.id} did not claim.",
@@ -74,10 +75,13 @@ class Landing:
     def check_holder(self, session: Session) -> None:
         """Refuse an attempt that was replaced: by another holder, or by a later attempt of the same one.
 
+        What the story holds now is noted for `check_changes`: its claim can have grown.
+
         Raises:
             StaleFence: it was.
         """
         claims.check_fence(session, self.claim, self.step.fence)
+        self._claimed = claimed_patterns(session, self._run, self.story)
         row = status.story_status(session, self.step.project, self.story.id)
         if row.attempt != self.step.attempt or row.state in FINAL_STATES:
             raise StaleFence(

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities.announcing import agent_events, announce, project_grant
 from activities.context import ActivityContext, RunContext
+from activities.growth import Asking, ask_again, first_claim, grow_between_attempts
 from activities.merges import recorded_merge
 from paceline.contracts import (
     BlockedStories,
     ClaimReply,
     ClaimStep,
     Done,
+    GrowStep,
     SettleReply,
     SettleStep,
     StoryStep,
 )
-from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant
+from paceline.domain.claims import ClaimDecision, Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
 from paceline.domain.status import StoryStatus
+from paceline.errors import Refused
 from paceline.store import claims, events, questions, status
 
 _REASON_LIMIT = 500
@@ -44,10 +47,30 @@ class ClaimActivities:
 
     @activity.defn(name="resume-claim")
     async def resume_claim(self, step: StoryStep) -> ClaimReply:
-        """Ask again for the slots that were given back while a person was asked."""
+        """Ask again for what was given back: slots while a person was asked, or all of it."""
         run = await self._context.run(step.project)
         story = run.story(step.story)
-        return _reply(run, story, await self._context.database.write(_resume, run, story, step))
+        asked = await self._context.database.write(_resume, run, story, step)
+        await self._tell(asked)
+        return _reply(run, story, asked)
+
+    @activity.defn(name="grow-claim")
+    async def grow_claim(self, step: GrowStep) -> ClaimReply:
+        """Ask for the files that the story's agent needs beside its claim; its work is preserved."""
+        run = await self._context.run(step.project)
+        story = run.story(step.story)
+        try:
+            asked = await self._context.database.write(_grow, run, story, step)
+        except Refused as error:
+            return ClaimReply(
+                granted=False, route=run.route(story), refused=error.code, reason=error.message[:10_000]
+            )
+        await self._tell(asked)
+        return _reply(run, story, asked)
+
+    async def _tell(self, asked: Asking) -> None:
+        if asked.decision is not None:
+            await self._context.tell(asked.decision.grants, asked.decision.retreats)
 
     @activity.defn(name="settle-story")
     async def settle_story(self, step: SettleStep) -> SettleReply:
@@ -66,7 +89,18 @@ class ClaimActivities:
         return Done()
 
 
-def _reply(run: RunContext, story: Story, decision: ClaimDecision) -> ClaimReply:
+def _reply(run: RunContext, story: Story, asked: Asking) -> ClaimReply:
+    if asked.decision is None:
+        assert asked.ruling is not None  # noqa: S101 - one of the two is there; narrows the type
+        refused = asked.refusal
+        return ClaimReply(
+            granted=False,
+            route=run.route(story),
+            asks=None if refused else asked.question,
+            refused=refused,
+            reason=asked.ruling.reason[:10_000],
+        )
+    decision = asked.decision
     return ClaimReply(
         granted=decision.state == "granted",
         fence=decision.fence,
@@ -76,26 +110,28 @@ def _reply(run: RunContext, story: Story, decision: ClaimDecision) -> ClaimReply
     )
 
 
-def _claim(session: Session, run: RunContext, story: Story, step: ClaimStep) -> ClaimDecision:
-    workflow_id = run.workflow_id(story)
-    request = ClaimRequest(
-        claim=workflow_id,
-        scope=run.scope,
-        holder=workflow_id,
-        project=step.project,
-        story=story.id,
-        needs=run.needs(story),
-        weight=step.weight,
-    )
-    decision = claims.request_claim(session, request)
-    _project_decision(session, run, story, step, decision)
-    return decision
+def _claim(session: Session, run: RunContext, story: Story, step: ClaimStep) -> Asking:
+    asked = first_claim(session, run, story, step.weight, step.approved_by)
+    _project(session, run, story, step, asked)
+    return asked
 
 
-def _resume(session: Session, run: RunContext, story: Story, step: StoryStep) -> ClaimDecision:
-    decision = claims.restore_claim(session, run.workflow_id(story))
-    _project_decision(session, run, story, step, decision)
-    return decision
+def _resume(session: Session, run: RunContext, story: Story, step: StoryStep) -> Asking:
+    asked = Asking(ask_again(session, run, story))
+    _project(session, run, story, step, asked)
+    return asked
+
+
+def _grow(session: Session, run: RunContext, story: Story, step: GrowStep) -> Asking:
+    asked = grow_between_attempts(session, run, story, step.fence, step.files, step.approved_by)
+    _project(session, run, story, step, asked)
+    return asked
+
+
+def _project(session: Session, run: RunContext, story: Story, step: StoryStep, asked: Asking) -> None:
+    if asked.decision is not None:
+        _project_decision(session, run, story, step, asked.decision)
+        announce(session, asked.decision.grants, asked.decision.retreats)
 
 
 def _project_decision(
@@ -103,7 +139,7 @@ def _project_decision(
 ) -> None:
     workflow_id = run.workflow_id(story)
     if decision.state == "granted" and decision.fence is not None:
-        _project_grant(session, step.project, story.id, workflow_id, decision.fence, step.attempt)
+        project_grant(session, step.project, story.id, workflow_id, decision.fence, step.attempt)
         return
     reason = "waits for " + (", ".join(decision.waits_for) or "its place in the line")
     status.set_story(
@@ -124,67 +160,6 @@ def _project_decision(
         data={"waits_for": decision.waits_for[:10], "position": decision.position},
     )
     events.append_events(session, step.project, [draft])
-
-
-def announce(session: Session, grants: Sequence[Grant]) -> None:
-    """Write down that waiting stories were granted their claims, in the transaction that granted them.
-
-    So a waiter that is told by signal can work at once, without asking again.
-    """
-    stories = claims.stories_of(session, [grant.claim for grant in grants])
-    for grant in grants:
-        if grant.claim in stories:
-            project, story = stories[grant.claim]
-            attempt = status.story_status(session, project, story).attempt
-            _project_grant(session, project, story, grant.holder, grant.fence, attempt)
-
-
-def _project_grant(
-    session: Session, project: str, story: str, workflow_id: str, fence: int, attempt: int
-) -> None:
-    row = status.set_story(
-        session,
-        project,
-        story,
-        state=StoryState.WORKING,
-        attempt=attempt,
-        workflow_id=workflow_id,
-        fence=fence,
-    )
-    granted = EventDraft(
-        key=f"{workflow_id}#claim.granted#{fence}#{attempt}",
-        type=EventType.WORKFLOW_EVENT,
-        name="claim.granted",
-        story=story,
-        data={"fence": fence, "attempt": attempt},
-    )
-    agents = agent_events(session, project, row, AgentState.WORKING)
-    events.append_events(session, project, [granted, *agents])
-
-
-def agent_events(
-    session: Session, project: str, row: StoryStatus, state: AgentState, *, mark: str = ""
-) -> list[EventDraft]:
-    """Set the state of a story's agents; returns the events that say so, not yet appended.
-
-    An agent that may do several stories at once becomes idle only when none of its others is being done.
-    """
-    busy = status.busy_agents(session, project, row.id) if state is AgentState.IDLE else frozenset[str]()
-    drafts: list[EventDraft] = []
-    for name in row.agents:
-        if name in busy:
-            continue
-        status.set_agent(session, project, name, state, story=row.id)
-        drafts.append(
-            EventDraft(
-                key=f"{row.workflow_id}#agent#{name}#{state}#{row.attempt}#{mark}",
-                type=EventType.AGENT_STATUS_CHANGE,
-                name="agent.status",
-                story=row.id,
-                data={"agent": name, "state": state.value, "story": row.id},
-            )
-        )
-    return drafts
 
 
 class Settlement(NamedTuple):

@@ -17,9 +17,9 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.merge_line import LineWatch
-from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, StoryRoute, StoryStep
+from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, ClaimLost, StoryRoute, StoryStep
 from paceline.domain import graph, ids, schedule
-from paceline.domain.claims import Grant, Need
+from paceline.domain.claims import Grant, Need, Retreat
 from paceline.domain.gates import Gate, GatePolicy, gates_of
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
@@ -233,11 +233,14 @@ class ActivityContext:
                 return None
             raise
 
-    async def tell(self, grants: Sequence[Grant]) -> None:
-        """Signal the waiters whose claims were granted.
+    async def tell(self, grants: Sequence[Grant], retreats: Sequence[Retreat] = ()) -> None:
+        """Signal the waiters whose claims were granted, and the holders whose claims gave back everything.
 
-        A signal that is lost here is sent again by the sweep; the waiter also asks again by itself.
+        A grant's signal that is lost here is sent again by the sweep; the waiter also asks again by itself.
+        Who is not told of a retreat finds its fence void where it matters.
         """
+        if retreats:
+            await asyncio.gather(*(self._tell_lost(retreat) for retreat in retreats))
         if grants:
             told = await asyncio.gather(*(self._tell(grant) for grant in grants))
             await self.database.write(_acknowledge, [claim for claim in told if claim is not None])
@@ -250,6 +253,13 @@ class ActivityContext:
             log.warning("claim %s was granted and its holder not told: %s", grant.claim, error.message)
             return None
         return grant.claim
+
+    async def _tell_lost(self, retreat: Retreat) -> None:
+        handle = self.client.get_workflow_handle(retreat.holder)
+        try:
+            await handle.signal("claim-lost", ClaimLost(claim=retreat.claim, fence=retreat.fence))
+        except RPCError as error:
+            log.warning("claim %s was lost and its holder not told: %s", retreat.claim, error.message)
 
 
 def _acknowledge(session: Session, told: Sequence[str]) -> None:

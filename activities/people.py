@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 from temporalio import activity
 
-from activities.claims import agent_events, announce
+from activities.announcing import agent_events, announce
 from activities.context import ActivityContext, RunContext
 from paceline.contracts import AnsweredStep, AskReply, AskStep, Done, ProjectAnswered, ProjectAsk
 from paceline.domain import ids

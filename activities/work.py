@@ -14,6 +14,15 @@ from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
 from activities.heartbeat import heartbeating
+from activities.wishes import (
+    LOST_REPORT,
+    Held,
+    claim_environment,
+    claimed_patterns,
+    end_of_work,
+    judge_wish,
+    take_wish_back,
+)
 from activities.worktrees import Site, quota_exceeded, watching_disk
 from paceline.agents.command import AgentRun, run_command_agent
 from paceline.agents.simulated import simulate
@@ -62,15 +71,17 @@ class WorkActivities:
 
         async with heartbeating(tell_registry):
             if declaration.kind == "simulated":
-                return await _simulated(declaration, self._order(run, story, step, [], {}))
+                return await _simulated(
+                    declaration, self._order(run, story, step, [], {}, run.patterns(story))
+                )
             stored = self._context.attempt_folder(step) / "report.json"
             if stored.exists():
                 return WorkReport.model_validate_json(stored.read_text())
             await self._context.database.write(_begin, run, story, step)
-            delivered = await self._context.database.read(_delivered, run, story)
+            delivered, claimed = await self._context.database.read(_begun, run, story)
             try:
                 preserved = await self._preserved(await self._context.repository(run), step)
-                order = self._order(run, story, step, delivered, preserved)
+                order = self._order(run, story, step, delivered, preserved, claimed)
                 return await self._command(run, story, step, order, stored)
             except WorktreeSetup as error:
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
@@ -102,6 +113,7 @@ class WorkActivities:
                 lambda details: activity.heartbeat(details),
                 settings,
                 _leave_running,
+                claim_environment(settings, run, step, step.fence),
             )
         too_much = await quota_exceeded(worktree, settings)
         if too_much is not None:
@@ -110,26 +122,36 @@ class WorkActivities:
         work, _ = await asyncio.gather(
             collect_work(worktree, base, title, self._trailers(run, story, step)), watch.end()
         )
-        report = self._judge(run, story, done, work)
+        held = await self._context.database.read(end_of_work, run, story, step.fence)
+        if held.wished:
+            await self._context.tell(await self._context.database.write(take_wish_back, run, story))
+        report = self._judge(story, done, work, held)
         await self._keep(step, repository, work, done)
         partial = stored.with_suffix(".partial")
         partial.write_text(report.model_dump_json())
         partial.replace(stored)
         return report
 
-    def _judge(self, run: RunContext, story: Story, done: AgentRun, work: WorkCommit) -> WorkReport:
-        """What the attempt came to: the agent's word, then its diff against its claim."""
+    def _judge(self, story: Story, done: AgentRun, work: WorkCommit, held: Held) -> WorkReport:
+        """What the attempt came to: its claim, the agent's word, then its diff against its claim."""
         changed = [change.path for change in work.changed]
+        failed = WorkReport(
+            outcome=WorkOutcome.FAILED,
+            code=done.code,
+            reason=done.reason[:2000],
+            commit=work.commit,
+            changed=changed[:200],
+            changed_count=len(changed),
+        )
+        if held.lost:
+            return failed.model_copy(update=LOST_REPORT)
         if done.result is None:
-            return WorkReport(
-                outcome=WorkOutcome.FAILED,
-                code=done.code,
-                reason=done.reason[:2000],
-                commit=work.commit,
-                changed=changed[:200],
-                changed_count=len(changed),
-            )
+            return failed
         result = done.result
+        if result.needs_files and result.outcome in (WorkOutcome.DONE, WorkOutcome.BLOCKED):
+            asked = judge_wish(story, result.needs_files, held)
+            if asked:
+                return failed.model_copy(update={"summary": result.summary[:2000], **asked})
         report = WorkReport(
             outcome=result.outcome,
             code="" if result.outcome is WorkOutcome.DONE else "AGENT",
@@ -142,7 +164,7 @@ class WorkActivities:
         )
         if result.outcome is not WorkOutcome.DONE:
             return report
-        patterns = run.patterns(story)
+        patterns = held.patterns
         foreign = [path for path in changed if not covers(patterns, path)]
         if foreign:
             shown = ", ".join(foreign[:10])
@@ -171,6 +193,7 @@ class WorkActivities:
         step: WorkStep,
         delivered: list[Delivered],
         preserved: dict[int, str],
+        claimed: list[str],
     ) -> WorkOrder:
         return WorkOrder(
             project=run.plan.title,
@@ -185,7 +208,7 @@ class WorkActivities:
             tasks=[item.text for item in story.tasks],
             acceptance_criteria=[item.text for item in story.acceptance_criteria],
             checks=story.proofs(),
-            claimed=run.patterns(story),
+            claimed=claimed,
             delivered=delivered,
             earlier_attempts=[
                 EarlierAttempt(
@@ -273,6 +296,10 @@ def _begin(session: Session, run: RunContext, story: Story, step: WorkStep) -> N
         raise StaleFence(f"Attempt {step.attempt} of {story.id} was replaced by attempt {row.attempt}.")
     if row.attempt != step.attempt or row.state is not StoryState.WORKING:
         status.set_story(session, step.project, story.id, state=StoryState.WORKING, attempt=step.attempt)
+
+
+def _begun(session: Session, run: RunContext, story: Story) -> tuple[list[Delivered], list[str]]:
+    return _delivered(session, run, story), claimed_patterns(session, run, story)
 
 
 def _delivered(session: Session, run: RunContext, story: Story) -> list[Delivered]:

@@ -23,6 +23,7 @@ STATUS_OF_CODE: dict[str, int] = {
     "STALE_FENCE": 409,
     "PLAN_CHANGED": 409,
     "REFUSED": 403,
+    "FOREIGN_FILE": 403,
     "UNAUTHORIZED": 401,
     "CONFIGURATION": 422,
     "REPOSITORY": 422,

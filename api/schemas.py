@@ -75,6 +75,26 @@ class AnswerReply(Model):
     message: str
 
 
+class ClaimWish(Model):
+    """Files that an agent needs beside its story's claim; attempt and fence are those it was given."""
+
+    paths: list[str] = Field(min_length=1, max_length=1000)
+    attempt: int = Field(ge=1)
+    fence: int = Field(ge=1)
+
+
+class ClaimAnswer(Model):
+    """What became of an agent's wish."""
+
+    state: Literal["granted", "waiting", "deadlock", "ask"]
+    """`ask`: a person has to be asked, which is done when the agent has ended."""
+    claimed: list[str]
+    """All paths and globs that may be changed now."""
+    position: int | None = None
+    waits_for: list[str] = Field(default_factory=list[str])
+    message: str
+
+
 class CancelReply(Model):
     """A cancellation was asked for; the stories end one by one."""
 

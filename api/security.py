@@ -12,6 +12,7 @@ import hmac
 import ipaddress
 import json
 import logging
+import re
 import secrets
 from typing import cast
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ TOKEN_PROTOCOL = "paceline.token."  # noqa: S105 - the prefix of a subprotocol, 
 WEBSOCKET_PROTOCOL = "paceline"
 FIRST_MESSAGE_SECONDS = 5.0
 UNAUTHORIZED_CLOSE = 4401
+
+_CLAIM_OF_A_STORY = re.compile(r"/api/v1/projects/[^/]+/stories/.+/claim")
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -62,6 +65,20 @@ def required_token(settings: Settings) -> str | None:
             "random text, or leave PACELINE_API_HOST at 127.0.0.1."
         )
     return token or None
+
+
+def allows(settings: Settings, given: str | None, own: str) -> bool:
+    """Whether a request brings the API's token, or one made for what it asks; True where none is needed.
+
+    Args:
+        settings: name the API's token.
+        given: what the request brought.
+        own: the token that opens only what it asks.
+    """
+    wanted = required_token(settings)
+    if wanted is None:
+        return True
+    return any(hmac.compare_digest((given or "").encode(), each.encode()) for each in (wanted, own))
 
 
 class Guard:
@@ -101,7 +118,7 @@ class Guard:
             self._check_host(headers.get("host", ""))
         if scope["type"] == "websocket" or scope["method"] not in _SAFE_METHODS:
             _check_origin(headers, "https" if scope["scheme"] in ("https", "wss") else "http")
-        if self._token and scope["type"] == "http" and not self._matches(bearer_token(headers)):
+        if self._token and scope["type"] == "http" and not self._may(scope, bearer_token(headers)):
             raise Unauthorized("The request needs the API's token: send 'Authorization: Bearer <token>'.")
 
     def _check_host(self, host: str) -> None:
@@ -111,6 +128,13 @@ class Guard:
             name = None
         if name not in self._hosts:
             raise Refused(f"The host name {host!r} is not one this API answers to; use 127.0.0.1.")
+
+    def _may(self, scope: Scope, given: str | None) -> bool:
+        if self._matches(given):
+            return True
+        # An agent has a token of its own, which the route checks: it opens one story's claim, nothing else.
+        wish = scope["method"] == "POST" and _CLAIM_OF_A_STORY.fullmatch(scope["path"]) is not None
+        return given is not None and wish
 
     def _matches(self, given: str | None) -> bool:
         wanted = self._token or ""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.schemas import StartRequest
+from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.finish_options import load_finish_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import declaration_for, load_declarations
@@ -62,6 +63,7 @@ async def check_request(request: StartRequest) -> Wanted:
     written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
     declared = load_declarations(written, DECLARATIONS)
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
+    options = _with_claim_rules(options, load_claim_options(written, DECLARATIONS))
     if options.finish is None:
         options = options.model_copy(update={"finish": load_finish_options(written, DECLARATIONS)})
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
@@ -149,6 +151,16 @@ def _with_defaults(options: RunOptions, proof: ProofOptions) -> RunOptions:
             "criteria": options.criteria or proof.criteria or CriteriaPolicy.PERSON,
             "reviewer": options.reviewer or proof.reviewer,
             "gates": options.gates or proof.gates or GatePolicy.PERSON,
+        }
+    )
+
+
+def _with_claim_rules(options: RunOptions, rules: ClaimOptions) -> RunOptions:
+    """The same for what stories may change beside what is their own."""
+    return options.model_copy(
+        update={
+            "foreign_edits": options.foreign_edits or rules.foreign_edits or "allow",
+            "growth": options.growth or rules.growth or "allow",
         }
     )
 

@@ -181,6 +181,10 @@ class StoryInput(Model):
     """Attempts that people granted beyond the agent's own limit."""
     conflicts: int = 0
     """Attempts to resolve a conflict since a person was asked."""
+    foreign_approved_by: str = ""
+    """The person who said that the story may change files of other agents."""
+    claims_lost: int = 0
+    """How often the story's claim was lost while it was under work."""
     settle_by_signal: bool = False
 
 
@@ -215,6 +219,17 @@ class ClaimStep(StoryStep):
     """Ask for the story's claim: its sprint slot, its agents, its files."""
 
     weight: float = 0.0
+    approved_by: str = ""
+    """The person who said that it may change files of other agents."""
+
+
+class GrowStep(StoryStep):
+    """Ask for files beside the story's claim, after the work of its last attempt was preserved."""
+
+    fence: int
+    files: list[str]
+    approved_by: str = ""
+    """The person who said that it may have them."""
 
 
 class ClaimReply(Model):
@@ -223,10 +238,23 @@ class ClaimReply(Model):
     position: int | None = None
     waits_for: list[str] = Field(default_factory=list[str])
     route: StoryRoute
+    asks: QuestionKind | None = None
+    """Nothing was asked for yet: a person has to say first whether the story may have it."""
+    refused: str = ""
+    """A stable code, where the rule refuses what the story needs."""
+    reason: str = Field(default="", max_length=10_000)
+    """Why a person is asked, or why it is refused."""
 
 
 class ClaimGranted(Model):
     """Signal to a waiting claim."""
+
+    claim: str
+    fence: int
+
+
+class ClaimLost(Model):
+    """Signal to a holder whose claim gave back everything; the fence is the number that is void now."""
 
     claim: str
     fence: int
@@ -252,6 +280,10 @@ class WorkReport(Model):
     changed: list[str] = Field(default_factory=list[str], max_length=200)
     """The first 200 changed paths."""
     changed_count: int = 0
+    needs_files: list[str] = Field(default_factory=list[str], max_length=100)
+    """Files that the story has to have before its next attempt, which is no failure."""
+    claim_lost: bool = False
+    """The claim gave back everything meanwhile; the story asks for it again, which is no failure either."""
 
 
 class ReviewStep(StoryStep):

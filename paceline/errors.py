@@ -9,6 +9,7 @@ PacelineError                       PACELINE
 │   ├── StaleFence                  STALE_FENCE
 │   └── PlanChanged                 PLAN_CHANGED
 ├── Refused                         REFUSED
+│   ├── ForeignFile                 FOREIGN_FILE
 │   └── Unauthorized                UNAUTHORIZED
 ├── ConfigurationError              CONFIGURATION
 ├── RepositoryError                 REPOSITORY
@@ -105,6 +106,12 @@ class Refused(PacelineError):
     """The request is understood and not allowed."""
 
     code = "REFUSED"
+
+
+class ForeignFile(Refused):
+    """A story would change a file of an agent who is not its own, and the rule or a person refuses it."""
+
+    code = "FOREIGN_FILE"
 
 
 class Unauthorized(Refused):

@@ -58,6 +58,14 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite:///{self.home / 'paceline.db'}"
 
     @property
+    def base_url(self) -> str:
+        """Where the API is, or would be on this machine."""
+        if self.api_url:
+            return self.api_url.rstrip("/")
+        host = "127.0.0.1" if self.api_host in ("", "0.0.0.0", "::") else self.api_host  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{self.api_port}" if ":" in host else f"http://{host}:{self.api_port}"
+
+    @property
     def artifact_root(self) -> Path:
         """Where large outputs are kept."""
         return self.home / "artifacts"

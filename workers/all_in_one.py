@@ -63,7 +63,9 @@ async def all_in_one(settings: Settings, say: Say, *, with_api: bool = True) -> 
         database = await _migrated(settings)
         stack.callback(database.close)
         temporal = await stack.enter_async_context(open_temporal(settings, say))
-        await stack.enter_async_context(running_workers(temporal.client, database, settings))
+        # The port may have been picked just now, and agents are told where to ask.
+        told = settings if listener is None else settings.model_copy(update={"api_url": url_of(listener)})
+        await stack.enter_async_context(running_workers(temporal.client, database, told))
         watched: list[Awaitable[None]] = []
         if listener is not None:
             served = serving(listener, database, temporal.client, settings)

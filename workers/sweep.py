@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from activities.claims import announce, closed_step, settle
+from activities.announcing import announce
+from activities.claims import closed_step, settle
 from activities.context import ActivityContext
 from activities.merges import note_merge
 from activities.outlines import dependants

@@ -95,6 +95,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     return [
         claims.claim_story,
         claims.resume_claim,
+        claims.grow_claim,
         claims.settle_story,
         claims.block_stories,
         people.ask_person,

@@ -7,8 +7,9 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
+from workflows.claiming import Claiming, Ended
 from workflows.policies import LONGEST_RETRY_PAUSE, RETRY_PAUSE
-from workflows.story_steps import StorySteps, sentence_of
+from workflows.story_steps import CLAIM_LOST, LOST, sentence_of
 
 with workflow.unsafe.imports_passed_through():
     from paceline.contracts import (
@@ -19,26 +20,17 @@ with workflow.unsafe.imports_passed_through():
         StoryRoute,
         WorkReport,
     )
-    from paceline.domain.questions import Answer, Decision, QuestionKind
+    from paceline.domain.questions import Decision, QuestionKind
     from paceline.domain.states import StoryState
     from paceline.domain.work import WorkOutcome
 
 NOT_THE_AGENTS = ("REPOSITORY", "REPOSITORY_MISSING", "BRANCH_CHECKED_OUT")
 """Why a landing failed, where no other attempt of an agent could do better."""
-
-
-class _Ended(Exception):
-    """The story reached a final state that is not success; carries what to record."""
-
-    def __init__(self, state: StoryState, code: str, reason: str) -> None:
-        super().__init__(reason)
-        self.state = state
-        self.code = code
-        self.reason = reason
+_LOST_WORK = {"code": CLAIM_LOST, "reason": LOST, "claim_lost": True}
 
 
 @workflow.defn(name="story")
-class StoryWorkflow(StorySteps):
+class StoryWorkflow(Claiming):
     """Carries one story to a merge, or to a stated end."""
 
     @workflow.init
@@ -50,7 +42,7 @@ class StoryWorkflow(StorySteps):
         """Do the story and settle it, whatever happens."""
         try:
             await self._carry_out()
-        except _Ended as end:
+        except Ended as end:
             await self._settle(end.state, end.code, end.reason)
         except (asyncio.CancelledError, Exception) as error:
             # Cancellation and unexpected failures give everything back before they go on.
@@ -78,7 +70,9 @@ class StoryWorkflow(StorySteps):
                 await self._closed_by_person()
                 return
             report = await self._work(route)
-            if report.outcome is WorkOutcome.DONE:
+            if report.needs_files or report.claim_lost:
+                await self._regain(route, report)
+            elif report.outcome is WorkOutcome.DONE:
                 self._summary = report.summary
                 if not route.merges:
                     await self._settle(StoryState.SETTLED)
@@ -124,6 +118,9 @@ class StoryWorkflow(StorySteps):
                 if report.code == "MERGE_CONFLICT" and workflow.patched("resolve-conflicts"):
                     await self._conflict(route, report)
                     return False
+                if report.code == CLAIM_LOST:
+                    await self._regain(route, work.model_copy(update=_LOST_WORK))
+                    return False
                 if report.code not in NOT_THE_AGENTS:
                     await self._failed_attempt(route, report.code, report.reason)
                     return False
@@ -163,7 +160,7 @@ class StoryWorkflow(StorySteps):
         if answer.decision is Decision.REJECT:
             reason = f"{answer.actor} rejected the merge: {answer.text}".rstrip(": ")
             await self._end_attempt(route, "REJECTED", reason)
-            raise _Ended(StoryState.FAILED, "REJECTED", reason)
+            raise Ended(StoryState.FAILED, "REJECTED", reason)
         await self._end_attempt(route, "AMENDED", f"{answer.actor} asked for a change: {answer.text}")
         await self._next_attempt(answer)
         return ""
@@ -186,7 +183,7 @@ class StoryWorkflow(StorySteps):
         )
         if answer.decision is Decision.REJECT:
             await self._end_attempt(route, code, reason)
-            raise _Ended(StoryState.FAILED, code, reason)
+            raise Ended(StoryState.FAILED, code, reason)
 
     # Failures and people ---
 
@@ -208,7 +205,7 @@ class StoryWorkflow(StorySteps):
             {"code": code, "reason": reason},
         )
         if answer.decision is Decision.REJECT:
-            raise _Ended(StoryState.FAILED, code, reason)
+            raise Ended(StoryState.FAILED, code, reason)
         self._in.extra_attempts = self._in.attempt + 1 - route.max_attempts
         await self._next_attempt(answer)
 
@@ -237,7 +234,7 @@ class StoryWorkflow(StorySteps):
             },
         )
         if answer.decision is Decision.REJECT:
-            raise _Ended(StoryState.FAILED, report.code, report.reason)
+            raise Ended(StoryState.FAILED, report.code, report.reason)
         self._in.conflicts = 0
         await self._next_attempt(answer)
 
@@ -251,15 +248,9 @@ class StoryWorkflow(StorySteps):
             {"summary": report.summary},
         )
         if answer.decision is Decision.REJECT:
-            raise _Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} ended the story: {answer.text}")
+            raise Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} ended the story: {answer.text}")
         self._in.extra_attempts += 1
         await self._next_attempt(answer)
-
-    async def _next_attempt(self, answer: Answer) -> None:
-        if answer.text:
-            self._in.amendments.append(answer.text)
-        self._in.attempt += 1
-        await self._resume_claim()
 
     async def _closed_by_person(self) -> None:
         answer = await self._ask(
@@ -269,7 +260,7 @@ class StoryWorkflow(StorySteps):
         )
         self._summary = answer.text[:2000]
         if answer.decision is Decision.REJECT:
-            raise _Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} will not do it: {answer.text}")
+            raise Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} will not do it: {answer.text}")
         await self._settle(StoryState.SETTLED)
 
 

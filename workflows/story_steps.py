@@ -15,11 +15,9 @@ from workflows.answers import Answerable
 from workflows.policies import (
     AGENT_MARGIN,
     ALWAYS,
-    FIRST_REASK,
     GIT,
     HEARTBEAT,
     LANDING,
-    LONGEST_REASK,
     SHORT,
 )
 
@@ -36,9 +34,6 @@ with workflow.unsafe.imports_passed_through():
         AnsweredStep,
         AskReply,
         AskStep,
-        ClaimGranted,
-        ClaimReply,
-        ClaimStep,
         EndAttemptStep,
         FailedAttempt,
         LandReport,
@@ -51,13 +46,20 @@ with workflow.unsafe.imports_passed_through():
         StoryInput,
         StoryRoute,
         StorySettled,
-        StoryStep,
         WorkReport,
         WorkStep,
     )
     from paceline.domain.proof import Advice
     from paceline.domain.questions import Answer, QuestionKind
     from paceline.domain.states import StoryState
+    from paceline.domain.work import WorkOutcome
+
+
+CLAIM_LOST = "CLAIM_LOST"
+"""Code of an attempt or a landing whose claim was lost meanwhile; no fault of the agent's."""
+LOST = "The story's claim was given to others meanwhile; it asks for all of it again."
+MOST_LOST = 20
+"""Claims that a story may lose before that is taken for a mistake."""
 
 
 class _Names(TypedDict):
@@ -79,6 +81,8 @@ class StorySteps(Answerable):
         self._fence = 0
         self._work_queue = WORK_TASK_QUEUE
         self._told: int | None = None
+        self._lost = 0
+        self._agent_works: workflow.ActivityHandle[WorkReport] | None = None
         self._state = StoryState.CLAIMING
         # The epic starts a story as working: most get their claim at once, and each change of it costs.
         self._indexed: StoryState = StoryState.WORKING
@@ -113,61 +117,10 @@ class StorySteps(Answerable):
         if workflow.cancellation_reason() is not None:
             raise asyncio.CancelledError
 
-    async def _claim(self) -> StoryRoute:
-        """Ask for everything at once; then wait for the signal, and ask again now and then to be sure."""
-        reask = FIRST_REASK
-        while True:
-            reply = await workflow.execute_local_activity_method(
-                ClaimActivities.claim_story,
-                ClaimStep(**self._step(), weight=self._in.weight),
-                start_to_close_timeout=SHORT,
-                retry_policy=ALWAYS,
-            )
-            self._work_queue = reply.route.task_queue
-            if self._granted(reply.fence if reply.granted else None):
-                return reply.route
-            reask = await self._wait_in_line(reply, reask)
-            # A first grant is final, and who granted it has written it down: no need to ask again.
-            if self._granted(self._told):
-                return reply.route
-
-    async def _resume_claim(self) -> None:
-        """Get back the slots that were given back while a person was asked."""
-        reask = FIRST_REASK
-        while True:
-            self._told = None
-            reply = await workflow.execute_local_activity_method(
-                ClaimActivities.resume_claim,
-                StoryStep(**self._step()),
-                start_to_close_timeout=SHORT,
-                retry_policy=ALWAYS,
-            )
-            if self._granted(reply.fence if reply.granted else None):
-                return
-            reask = await self._wait_in_line(reply, reask)
-
-    def _granted(self, fence: int | None) -> bool:
-        if fence is None:
-            return False
-        self._fence = fence
-        self._show(StoryState.WORKING, f"Attempt {self._in.attempt} by {self._in.agent}.")
-        return True
-
-    async def _wait_in_line(self, reply: ClaimReply, reask: timedelta) -> timedelta:
-        self._stop_if_cancelled()
-        waits_for = "\n".join(f"- {text}" for text in reply.waits_for)
-        self._show(StoryState.CLAIMING, f"Waits in line for:\n\n{waits_for}")
-        try:
-            await workflow.wait_condition(
-                lambda: self._told is not None, timeout=reask, timeout_summary="ask again for the claim"
-            )
-        except TimeoutError:
-            return min(reask * 2, LONGEST_REASK)
-        return reask
-
     async def _work(self, route: StoryRoute) -> WorkReport:
+        """Let the agent work; stop it where its claim is lost meanwhile."""
         self._stop_if_cancelled()
-        return await workflow.execute_activity_method(
+        self._agent_works = workflow.start_activity_method(
             WorkActivities.do_work,
             WorkStep(
                 **self._step(),
@@ -182,6 +135,22 @@ class StorySteps(Answerable):
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=f"{self._in.story} attempt {self._in.attempt}: {self._in.agent}"[:200],
         )
+        try:
+            return await self._agent_works
+        except (asyncio.CancelledError, ActivityError) as error:
+            if workflow.cancellation_reason() is not None or not self._lost_claim(error):
+                raise
+            return WorkReport(outcome=WorkOutcome.BLOCKED, code=CLAIM_LOST, reason=LOST, claim_lost=True)
+        finally:
+            self._agent_works = None
+
+    def _lost_claim(self, error: BaseException) -> bool:
+        """Whether an activity ended because the story holds its claim no more, and may ask for it again."""
+        if is_cancelled_exception(error):
+            return self._lost == self._fence
+        cause = error.cause if isinstance(error, ActivityError) else None
+        stale = isinstance(cause, ApplicationError) and cause.type == "STALE_FENCE"
+        return stale and self._in.claims_lost < MOST_LOST and workflow.patched("claim-lost")
 
     async def _land_step(
         self,
@@ -193,6 +162,16 @@ class StorySteps(Answerable):
         advice: Sequence[Advice] = (),
     ) -> LandReport:
         self._stop_if_cancelled()
+        try:
+            return await self._land_activity(route, commit, verify_only, confirmed_by, advice)
+        except ActivityError as error:
+            if is_cancelled_exception(error) or not self._lost_claim(error):
+                raise
+            return LandReport(verified=False, code=CLAIM_LOST, reason=LOST)
+
+    async def _land_activity(
+        self, route: StoryRoute, commit: str, verify_only: bool, confirmed_by: str, advice: Sequence[Advice]
+    ) -> LandReport:
         return await workflow.execute_activity_method(
             LandingActivities.land_story,
             LandStep(
@@ -313,11 +292,6 @@ class StorySteps(Answerable):
             await epic.signal("stories-settled", SettledBatch(stories=[settled]))
         except ApplicationError:
             workflow.logger.warning("epic %s is closed and was not told", self._in.parent)
-
-    @workflow.signal(name="claim-granted")
-    def claim_granted(self, granted: ClaimGranted) -> None:
-        """Someone's release granted this story's claim."""
-        self._told = granted.fence
 
     @workflow.signal(name="settle-by-signal")
     def settle_by_signal(self) -> None:

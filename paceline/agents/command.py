@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -73,6 +73,7 @@ async def run_command_agent(
     heartbeat: Heartbeat,
     timings: Timings,
     leave_running: Callable[[], bool] = lambda: False,
+    variables: Mapping[str, str] | None = None,
 ) -> AgentRun:
     """Run an agent once for `run_dir`, and read what it left.
 
@@ -87,6 +88,7 @@ async def run_command_agent(
         timings: `agent_grace` and `adoption_grace`.
         leave_running: asked on cancellation; True where another call will adopt the run, as when only this
             worker shuts down or its heartbeat was late.
+        variables: more of its environment, beside what it is allowed to see.
 
     Raises:
         asyncio.CancelledError: after the agent's processes are gone, or were left.
@@ -98,7 +100,7 @@ async def run_command_agent(
     spec = RunSpec(
         argv=arguments(declaration, order, files, worktree),
         cwd=worktree,
-        environment=_environment(declaration, files, worktree),
+        environment=_environment(declaration, files, worktree) | dict(variables or {}),
         stdin=files.prompt if takes_prompt(declaration) else None,
         timeout=declaration.timeout,
         idle_timeout=declaration.idle_timeout,

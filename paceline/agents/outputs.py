@@ -135,8 +135,10 @@ def read_outcome(
     read = (
         _from_text(ended, stdout, stderr) if output == "text" else _from_events(output, ended, stdout, stderr)
     )
-    if isinstance(written, WorkResult) and written.outcome is not WorkOutcome.DONE:
-        # An agent with a stream may still write a result, to say that it needs a person.
+    if isinstance(written, WorkResult) and (
+        written.outcome is not WorkOutcome.DONE or (written.needs_files and isinstance(read, WorkResult))
+    ):
+        # An agent with a stream may still write a result, to say that it needs a person or more files.
         spent = read if isinstance(read, WorkResult) else written
         return written.model_copy(update={"tokens": spent.tokens, "cost_usd": spent.cost_usd})
     return read

@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from paceline import errors
 from paceline.cli.plan_source import PlanSource
+from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, Question
 from paceline.domain.rollback import Boundary, Rollback
@@ -25,15 +26,13 @@ from paceline.settings import Settings
 
 TIMEOUT_SECONDS = 60.0
 HEALTH_SECONDS = 2.0
+_PAGE = 1000
 T = TypeVar("T")
 
 
 def api_url(settings: Settings) -> str:
     """Where the API is, or would be on this machine."""
-    if settings.api_url:
-        return settings.api_url.rstrip("/")
-    host = "127.0.0.1" if settings.api_host in ("", "0.0.0.0", "::") else settings.api_host  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
+    return settings.base_url
 
 
 class ApiClient:
@@ -119,6 +118,21 @@ class ApiClient:
         """Open questions, of one run or of all."""
         params = {"project": project} if project else {}
         return _parse(list[Question], await self._call("GET", "questions", params=params))
+
+    async def claims(self, project: str) -> list[LiveClaim]:
+        """Who holds and waits for what in a run."""
+        path = f"projects/{quote(project, safe='')}/claims"
+        return _parse(list[LiveClaim], await self._call("GET", path))
+
+    async def claim_decisions(self, project: str) -> list[DecisionRecord]:
+        """Everything that was decided about a run's claims, oldest first."""
+        path, found = f"projects/{quote(project, safe='')}/claims/decisions", list[DecisionRecord]()
+        while True:
+            params = {"after": found[-1].number if found else 0, "limit": _PAGE}
+            page = _parse(list[DecisionRecord], await self._call("GET", path, params=params))
+            found += page
+            if len(page) < _PAGE:
+                return found
 
     async def answer(self, answer: Answer) -> str:
         """Answer a question; returns a sentence."""

@@ -8,7 +8,7 @@ from typing import cast
 
 import typer
 
-from paceline.cli import people_commands, rollback_commands, run_command, server_commands
+from paceline.cli import claims_commands, people_commands, rollback_commands, run_command, server_commands
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
@@ -34,6 +34,8 @@ for command in (
     people_commands.answer,
     people_commands.cancel,
     rollback_commands.rollback,
+    claims_commands.claims,
+    claims_commands.claim,
     server_commands.up,
     server_commands.api,
     server_commands.worker,

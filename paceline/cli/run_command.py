@@ -7,6 +7,7 @@ import getpass
 import logging
 import shlex
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,14 @@ from paceline.errors import ConfigurationError, Refused, ServerUnavailable
 from paceline.settings import Settings
 
 EVERY_AGENT = "*"
+
+
+class Verdict(StrEnum):
+    """The values of `ForeignEdits`, as an option wants them."""
+
+    allow = "allow"
+    ask = "ask"
+    refuse = "refuse"
 
 
 @dataclass(frozen=True)
@@ -79,6 +88,14 @@ def run(
     merge_batch: Annotated[
         int, typer.Option(min=1, max=100, help="Stories that are checked and merged together at most.")
     ] = 8,
+    foreign_edits: Annotated[
+        Verdict | None,
+        typer.Option(help="Stories that change files of other agents; default: the repository's, or allow."),
+    ] = None,
+    growth: Annotated[
+        Verdict | None,
+        typer.Option(help="Agents that need more files than their story claimed; default: the same."),
+    ] = None,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Run although the checkout has uncommitted changes.")
     ] = False,
@@ -104,6 +121,8 @@ def run(
             gates=gates,
             finish=FinishOptions(push=push) if push else None,
             merge_batch=merge_batch,
+            foreign_edits=foreign_edits.value if foreign_edits else None,
+            growth=growth.value if growth else None,
             allow_dirty=allow_dirty,
             agents=choose_agents(agent, agent_command),
         ),

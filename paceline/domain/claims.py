@@ -123,6 +123,26 @@ class ClaimRecord(Model):
     released_at: datetime | None = None
 
 
+class LiveClaim(Model):
+    """A claim as people see it while it lives."""
+
+    story: str | None = None
+    holder: str
+    state: Literal["granted", "waiting"]
+    fence: int | None = None
+    held: list[str]
+    wanted: list[str] = Field(default_factory=list[str])
+    """Resources that it waits for."""
+    waits_for: list[str] = Field(default_factory=list[str])
+    """Those of them that are taken, and by whom."""
+    position: int | None = None
+    """1-based place in the waiting line of the repository."""
+    passed: int = 0
+    """How often younger claims passed it over."""
+    requested_at: datetime
+    granted_at: datetime | None = None
+
+
 DecisionKind = Literal[
     "granted",
     "waiting",

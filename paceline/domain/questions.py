@@ -28,6 +28,10 @@ class QuestionKind(StrEnum):
     """Finished work cannot be merged for a reason that is not the agent's."""
     RESOLVE_CONFLICT = "resolve_conflict"
     """A story's work does not apply on the branch, and its agent did not resolve that."""
+    CONFIRM_FOREIGN_EDIT = "confirm_foreign_edit"
+    """A story is to change files of an agent who is not its own, and the rule asks a person."""
+    CONFIRM_GROWTH = "confirm_growth"
+    """An agent needs files beside its story's claim, and the run asks a person."""
     HUMAN_STORY = "human_story"
     START_OPTIONAL_SPRINT = "start_optional_sprint"
     CONFIRM_ROLLBACK = "confirm_rollback"
@@ -81,6 +85,16 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
     QuestionKind.RESOLVE_CONFLICT: {
         Decision.APPROVE: "try to resolve it once more",
         Decision.AMEND: "try once more with this text",
+        Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.CONFIRM_FOREIGN_EDIT: {
+        Decision.APPROVE: "it may change them",
+        Decision.AMEND: "it may change them, with this note to the agent",
+        Decision.REJECT: "end the story without a merge",
+    },
+    QuestionKind.CONFIRM_GROWTH: {
+        Decision.APPROVE: "it may have them",
+        Decision.AMEND: "it may have them, with this note to the agent",
         Decision.REJECT: "end the story without a merge",
     },
     QuestionKind.HUMAN_STORY: {

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from paceline.domain.arbitration import ForeignEdits
 from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
@@ -35,6 +36,10 @@ class RunOptions(Model):
     """How often an agent may try to resolve a conflict of its story before a person is asked."""
     finish: FinishOptions | None = None
     """What happens with a sprint's branch at its end; None: as the repository says."""
+    foreign_edits: ForeignEdits | None = None
+    """What happens to stories that change files of other agents; None: as the repository says, or allow."""
+    growth: ForeignEdits | None = None
+    """What happens to an agent that needs a file beside its story's claim; None as for `foreign_edits`."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

@@ -159,5 +159,7 @@ class WorkResult(Model):
     """What it asks, where it needs a person or is blocked."""
     tokens: int | None = Field(default=None, ge=0)
     cost_usd: float | None = Field(default=None, ge=0)
+    needs_files: list[str] = Field(default_factory=list[str], max_length=1000)
+    """Paths it has to change beside those it may; its work is kept until the story has them."""
     advice: list[Advice] = Field(default_factory=list[Advice], max_length=1000)
     """A reviewing agent's answer for each criterion."""

@@ -219,6 +219,13 @@ def list_claims(
     return [to_record(row) for row in session.connection().execute(query).mappings()]
 
 
+def find_claim(session: Session, claim: str) -> ClaimRecord | None:
+    """One claim; None where nobody ever asked for it."""
+    query = select(CLAIMS).where(CLAIMS.c.claim == claim)
+    row = session.connection().execute(query).mappings().one_or_none()
+    return None if row is None else to_record(row)
+
+
 def live_holders(session: Session) -> list[str]:
     """Everybody who holds something or waits for it, in alphabetical order."""
     query = select(CLAIMS.c.holder).where(CLAIMS.c.state.in_(LIVE_STATES))

@@ -1,0 +1,108 @@
+"""Claims: who holds and waits for what, what was decided, and an agent's wish for more."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy.orm import Session
+
+from activities.announcing import announce
+from activities.context import ActivityContext, RunContext
+from activities.growth import Wish, grow_while_working
+from activities.wishes import claim_token, requested_files
+from api.deps import ClientDep, DatabaseDep, Limit, SettingsDep
+from api.schemas import ClaimAnswer, ClaimWish
+from api.security import allows, bearer_token
+from paceline.domain import ids
+from paceline.domain.claims import DecisionRecord, LiveClaim
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.plan import Story
+from paceline.errors import ForeignFile, Refused, Unauthorized
+from paceline.store import claim_decisions, claim_view, events, runs
+
+router = APIRouter(prefix="/projects", tags=["claims"])
+
+After = Annotated[int, Query(ge=0, description="Number of the last decision that is known.")]
+StoryFilter = Annotated[str | None, Query(description="Only those of this story.")]
+
+
+@router.get("/{project}/claims", operation_id="list_claims")
+async def list_claims(project: str, database: DatabaseDep) -> list[LiveClaim]:
+    """Who holds and waits for what, in the order of asking."""
+    await database.read(runs.get_run, project)
+    return await database.read(claim_view.live_claims, project)
+
+
+@router.get("/{project}/claims/decisions", operation_id="list_claim_decisions")
+async def list_decisions(
+    project: str, database: DatabaseDep, after: After = 0, story: StoryFilter = None, limit: Limit = 200
+) -> list[DecisionRecord]:
+    """What was decided about claims after a number, oldest first."""
+    await database.read(runs.get_run, project)
+    return await database.read(claim_decisions.decisions_of, project, story, after, limit)
+
+
+@router.post("/{project}/stories/{story:path}/claim", operation_id="grow_claim")
+async def grow_claim(
+    project: str,
+    story: str,
+    wish: ClaimWish,
+    request: Request,
+    database: DatabaseDep,
+    client: ClientDep,
+    settings: SettingsDep,
+) -> ClaimAnswer:
+    """Ask for files beside a story's claim, as its agent does while it works; answered at once."""
+    context = ActivityContext(database, settings, client)
+    run = await context.run(project)
+    known = run.story(story)
+    token = claim_token(settings, run.workflow_id(known), wish.attempt, wish.fence)
+    if not allows(settings, bearer_token(request.headers), token):
+        raise Unauthorized("An agent may only ask for the claim of its own story, while it works on it.")
+    files = requested_files(wish.paths)
+    asked = await database.write(_grow, run, known, wish, files)
+    if asked.decision is None:
+        return _ruled(asked, wish)
+    await context.tell(asked.decision.grants, asked.decision.retreats)
+    decision = asked.decision
+    return ClaimAnswer(
+        state=decision.state,
+        claimed=asked.claimed,
+        position=decision.position,
+        waits_for=decision.waits_for,
+        message=_MESSAGES[decision.state],
+    )
+
+
+_MESSAGES = {
+    "granted": "The files may be changed now.",
+    "waiting": "Somebody else has them; finish without them, ask again later, or end with `needs_files`.",
+    "deadlock": "Whoever has them waits for this story: end with `needs_files`, and they come with the next "
+    "attempt.",
+    "ask": "A person has to be asked first: end with `needs_files`, and they come with the next attempt.",
+}
+
+
+def _ruled(asked: Wish, wish: ClaimWish) -> ClaimAnswer:
+    assert asked.ruling is not None  # noqa: S101 - there is a decision or a ruling; narrows the type
+    if asked.ruling.verdict == "refuse":
+        kind = ForeignFile if asked.ruling.foreign else Refused
+        raise kind(asked.ruling.reason, paths=wish.paths)
+    return ClaimAnswer(state="ask", claimed=asked.claimed, message=_MESSAGES["ask"])
+
+
+def _grow(session: Session, run: RunContext, story: Story, wish: ClaimWish, files: list[str]) -> Wish:
+    asked = grow_while_working(session, run, story, wish.attempt, wish.fence, files)
+    if asked.decision is not None:
+        announce(session, asked.decision.grants, asked.decision.retreats)
+        asking = f"{run.workflow_id(story)}#claim.growth#{wish.fence}#{asked.decision.state}"
+        draft = EventDraft(
+            key=f"{asking}#{ids.short_digest(' '.join(files))}",
+            type=EventType.WORKFLOW_EVENT,
+            name="claim.growth",
+            story=story.id,
+            data={"files": files, "state": asked.decision.state, "attempt": wish.attempt},
+        )
+        events.append_events(session, run.run.id, [draft])
+    return asked

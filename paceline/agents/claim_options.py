@@ -1,0 +1,41 @@
+"""The table `[claims]` of a repository's `paceline.toml`: what stories may change beside their own files."""
+
+from __future__ import annotations
+
+import tomllib
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from paceline.domain.arbitration import ForeignEdits
+from paceline.errors import ConfigurationError
+
+
+class ClaimOptions(BaseModel):
+    """The repository's defaults; what the person who starts a run says goes before them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    foreign_edits: ForeignEdits | None = None
+    """What happens to stories that change files of other agents."""
+    growth: ForeignEdits | None = None
+    """What happens to an agent that needs a file beside its story's claim."""
+
+
+def load_claim_options(toml_text: str, file: str = "paceline.toml") -> ClaimOptions:
+    """The table `[claims]`; the defaults where there is none.
+
+    Args:
+        toml_text: the whole file; other tables in it are not looked at.
+        file: its name, for messages.
+
+    Raises:
+        ConfigurationError: not TOML, or a value that does not fit; the message names the key.
+    """
+    try:
+        return ClaimOptions.model_validate(tomllib.loads(toml_text).get("claims", {}))
+    except tomllib.TOMLDecodeError as problem:
+        raise ConfigurationError(f"{file} is not TOML: {problem}.", file=file) from None
+    except ValidationError as problem:
+        first = problem.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in ("claims", *first["loc"]))
+        raise ConfigurationError(f"{file}: {where}: {first['msg']}.", file=file, key=where) from None
