@@ -42,7 +42,8 @@ def main() -> None:
 def ask(answer: Path, paths: list[str]) -> None:
     """Ask for files with the command that agents have."""
     command = [sys.executable, "-m", "paceline.cli.main", "claim", "--json", *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    paths_of_python = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=paths_of_python)
     answer.write_text(json.dumps({"status": done.returncode, "out": done.stdout, "err": done.stderr}))
 
 
