@@ -18,6 +18,8 @@ from paceline.plans.resolve import DependencyReader, Target, Targets
 
 BY_ORDER = "by order"
 """The qualifier of a dependency that the format's order implies and nobody wrote."""
+BY_LINK = "by link"
+"""The qualifier of a dependency that the other story wrote, as `blocks PAY-9`."""
 _PHASE = re.compile(
     r"^(?:[a-z ]+ )?phase (?P<name>[\w.]+)(?: (?:is )?complete[a-z]*)?(?: \(.*\))?$", re.IGNORECASE
 )
@@ -33,6 +35,7 @@ class Draft:
     stories: list[Story] = field(default_factory=list[Story])
     phases: list[Phase] = field(default_factory=list[Phase])
     references: list[tuple[Story, str, int]] = field(default_factory=list[tuple[Story, str, int]])
+    blocked: list[tuple[Story, str, int]] = field(default_factory=list[tuple[Story, str, int]])
     project: str | None = None
     goal: str | None = None
     _epics: dict[str, Epic] = field(default_factory=dict[str, Epic])
@@ -64,6 +67,10 @@ class Draft:
             story.dependencies.append(
                 Dependency(as_written=earlier.id, resolved=[earlier.id], qualifier=BY_ORDER, line=story.line)
             )
+
+    def block(self, story: Story, written: str, line: int) -> None:
+        """Note that a story says of others, as they are written, that they wait for it."""
+        self.blocked.append((story, written, line))
 
     def assign(self, story: Story, written: str, line: int) -> None:
         """Give a story the agents of one place."""
@@ -101,6 +108,7 @@ class Draft:
         if gone:
             self.stories = [each for each in self.stories if id(each) not in gone]
             self.references = [each for each in self.references if id(each[0]) not in gone]
+            self.blocked = [each for each in self.blocked if id(each[0]) not in gone]
             self._numbered = [each for each in self._numbered if id(each) not in gone]
 
     def plan(self, document: Document, kind: str, title: str | None = None) -> Plan:
@@ -158,10 +166,22 @@ class Draft:
                 story.dependencies = [d for d in story.dependencies if set(d.resolved) - set(one.resolved)]
                 story.dependencies.append(one)
         self.reading.warnings.extend(reader.warnings)
+        self._resolve_blocked(reader)
         here = {story.id for story in self.stories}
         gone = {each[0].id: each for each in self._left_out if each[0].id not in here}
         for story in self.stories if gone else ():
             story.dependencies = [each for each in story.dependencies if self._is_awaited(story, each, gone)]
+
+    def _resolve_blocked(self, reader: DependencyReader) -> None:
+        """Let the stories wait that another one says it blocks; who is not in the plan, waits for nobody."""
+        stories = {story.id: story for story in self.stories}
+        for story, written, line in self.blocked:
+            named = [name for one in reader.read(written, line) for name in one.resolved]
+            for other in (stories[name] for name in named if name in stories):
+                if other is not story and all(story.id not in each.resolved for each in other.dependencies):
+                    other.dependencies.append(
+                        Dependency(as_written=story.id, resolved=[story.id], qualifier=BY_LINK, line=line)
+                    )
 
     def _phases_in(self, story: Story, written: str, line: int) -> list[Dependency]:
         """A dependency on a phase, such as `Phase 2 complete`, means its stories."""

@@ -16,7 +16,7 @@ from paceline.plans.outline import Table
 from paceline.plans.statuses import is_done
 from paceline.plans.task_entries import box_of
 
-Meaning = Column | Literal["files", "criteria", "description", "type", "parent"]
+Meaning = Column | Literal["files", "criteria", "description", "type", "parent", "links"]
 
 _MORE = Meanings(
     {
@@ -26,13 +26,14 @@ _MORE = Meanings(
         "description": "description",
         "column.type": "type",
         "column.parent": "parent",
+        "column.links": "links",
     }
 )
 _VAGUE = Words("column.vague")
 _AGENT_LABELS = Words("agents")
 _IDENTITY = re.compile(r"^[`#*]*(?:[A-Za-z][A-Za-z0-9]*[-_ ])*#?[A-Z]{0,8}\d+(?:\.\d+)*[a-z]?[`*]*$")
 _ENOUGH = 2
-_MORE_THAN_ASSIGNED = frozenset({"status", "dependencies", "criteria", "files", "parent"})
+_MORE_THAN_ASSIGNED = frozenset({"status", "dependencies", "criteria", "files", "parent", "links"})
 
 
 @dataclass(slots=True)
@@ -99,7 +100,7 @@ def _mark_boxes(meanings: list[Meaning | None], table: Table) -> None:
 
 def _weight(place: int, meanings: list[Meaning | None], headers: list[str], table: Table, vague: bool) -> int:
     match meanings[place]:
-        case "points" | "dependencies" | "sprint":
+        case "points" | "dependencies" | "links" | "sprint":
             return 2
         case "assignee":
             return int(headers[place] in _AGENT_LABELS or not vague)

@@ -9,6 +9,7 @@ from paceline.domain.plan import Epic, Fact, Item, Sprint, Story
 from paceline.plans.draft import Draft
 from paceline.plans.fields import normal
 from paceline.plans.findings import Code
+from paceline.plans.issue_links import read_links
 from paceline.plans.labels import Words
 from paceline.plans.left_out import left_out, left_out_in_text, without_strike
 from paceline.plans.outline import Row
@@ -126,6 +127,7 @@ class RowReader:
             draft.assign(story, cells["assignee"].replace("@", ""), line)
         if cells.get("dependencies", "") not in _NOTHING:
             draft.wait_for(story, cells["dependencies"], line)
+        self._links(story, cells, rest, line)
         for name in ("type", "parent"):
             if cells.get(name):
                 rest.append((self._header.cells[self._columns.meanings.index(name)], cells[name]))
@@ -134,6 +136,20 @@ class RowReader:
         )
         if state is not None and not story.done:
             draft.leave_out(story, state)
+
+    def _links(self, story: Story, cells: dict[Meaning, str], rest: list[tuple[str, str]], line: int) -> None:
+        """Read a cell of linked issues; what it says of the other issues stays a fact of this one."""
+        cell = cells.get("links", "")
+        if cell in _NOTHING:
+            return
+        links = read_links(cell)
+        if links.waits:
+            self._draft.wait_for(story, ", ".join(links.waits), line)
+        if links.blocks:
+            self._draft.block(story, ", ".join(links.blocks), line)
+        others = [*(f"blocks {name}" for name in links.blocks), *links.others]
+        if others:
+            rest.append((self._header.cells[self._columns.meanings.index("links")], ", ".join(others)))
 
     def _belongs(self, story: Story, cells: dict[Meaning, str], line: int) -> None:
         """The sprint and the epic that the row itself names."""
