@@ -10,6 +10,7 @@ from paceline.plans.findings import Code
 
 _NEWLINE = re.compile(r"\r\n?|\n")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_WITHOUT_BLANKS = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff]")
 _LOOKED_AT = 4_000
 """Characters of a line in which a name is looked for: a file may be one line, with thousands of findings."""
 
@@ -116,8 +117,9 @@ def _find_word(line: str, name: str) -> int | None:
 
 
 def _joins(line: str, at: int, edge: str) -> bool:
-    """Whether the character beside a name belongs to its word."""
-    return edge.isalnum() and 0 <= at < len(line) and line[at].isalnum()
+    """Whether the character beside a name belongs to its word; Chinese has no blanks between words."""
+    beside = line[at] if 0 <= at < len(line) else ""
+    return edge.isalnum() and beside.isalnum() and not _WITHOUT_BLANKS.match(edge)
 
 
 def _goes_on(line: str, end: int) -> bool:

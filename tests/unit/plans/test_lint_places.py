@@ -29,6 +29,8 @@ def at(message: str, line: str, code: str = "STORY_WITHOUT_PROOF") -> int | None
         ("`Nothing` is here.", "   text", "STORY_WITHOUT_PROOF", 4),
         ("`\U0001f389` is read.", "\U0001f600\U0001f600 \U0001f389", "STORY_WITHOUT_PROOF", 4),
         ("Nothing is named.", "", "STORY_WITHOUT_PROOF", 1),
+        ("`\u6545\u4e8b 1.1` is bare.", "### \u7528\u6237\u6545\u4e8b 1.1", "STORY_WITHOUT_PROOF", 7),
+        ("`\u6545\u4e8b 1` is bare.", "\u6545\u4e8b 1.1, \u6545\u4e8b 1", "STORY_WITHOUT_PROOF", 9),
         ("`` is empty.", "  x", "STORY_WITHOUT_PROOF", 3),
     ],
 )
