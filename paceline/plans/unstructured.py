@@ -10,7 +10,9 @@ from paceline.errors import PlanUnreadable
 from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
 from paceline.plans.fields import normal, without_numbering
+from paceline.plans.inline import Text
 from paceline.plans.outline import Block, Bullet, BulletList, Fence, Paragraph, Section, Table
+from paceline.plans.task_entries import box_of
 
 EXAMPLE = """\
 # What the plan is called
@@ -32,6 +34,7 @@ _LONGEST = 60
 _TITLE = 120
 """Characters of a list item that may be a title; what is longer is prose."""
 _HEADING = "`#### Story 1.1: Title`"
+_BARE_BOX = re.compile(r"^\[[^\]]{0,3}\] ")
 _BLANKS = re.compile(r"\s+")
 
 _NO_WORK = frozenset(
@@ -143,7 +146,11 @@ def count(root: Section) -> Found:
 
 
 def candidates_of(root: Section) -> list[Candidate]:
-    """Places that may be stories: headings with text below, else items of the longest list, else a table."""
+    """Places that may be stories: boxes outside of a list, else headings with text below, else list items."""
+    boxes = [_bare_box(text) for section in root.walk() for text in _bare_boxes(section)]
+    # One box alone is no list of work.
+    if len(boxes) > 1:
+        return boxes[:CANDIDATE_LIMIT]
     headings = [section for section in root.walk() if _may_be_story(section)]
     if headings:
         lowest = max(section.level for section in headings)
@@ -157,6 +164,18 @@ def candidates_of(root: Section) -> list[Candidate]:
         return [_item(bullet, len(items) > 1) for bullet in items[:CANDIDATE_LIMIT]]
     tables = [block for section in root.walk() for block in section.blocks if isinstance(block, Table)]
     return [_columns(table) for table in tables if len(table.header.cells) > 1 and table.rows][:1]
+
+
+def _bare_boxes(section: Section) -> list[Text]:
+    """Lines such as `[ ] fix login`, which are running text without a hyphen before them."""
+    lines = [text for block in section.blocks if isinstance(block, Paragraph) for text in block.lines]
+    return [text for text in lines if box_of(text) is not None]
+
+
+def _bare_box(text: Text) -> Candidate:
+    mark = "" if text.done is None else "[x] " if text.done else "[ ] "
+    written = f"{mark}{_one_line(text.text)}"
+    return Candidate(text.line, written, f"- {written}")
 
 
 def _may_be_story(section: Section) -> bool:
@@ -200,6 +219,8 @@ def _remedy(candidates: list[Candidate]) -> str:
         return (
             f"name the columns of its table, such as {named}, or give each story a heading such as {_HEADING}"
         )
+    if _BARE_BOX.match(candidates[0].written):
+        return f"put a hyphen before every box, here {named}, so that the lines are a list"
     return f"give every story a box, here perhaps {named}, or a heading such as {_HEADING} {below}"
 
 

@@ -56,6 +56,16 @@ def test_the_sentence_counts_what_was_found_and_names_headings_of_this_document(
     )
 
 
+def test_boxes_without_a_hyphen_get_the_line_with_one() -> None:
+    error = refused("# Shed\n\n## Soon\n\n[ ] seal the barrels\n[x] turn the heap\n")
+    remedy = "put a hyphen before every box, here `- [ ] seal the barrels` in line 5"
+    assert remedy in error.message
+    assert [each["write"] for each in error.details["candidates"]] == [
+        "- [ ] seal the barrels",
+        "- [x] turn the heap",
+    ]
+
+
 def test_programs_get_the_same_as_fields() -> None:
     details = json.loads(json.dumps(refused(MEETING).details))
     assert details == {
@@ -83,6 +93,7 @@ def test_programs_get_the_same_as_fields() -> None:
         (MEETING, ["Water barrels", "Compost"]),
         ("Some day:\n\n- seal the barrels\n- turn the heap\n", ["seal the barrels", "turn the heap"]),
         ("1. seal the barrels\n2. turn the heap\n", ["seal the barrels", "turn the heap"]),
+        ("Shed:\n[ ] seal the barrels\n[x] turn the heap\n", ["seal the barrels", "turn the heap"]),
         ("| What | By |\n| - | - |\n| seal | Ada |\n| turn | Bo |\n", ["seal", "turn"]),
     ],
 )
