@@ -18,6 +18,14 @@ _WAITS = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_WAITS = frozenset({"needs", "requires", "after", "depends"})
+_TITLED_WAITS = re.compile(
+    r"[(\[](?:depends on|blocked by|waits? for|needs|requires|after|h\u00e4ngt ab von|depende de"
+    r"|d\u00e9pend de|\u4f9d\u8d56)(?![\w-])\s{0,3}[:\uff1a]?\s{0,3}(?P<names>[^()\[\]]{1,300})[)\]]",
+    re.IGNORECASE,
+)
+_CALLED = re.compile(
+    r"(?:\s{0,3}(?:[,;&+\u2013\u2014(\[-]|\band\b)?\s{0,3}(?<![\w@/.`])@[A-Za-z0-9][\w-]{0,60}[)\]]?){1,12}$"
+)
 _MENTION = re.compile(r"(?<![\w@/.`])@(?P<name>[A-Za-z0-9][\w-]{0,60})(?![\w/.])")
 _POINTS = re.compile(
     r"[(\[](?P<number>\d{1,4}(?:\.\d+)?)\s*(?:story\s+)?(?:points?|pts?|sp)\s*[)\]]", re.IGNORECASE
@@ -125,6 +133,19 @@ def mentions(text: str) -> list[str]:
     """The people that `@name` calls, in order."""
     plain = re.sub(r"`[^`]*`", " ", text)
     return list(dict.fromkeys(match["name"] for match in _MENTION.finditer(plain)))
+
+
+def take_mentions(text: str) -> str:
+    """Take the people off the end of a title; a name in the middle of a sentence is a word of it."""
+    return _CALLED.sub("", text).strip() or text
+
+
+def take_titled_waits(text: str) -> tuple[str, str | None]:
+    """Split off `(depends on Build header)`, which names its task by something else than an id."""
+    match = _TITLED_WAITS.search(text)
+    if match is None:
+        return text, None
+    return f"{text[: match.start()].rstrip()} {text[match.end() :].lstrip()}".strip(), match["names"].strip()
 
 
 def paths_in(text: str) -> list[File]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from paceline.domain.plan import Epic, Plan, Sprint, Story
 from paceline.plans.document import Document
@@ -13,8 +14,17 @@ from paceline.plans.headings import epic_heading, sprint_heading
 from paceline.plans.inline import Text
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Block, Bullet, Paragraph, Section, bullets_under
+from paceline.plans.resolve import key, split_outside
 from paceline.plans.task_details import read_details, remark_begun
-from paceline.plans.task_entries import Box, box_of, mentions, take_points, take_waits
+from paceline.plans.task_entries import (
+    Box,
+    box_of,
+    mentions,
+    take_mentions,
+    take_points,
+    take_titled_waits,
+    take_waits,
+)
 
 KIND = "task list"
 
@@ -45,13 +55,41 @@ class TaskListReader:
     def read(self, document: Document) -> Plan:
         """Read every box that is in no other as a story; headings over them are epics or sprints."""
         draft = Draft()
-        _Walk(draft).section(document.outline, None, None)
+        walk = _Walk(draft)
+        walk.section(document.outline, None, None)
+        walk.settle()
         return draft.plan(document, KIND)
+
+
+@dataclass(frozen=True, slots=True)
+class _TitledWait:
+    """What a title's remark may wait for, and the title without it."""
+
+    story: Story
+    title: str
+    names: str
+
+    def names_only(self, known: set[str]) -> bool:
+        """Whether all that it names is known."""
+        parts = split_outside(self.names, ",;")
+        return key(self.names) in known or all(key(part) in known for part in parts)
 
 
 class _Walk:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
+        self._titled: list[_TitledWait] = []
+
+    def settle(self) -> None:
+        """Read what names its task by a title, once all titles are known; other words stay where they are."""
+        known = {key(name) for story in self._draft.stories for name in (story.id, story.title)}
+        known |= {key(each.title) for each in self._titled}
+        found = [each for each in self._titled if each.names_only(known)]
+        # A title is awaited by what it is without its own remark, so all of them lose it first.
+        for each in found:
+            each.story.title = each.title
+        for each in found:
+            self._draft.wait_for(each.story, each.names, each.story.line or 1)
 
     def section(self, section: Section, epic: Epic | None, sprint: str | None) -> None:
         """Read one section and those below it."""
@@ -87,6 +125,8 @@ class _Walk:
     def _story(self, bullet: Bullet, box: Box, epic: Epic | None, sprint: str | None) -> None:
         text, waits = take_waits(box.text)
         text, points = take_points(text)
+        called = mentions(text)
+        text = take_mentions(text)
         match = _ID.match(text)
         title = match["title"] if match else text
         story = Story(
@@ -104,14 +144,20 @@ class _Walk:
             self._draft.numbered(story)
         if waits:
             self._draft.wait_for(story, waits, bullet.line)
-        called = mentions(text)
+        else:
+            self._titled_wait(story)
         if called:
-            self._draft.assign(story, ", ".join(called), bullet.line)
+            self._draft.assign(story, ", ".join(f"@{each}" for each in called), bullet.line)
         read_details(story, bullet.children, self._draft)
         if box.left_out is not None:
             self._draft.leave_out(story, box.left_out)
         elif box.begun:
             remark_begun(story, self._draft)
+
+    def _titled_wait(self, story: Story) -> None:
+        title, names = take_titled_waits(story.title)
+        if names and title:
+            self._titled.append(_TitledWait(story, take_mentions(title), names))
 
     def _keep(self, section: Section, name: str) -> None:
         """Keep the prose and the bullets without a box."""

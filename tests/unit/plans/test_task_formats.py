@@ -95,7 +95,7 @@ def test_task_list() -> None:
     plan = example("task-list.md")
     assert (plan.source.kind, plan.title) == (task_list.KIND, "Autumn fair")
     assert [(s.id, s.title, s.done, s.epic, s.points, s.agents) for s in plan.stories] == [
-        ("#12", "Rent the field @mira", True, "Stand", 3, ["mira"]),
+        ("#12", "Rent the field", True, "Stand", 3, ["mira"]),
         ("#13", "Paint the sign", False, "Stand", None, []),
         ("#15", "Hang the sign", False, "Stand", None, ["jonas"]),
         ("T4", "Bake apple cake", False, "Kitchen", None, []),
