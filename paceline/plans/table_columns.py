@@ -27,9 +27,12 @@ _MORE = Meanings(
         "column.type": "type",
         "column.parent": "parent",
         "column.links": "links",
+        "column.action": "task",
     }
 )
 _VAGUE = Words("column.vague")
+_ACTION, _DUE = Words("column.action"), Words("column.due")
+_RISK = Words("risks", "probability", "impact")
 _AGENT_LABELS = Words("agents")
 _IDENTITY = re.compile(r"^[`#*]*(?:[A-Za-z][A-Za-z0-9]*[-_ ])*#?[A-Z]{0,8}\d+(?:\.\d+)*[a-z]?[`*]*$")
 _ENOUGH = 2
@@ -72,9 +75,18 @@ def columns_of(table: Table) -> Columns | None:
     found = Columns(meanings)
     if found.title is None or not table.rows:
         return None
-    vague = headers[found.title] in _VAGUE
+    if _is_action(headers, found):
+        return found
+    vague = headers[found.title] in _VAGUE or headers[found.title] in _ACTION
     weight = sum(_weight(place, meanings, headers, table, vague) for place in range(len(meanings)))
     return found if weight >= (_ENOUGH if vague else 1) else None
+
+
+def _is_action(headers: list[str], columns: Columns) -> bool:
+    """Whether rows say what somebody does by a day, as in `What | Who | By when`; not a risk's measure."""
+    titled = columns.title is not None and headers[columns.title] in _ACTION
+    due = any(header in _DUE for header in headers)
+    return titled and due and "assignee" in columns.meanings and not any(each in _RISK for each in headers)
 
 
 def _sharpen(meanings: list[Meaning | None], headers: list[str]) -> None:
