@@ -37,9 +37,11 @@ class SprintBulletsReader:
     def evidence(self, document: Document) -> Evidence:
         """How much of the format's structure is there."""
         found = Evidence()
+        # What is cheap to see comes first: whether bullets are work takes as long as reading them.
+        if has_story_headings(document.outline) or day_sections(document.outline):
+            return found
         sprints = sprint_sections(document.outline) or _groups_of_work(document.outline)
-        work = [sprint for sprint in sprints if _holds_work(sprint)]
-        if not work or has_story_headings(document.outline) or day_sections(document.outline):
+        if not any(_holds_work(sprint) for sprint in sprints):
             return found
         found.add(3, "bullets of work under the headings of sprints")
         if len(sprints) > 1:
