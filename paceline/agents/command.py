@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,8 @@ from paceline.agents.supervised import Heartbeat, RunExit, RunSpec, look, run_su
 from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
 
 _GLOB = re.compile(r"[*?\[]")
-_PLACEHOLDER = re.compile(r"\{(order|result|worktree|prompt)\}")
+_PLACEHOLDER = re.compile(r"\{(order|result|worktree|prompt|run|git|objects)\}")
+_LONGEST_LINK = 10_000
 
 
 class Timings(Protocol):
@@ -117,15 +120,20 @@ async def run_command_agent(
 def arguments(declaration: AgentDeclaration, order: WorkOrder, files: RunFiles, worktree: Path) -> list[str]:
     """The command with its placeholders filled.
 
-    `{order}`, `{result}`, `{prompt}` and `{worktree}` are paths, anywhere in an argument. An argument that
-    is `{files}` becomes one for every claimed path that is not a glob.
+    `{order}`, `{result}`, `{prompt}` and `{worktree}` are paths, anywhere in an argument. For the mounts of a
+    container, `{run}` is the folder of the first three, `{git}` the attempt's own repository and `{objects}`
+    the user's objects that it borrows. An argument that is `{files}` becomes one for every claimed path that
+    is not a glob.
     """
     values = {
         "order": str(files.order),
         "result": str(files.result),
         "prompt": str(files.prompt),
         "worktree": str(worktree),
+        "run": str(files.folder),
     }
+    if any("{git}" in argument or "{objects}" in argument for argument in declaration.command):
+        values |= _repository_of(worktree)
     filled: list[str] = []
     for argument in declaration.command:
         if argument == "{files}":
@@ -134,6 +142,28 @@ def arguments(declaration: AgentDeclaration, order: WorkOrder, files: RunFiles, 
         else:
             filled.append(_PLACEHOLDER.sub(lambda found: values[found[1]], argument))
     return filled
+
+
+def _repository_of(worktree: Path) -> dict[str, str]:
+    """Where a worktree's repository and the objects that it borrows are, as its files say."""
+    link = _first_line(worktree / ".git")
+    own = (
+        os.path.normpath(worktree / link.removeprefix("gitdir:").strip()) if link else str(worktree / ".git")
+    )
+    borrowed = _first_line(Path(own) / "objects" / "info" / "alternates")
+    return {"git": own, "objects": borrowed or str(Path(own) / "objects")}
+
+
+def _first_line(path: Path) -> str:
+    """Of a plain file; an agent may have put something else in its place, which is not waited for."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        return os.fsdecode(file.read(_LONGEST_LINK).partition(b"\n")[0])
 
 
 def takes_prompt(declaration: AgentDeclaration) -> bool:

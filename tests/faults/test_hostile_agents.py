@@ -129,7 +129,7 @@ async def test_a_forged_report_does_not_get_past_the_claim(world: World, name: s
     assert git_lines(repository, "ls-tree", "--name-only", f"paceline/{name}/sprint") == ["README.md"]
 
 
-def _processes_with(token: str) -> list[str]:
+def processes_with(token: str) -> list[str]:
     """Command lines of living processes that name the token."""
     found: list[str] = []
     for folder in Path("/proc").glob("[0-9]*"):
@@ -163,7 +163,7 @@ async def test_no_process_of_an_agent_outlives_its_attempt(
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
     assert (tmp_path / "written").exists()
-    assert _processes_with(token) == []
+    assert processes_with(token) == []
 
 
 @pytest.mark.parametrize(
