@@ -61,6 +61,10 @@ class Team:
         unique = list(dict.fromkeys(names))
         return Assigned(unique, collaborative=flagged or len(unique) > 1)
 
+    def may_have(self, name: str) -> bool:
+        """Whether a name is one of the team's; where no team is described, any is."""
+        return not self._written or self._known(name)
+
     def mention(self, text: str) -> None:
         """Note which form of a coordinator's name running text uses."""
         folded = key(text)

@@ -279,8 +279,9 @@ class BacklogReader:
         story.points, story.priority = remark.points, remark.priority
         story.done = remark.done if story.done is None else story.done
         remark_assumed(story, remark, line, self._reading)
-        if remark.agents:
-            self._agents(story, remark.agents, line)
+        agents = remark.agents or self._reading.presume(remark.presumed, story.id, line)
+        if agents:
+            self._agents(story, agents, line)
         if remark.dependencies:
             story.dependencies_as_written = ", ".join(remark.dependencies)
             self.backlog.story_references.append((story, [(text, line) for text in remark.dependencies]))

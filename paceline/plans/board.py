@@ -89,8 +89,9 @@ class _Walk:
             draft.numbered(story)
         for written in item.remark.dependencies:
             draft.wait_for(story, written, bullet.line)
-        if item.remark.agents:
-            draft.assign(story, item.remark.agents, bullet.line)
+        agents = item.remark.agents or item.remark.presumed
+        if agents:
+            draft.assign(story, agents, bullet.line)
         read_details(story, bullet.children, draft)
         out = left_out(state)
         if out is not None and not story.done:

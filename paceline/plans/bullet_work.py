@@ -101,10 +101,11 @@ class BulletWork:
         story.priority = story.priority or remark.priority
         story.done = remark.done if story.done is None else story.done
         remark_assumed(story, remark, line, self._reading)
-        if remark.agents and not story.agents:
-            assigned = self._reading.team.assign(remark.agents, line, story=True)
+        agents = remark.agents or self._reading.presume(remark.presumed, story.id, line)
+        if agents and not story.agents:
+            assigned = self._reading.team.assign(agents, line, story=True)
             story.agents, story.collaborative = assigned.names, assigned.collaborative
-            story.agents_as_written, story.agents_line = remark.agents, line
+            story.agents_as_written, story.agents_line = agents, line
         if remark.dependencies:
             written = [story.dependencies_as_written, *remark.dependencies]
             story.dependencies_as_written = ", ".join(filter(None, written))

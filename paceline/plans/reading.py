@@ -39,6 +39,13 @@ class Reading:
         """Keep a named value, such as a table's cell, that no field of the normal form holds."""
         self.facts.append(Fact(section=section, name=name, value=value, line=line))
 
+    def presume(self, name: str | None, story: str, line: int) -> str | None:
+        """A name beside a story's points as its agent; one that the team does not have is kept as a fact."""
+        if name is None or self.team.may_have(name):
+            return name
+        self.keep_cell(story, "Remark", name, line)
+        return None
+
     def keep_rest(self, section: str, contents: Contents) -> None:
         """Keep the prose and the bullets without a label."""
         for text in contents.prose:

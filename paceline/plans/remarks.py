@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, Words, per_table
+from paceline.plans.left_out import left_out
 from paceline.plans.quantities import number_of, points_of, says_points
 
 _PARTS = re.compile(r"[;|\u00b7]|,(?!\d)|(?<!\d),")
@@ -21,6 +22,8 @@ _LONGEST = 400
 """Characters that one remark may have."""
 _MOST = 12
 """Remarks behind one title."""
+_PERSON = re.compile(r"^(?:[^\W\d_][\w'\u2019.-]{1,30})(?: [^\W\d_][\w'\u2019.-]{0,30}){0,2}$")
+_STATES = Words("value.open", "value.undecided", "value.nothing", "value.nobody", "value.optional")
 
 
 @per_table
@@ -58,6 +61,8 @@ class Remark:
     done: bool | None = None
     assumed: str | None = None
     """A number in brackets that stands behind a title and is taken for its points."""
+    presumed: str | None = None
+    """A name beside the points, as in `(5 pts, Ana)`: whose it is, the plan's team says."""
 
     @property
     def empty(self) -> bool:
@@ -128,13 +133,22 @@ def _take_parts(inner: str, written: str, remark: Remark, bare: bool) -> bool:
     parts = [written] if whole else [part.strip() for part in _PARTS.split(inner)]
     known = [_take_part(part, found, bare) for part in parts]
     certain = found.agents != remark.agents or found.points != remark.points
+    unknown = [part for part, is_known in zip(parts, known, strict=True) if not is_known]
+    if bare and found.points is not None and len(unknown) == 1 and _may_be_person(unknown[0]):
+        found.presumed, known = unknown[0], [True]
     if not all(known) and not certain:
         return False
     remark.points, remark.doubtful_points = found.points, found.doubtful_points
     remark.priority, remark.agents, remark.assumed = found.priority, found.agents, found.assumed
-    remark.done = found.done
+    remark.done, remark.presumed = found.done, found.presumed
     remark.dependencies = [*found.dependencies, *remark.dependencies]
     return all(known)
+
+
+def _may_be_person(part: str) -> bool:
+    """Whether a part is written like a name, and is no state of the work."""
+    called = _PERSON.match(part) is not None and all(word[0].isupper() for word in part.split())
+    return called and part not in _STATES and left_out(part) is None
 
 
 def _take_part(part: str, found: Remark, bare: bool) -> bool:

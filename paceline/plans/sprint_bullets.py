@@ -6,10 +6,11 @@ from collections.abc import Iterable
 
 from paceline.domain.plan import Epic, Plan, Resources, Sprint
 from paceline.plans.agents import Team
+from paceline.plans.bullet_items import read_item
 from paceline.plans.bullet_sections import PlanSections, has_story_headings
 from paceline.plans.bullet_work import BulletWork
 from paceline.plans.document import Document
-from paceline.plans.evidence import Evidence
+from paceline.plans.evidence import ENOUGH, Evidence
 from paceline.plans.fields import bullet_items, split_parenthesis
 from paceline.plans.findings import Code, in_order
 from paceline.plans.headings import Heading, epic_heading, heading_text
@@ -43,6 +44,10 @@ class SprintBulletsReader:
         sprints = sprint_sections(document.outline) or _groups_of_work(document.outline)
         if not any(_holds_work(sprint) for sprint in sprints):
             return found
+        if not sprint_sections(document.outline) and not _named_groups(document.outline):
+            # A report's list of what was done looks the same; its own reader knows better.
+            found.add(ENOUGH, "bullets with ids and points")
+            return found
         found.add(3, "bullets of work under the headings of sprints")
         if len(sprints) > 1:
             found.add(1, "several sprints")
@@ -69,9 +74,20 @@ def sprint_sections(root: Section) -> list[Section]:
 
 
 def _groups_of_work(root: Section) -> list[Section]:
-    """The epics and lists of stories of a plan that has no sprints."""
+    """The epics and lists of stories of a plan that has no sprints, else what lists ids with points."""
+    headings = [section for section in root.walk() if section.level > 1]
+    return _named_groups(root) or [s for s in headings if _lists_work(s)]
+
+
+def _named_groups(root: Section) -> list[Section]:
     headings = [section for section in root.walk() if section.level > 1]
     return [s for s in headings if epic_heading(s) or concept_of(heading_text(s)) == "stories"]
+
+
+def _lists_work(section: Section) -> bool:
+    """Whether every bullet under a heading, whatever it says, has an id and points."""
+    items = [read_item(bullet.text) for bullet in bullets_of(section)]
+    return bool(items) and all(item.id is not None and item.remark.points is not None for item in items)
 
 
 class _SprintPlan:
