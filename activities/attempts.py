@@ -13,6 +13,7 @@ from activities.merges import note_merge
 from paceline.contracts import Done, EndAttemptStep
 from paceline.domain import ids
 from paceline.domain.events import EventDraft, EventType
+from paceline.domain.states import FINAL_STATES
 from paceline.errors import RepositoryError
 from paceline.store import events, status
 from paceline.vcs.attempts import worktree_path
@@ -64,7 +65,10 @@ class AttemptActivities:
 
 def _record_end(session: Session, step: EndAttemptStep, preserved: str | None) -> None:
     workflow_id = ids.story_workflow_id(step.project, step.sprint, step.epic, step.story)
-    status.set_story(session, step.project, step.story, reason=step.reason[:500], reason_code=step.code)
+    row = status.story_status(session, step.project, step.story)
+    # The story of a late attempt has ended, or has another attempt: its status is not this one's to write.
+    if row.state not in FINAL_STATES and row.attempt <= step.attempt:
+        status.set_story(session, step.project, step.story, reason=step.reason[:500], reason_code=step.code)
     draft = EventDraft(
         key=f"{workflow_id}#attempt.ended#{step.attempt}#{step.code}",
         type=EventType.WORKFLOW_EVENT,

@@ -1,58 +1,232 @@
 """The sweep: frees what nobody holds any more, and tells waiters whose signal was lost.
 
 A claim lives while its holder's workflow runs. Temporal is asked, not a clock: `Terminate` runs no clean-up
-code in a workflow, and only this frees such a claim.
+code in a workflow, and only this frees such a claim. A thorough sweep also asks under which fence each holder
+works, and finds what a database has forgotten that was restored from an older copy.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from activities.announcing import announce
 from activities.claims import closed_step, settle
-from activities.context import ActivityContext
-from activities.merges import note_merge
+from activities.context import ActivityContext, RunContext
+from activities.merges import note_merge, record_merge
 from activities.outlines import dependants
 from activities.status import CLOSED_RUNS, record_end
-from paceline.contracts import FinishProject, SettledBatch, SettleStep, StorySettled
+from paceline.contracts import FinishProject, SettledBatch, SettleStep, StoryResult, StorySettled
 from paceline.domain import ids
-from paceline.domain.claims import Grant
+from paceline.domain.claims import Look, Reconciled
+from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
-from paceline.domain.status import StoryStatus
-from paceline.errors import PacelineError
-from paceline.store import claims, runs, status
+from paceline.errors import NotFound, PacelineError
+from paceline.store import claim_decisions, claims, runs, status
+from paceline.store.claim_reconcile import look_at_claims, reconcile
+
+THOROUGH_EVERY = 15
+"""Of so many sweeps one is thorough, the first of a process among them."""
+_TOGETHER = 16
+"""The most workflows that are asked at once."""
+_QUERY_SECONDS = timedelta(seconds=5)
 
 log = logging.getLogger(__name__)
 
 
+class Found(NamedTuple):
+    """What Temporal says of a holder."""
+
+    runs: bool
+    fence: int | None = None
+
+
+class End(NamedTuple):
+    """How a story ended whose workflow is closed."""
+
+    run: RunContext
+    story: Story
+    step: SettleStep
+
+
 async def sweep_forever(context: ActivityContext) -> None:
     """Sweep at the settings' interval until cancelled; a failed sweep is logged and the next one tries."""
-    while True:
+    for number in itertools.count():
         await asyncio.sleep(context.settings.sweep_interval)
         try:
-            await sweep(context)
+            await sweep(context, thorough=number % THOROUGH_EVERY == 0)
         except (PacelineError, RPCError, OSError) as error:
             log.warning("the sweep failed and will try again: %s", error)
 
 
-async def sweep(context: ActivityContext) -> list[str]:
+async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]:
     """Sweep once.
+
+    Args:
+        context: the services of this process.
+        thorough: also compare fences and the ends of stories with Temporal, and remove old records.
 
     Returns:
         Holders whose claims were freed.
     """
     await context.tell(await context.database.read(claims.unsignalled_grants))
     freed: list[str] = []
-    for holder in await context.database.read(claims.live_holders):
-        if await _closed(context, holder) and await _free(context, holder):
-            freed.append(holder)
+    for look in await context.database.read(look_at_claims):
+        try:
+            freed += await _compare(context, look, thorough)
+        except PacelineError as error:
+            # Such as a repository that is gone: others need not wait for it.
+            log.warning("the claims of %s are not swept now: %s", look.scope, error)
+    if thorough:
+        for run in await context.database.read(runs.list_runs, 1000, RunState.RUNNING):
+            await _record_forgotten_ends(context, run.id)
+            await context.database.write(claim_decisions.trim_decisions, run.id)
     await _end_closed_runs(context)
     return freed
+
+
+# Claims ---
+
+
+async def _compare(context: ActivityContext, look: Look, thorough: bool) -> list[str]:
+    """Compare the claims of one scope with the workflows of their holders; who came later is left alone."""
+    gate = asyncio.Semaphore(_TOGETHER)
+    asked = await asyncio.gather(*(_ask(context, gate, holder, thorough) for holder in look.holders))
+    found = dict(zip(look.holders, asked, strict=True))
+    closed = [holder for holder, each in found.items() if not each.runs]
+    if not closed and not thorough:
+        return []
+    running = {holder: each.fence for holder, each in found.items() if each.runs}
+    ends = {holder: end for holder in closed if (end := await _end_of_holder(context, look, holder))}
+    result = await context.database.write(_reconcile, look, running, ends)
+    await context.tell(result.grants, result.lost)
+    for end in ends.values():
+        await _tell_epic(context, end)
+    for claim in result.freed:
+        log.warning("claim %s was held by a closed workflow, and is freed", claim)
+    return closed
+
+
+async def _ask(context: ActivityContext, gate: asyncio.Semaphore, holder: str, thorough: bool) -> Found:
+    """Whether a holder's workflow runs, and under which fence; one that does not tell has none."""
+    async with gate:
+        if await context.execution_status(holder) not in (
+            WorkflowExecutionStatus.RUNNING,
+            WorkflowExecutionStatus.CONTINUED_AS_NEW,
+        ):
+            return Found(False)
+        if not thorough:
+            return Found(True)
+        try:
+            fence: object = await context.client.get_workflow_handle(holder).query(
+                "fence", rpc_timeout=_QUERY_SECONDS
+            )
+        except (RPCError, WorkflowQueryFailedError):
+            return Found(True)
+        return Found(True, fence if isinstance(fence, int) else None)
+
+
+def _reconcile(
+    session: Session, look: Look, running: Mapping[str, int | None], ends: Mapping[str, End]
+) -> Reconciled:
+    result = reconcile(session, look, running)
+    for end in ends.values():
+        _settle(session, end)
+    announce(session, result.grants, result.lost)
+    return result
+
+
+def _settle(session: Session, end: End) -> None:
+    """Record the end of a story whose workflow could not, or whose record was lost; never another end."""
+    run, story, step = end
+    row = status.story_status(session, run.run.id, story.id)
+    if row.state in FINAL_STATES:
+        return
+    if step.merge_commit is not None:
+        record_merge(session, run, story, step.merge_commit, row.fence, step.attempts)
+    announce(session, settle(session, run, story, step).grants)
+
+
+async def _end_of_holder(context: ActivityContext, look: Look, holder: str) -> End | None:
+    """How the story of a closed holder ended; None where the claim is no story's."""
+    for record in await context.database.read(claims.list_claims, look.scope):
+        if record.holder != holder or record.story is None:
+            continue
+        try:
+            run = await context.run(record.project)
+        except NotFound:
+            return None  # a run that the database does not know has no stories to settle
+        return await _end_of(context, run, run.story(record.story))
+    return None
+
+
+async def _end_of(context: ActivityContext, run: RunContext, story: Story) -> End:
+    """As its workflow says it ended; of one that was closed from outside, as merged or failed."""
+    row = await context.database.read(status.story_status, run.run.id, story.id)
+    reason = "its workflow was closed from outside before it could settle"
+    step = closed_step(run, story, row, StoryState.FAILED, reason)
+    handle = context.client.get_workflow_handle(run.workflow_id(story), result_type=StoryResult)
+    try:
+        ended = await handle.result(follow_runs=False, rpc_timeout=_QUERY_SECONDS)
+    except (RPCError, WorkflowFailureError):
+        await note_merge(context, run, story)
+        return End(run, story, step)
+    told = {"state": ended.state, "merge_commit": ended.merge_commit, "attempts": ended.attempts}
+    return End(run, story, step.model_copy(update={**told, "code": "", "reason": ""}))
+
+
+async def _tell_epic(context: ActivityContext, end: End) -> None:
+    """The epic's current run may have inherited the story, and then cannot see its end by itself."""
+    run, story, step = end
+    row = await context.database.read(status.story_status, run.run.id, story.id)
+    others = dependants(run, step.sprint).get(story.id, set()) - {step.epic}
+    settled = StorySettled(story=story.id, state=row.state, notify=sorted(others))
+    epic = ids.epic_workflow_id(step.project, step.sprint, step.epic)
+    try:
+        await context.client.get_workflow_handle(epic).signal(
+            "stories-settled", SettledBatch(stories=[settled])
+        )
+    except RPCError as error:
+        log.info("epic %s was not told of %s: %s", epic, step.story, error.message)
+
+
+# Runs ---
+
+
+async def _record_forgotten_ends(context: ActivityContext, project: str) -> None:
+    """Stories that ended after the copy of the database was made that was restored."""
+    rows = await context.database.read(status.story_statuses, project)
+    left = [row.id for row in rows if row.state not in FINAL_STATES]
+    if not left:
+        return
+    run = await context.run(project)
+    by_holder = {run.workflow_id(run.story(name)): run.story(name) for name in left}
+    completed = f"WorkflowType = 'story' AND ExecutionStatus = 'Completed' AND {_is_of(project)}"
+    ends: list[End] = []
+    async for each in context.client.list_workflows(completed):
+        story = by_holder.get(each.id)
+        if story is not None:
+            ends.append(await _end_of(context, run, story))
+    if ends:
+        await context.database.write(_settle_all, ends)
+
+
+def _is_of(project: str) -> str:
+    quoted = project.replace("'", "''")
+    return f"WorkflowId STARTS_WITH '{quoted}/'"
+
+
+def _settle_all(session: Session, ends: Sequence[End]) -> None:
+    for end in ends:
+        _settle(session, end)
 
 
 async def _end_closed_runs(context: ActivityContext) -> None:
@@ -67,61 +241,3 @@ async def _end_closed_runs(context: ActivityContext) -> None:
             log.warning("workflow %s is closed and its run was not; it is %s", run.id, ended.value)
             step = FinishProject(project=run.id, state=ended, counts={})
             await context.database.write(record_end, step)
-
-
-async def _closed(context: ActivityContext, holder: str) -> bool:
-    return await context.execution_status(holder) not in (
-        WorkflowExecutionStatus.RUNNING,
-        WorkflowExecutionStatus.CONTINUED_AS_NEW,
-    )
-
-
-async def _free(context: ActivityContext, holder: str) -> bool:
-    """Free what a closed workflow holds; False where it had given it back before it closed."""
-    found = await context.database.read(_held_by, holder)
-    if found is None:
-        return False
-    log.warning("workflow %s is closed and still held a claim, which is freed", holder)
-    project, row = found
-    if row is None:
-        await context.tell(await context.database.write(_release, holder))
-        return True
-    run = await context.run(project)
-    story = run.story(row.id)
-    await note_merge(context, run, story)
-    state = row.state if row.state in FINAL_STATES else StoryState.FAILED
-    reason = "its workflow was closed from outside before it could settle"
-    step = closed_step(run, story, row, state, reason)
-    ended = await context.database.write(settle, run, story, step)
-    await context.tell(ended.grants)
-    await _tell_epic(context, step.model_copy(update={"state": ended.state}))
-    return True
-
-
-async def _tell_epic(context: ActivityContext, step: SettleStep) -> None:
-    """The epic's current run may have inherited the story, and then cannot see its end by itself."""
-    run = await context.run(step.project)
-    others = dependants(run, step.sprint).get(step.story, set()) - {step.epic}
-    settled = StorySettled(story=step.story, state=step.state, notify=sorted(others))
-    epic = ids.epic_workflow_id(step.project, step.sprint, step.epic)
-    try:
-        await context.client.get_workflow_handle(epic).signal(
-            "stories-settled", SettledBatch(stories=[settled])
-        )
-    except RPCError as error:
-        log.info("epic %s was not told of %s: %s", epic, step.story, error.message)
-
-
-def _release(session: Session, holder: str) -> list[Grant]:
-    grants = claims.release_holder(session, holder)
-    announce(session, grants)
-    return grants
-
-
-def _held_by(session: Session, holder: str) -> tuple[str, StoryStatus | None] | None:
-    """The project and story of a holder's live claim; None where it holds and awaits nothing."""
-    for claim in claims.list_claims(session):
-        if claim.holder == holder:
-            story = claim.story
-            return claim.project, status.story_status(session, claim.project, story) if story else None
-    return None

@@ -93,6 +93,7 @@ class Claiming(StorySteps):
         self._in.attempt += 1
         if report.claim_lost:
             self._in.claims_lost += 1
+            self._fence = 0
             await self._resume_claim()
         else:
             await self._grow(report)
