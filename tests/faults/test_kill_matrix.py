@@ -21,7 +21,7 @@ import pytest
 from paceline.settings import Settings
 from paceline.store.migrate import upgrade
 from tests.databases import PostgresCluster, start_cluster
-from tests.faults.matrix import OUTCOMES, Cell, all_cells
+from tests.faults.matrix import OUTCOMES, VICTIMS, Cell, all_cells
 from tests.faults.matrix_trial import Services, Trial, make_namespaces
 from workers.temporal_binary import Binary
 from workers.temporal_server import EmbeddedServer
@@ -56,6 +56,11 @@ class Matrix:
 
     def __init__(self, cells: Sequence[Cell], services: Services, temporal: Binary) -> None:
         self._cells, self._services, self._temporal = cells, services, temporal
+        # Each kill of a server hits all cells that use it; with many at once none would get far.
+        shared = ("Temporal", "PostgreSQL")
+        self._together = {
+            victim: asyncio.Semaphore(2 if victim in shared else len(cells) + 1) for victim in VICTIMS
+        }
         self._results: dict[Cell, Future[list[str]]] = {cell: Future() for cell in cells}
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="matrix", daemon=True)
         self._thread.start()
@@ -87,12 +92,13 @@ class Matrix:
             await self._services.mortal.stop()
 
     async def _try(self, cell: Cell, free: asyncio.Queue[str]) -> None:
-        namespace = await free.get()
-        try:
-            problems = await Trial(cell, self._services, namespace).run()
-        except Exception:
-            problems = [traceback.format_exc()]
-        free.put_nowait(namespace)
+        async with self._together[cell.victim]:
+            namespace = await free.get()
+            try:
+                problems = await Trial(cell, self._services, namespace).run()
+            except Exception:
+                problems = [traceback.format_exc()]
+            free.put_nowait(namespace)
         OUTCOMES[cell.row, cell.victim] = problems
         self._results[cell].set_result(problems)
 
