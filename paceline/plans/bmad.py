@@ -12,7 +12,7 @@ from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
 from paceline.plans.fields import bullet_items, flat, normal
 from paceline.plans.findings import in_order
-from paceline.plans.headings import story_heading
+from paceline.plans.headings import Heading, story_heading
 from paceline.plans.left_out import left_out
 from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outline import Paragraph, Section, bullets_under
@@ -55,19 +55,22 @@ class BmadReader:
             heading = story_heading(section, in_epic=False) if section.level > 0 else None
             if heading is None:
                 continue
-            signs = {normal(below.title.text) for below in section.sections} & _SIGNS
-            sentence = heading.id.startswith("Story ") and has_sentence(section)
-            if signs or sentence or any(is_scenario(part) for part in section.walk()):
+            if _is_own(section, heading) or any(is_scenario(part) for part in section.walk()):
                 plain = AgentSprintReader().evidence(document)
-                reason = f"a section `{min(signs)}`" if signs else "a sentence or scenario of BMAD's"
-                found.add(plain.score + 1, f"a story with {reason}")
+                found.add(plain.score + 1, "a story with a section, sentence or scenario of BMAD's")
                 break
         return found
 
     def read(self, document: Document) -> Plan:
-        """Read the file; what its other sections say is kept as facts."""
+        """Read the file; what its other sections say is kept as facts.
+
+        Scenarios are read wherever they stand, but people write them in plans of any kind: they alone do not
+        make a plan one of BMAD's.
+        """
         plan = AgentSprintReader().read(document)
-        plan.source.kind = KIND
+        headings = [section for section in document.outline.walk() if section.level > 0]
+        own = any((head := story_heading(s, in_epic=False)) and _is_own(s, head) for s in headings)
+        plan.source.kind = KIND if own else plan.source.kind
         stories = {story.line: story for story in plan.stories}
         targets = [Target(story.id, story.title, "story") for story in plan.stories]
         targets += [Target(epic.id, epic.title, "epic") for epic in plan.epics if not epic.implicit]
@@ -83,11 +86,18 @@ class BmadReader:
                 if below is not section and _part(story, below, dependencies, reading):
                     taken.add(below.line)
         _prerequisites(plan, dependencies, taken)
-        _without_libraries(plan, reading)
+        if own:
+            _without_libraries(plan, reading)
         plan.facts = [fact for fact in [*plan.facts, *reading.facts] if fact.line not in taken]
         remarks = [each.model_copy(update={"file": document.file}) for each in reading.warnings]
         plan.warnings = in_order([*plan.warnings, *dependencies.warnings, *remarks])
         return without_left_out(plan)
+
+
+def _is_own(section: Section, heading: Heading) -> bool:
+    """Whether a story has a section that only BMAD's have, or their sentence."""
+    signs = {normal(below.title.text) for below in section.sections} & _SIGNS
+    return bool(signs) or (heading.id.startswith("Story ") and has_sentence(section))
 
 
 def _text(story: Story, section: Section) -> set[int]:

@@ -10,8 +10,8 @@ from paceline.plans.fields import bullet_items, without_numbering
 from paceline.plans.findings import Code
 from paceline.plans.folding import at_colon
 from paceline.plans.headings import heading_words
-from paceline.plans.labels import same_names
-from paceline.plans.outline import Bullet, BulletList, Section, Table
+from paceline.plans.labels import Words, same_names
+from paceline.plans.outline import Block, Bullet, BulletList, Section, Table
 from paceline.plans.reading import Reading
 from paceline.plans.units import MULTIPLES, unit_of
 from paceline.plans.wording import stem, stems
@@ -29,6 +29,7 @@ _OPS = {
 }  # fmt: skip
 
 
+_METRIC, _TARGET = Words("metrics", "column.metric"), Words("column.target")
 RISK_LABELS = same_names("mitigations", "probability", "impact")
 
 
@@ -76,7 +77,22 @@ def read_metrics(section: Section, metrics: list[Metric], reading: Reading) -> N
             if not colon:
                 name = target = bullet.text.text
             metrics.append(read_metric(name.strip(), target.strip(), category, bullet.line))
-        reading.keep_others(part.title.text, part)
+        rest = Section(part.level, part.title, [], parent=part.parent)
+        rest.blocks = [block for block in part.blocks if not _metric_rows(block, category, metrics)]
+        reading.keep_others(part.title.text, rest)
+
+
+def _metric_rows(block: Block, category: str | None, metrics: list[Metric]) -> bool:
+    """Read a table of metrics with their targets; one with more columns is kept whole, beside its metrics."""
+    headers = block.header.cells if isinstance(block, Table) else []
+    name = next((place for place, header in enumerate(headers) if header in _METRIC), None)
+    target = next((place for place, header in enumerate(headers) if header in _TARGET), None)
+    if not isinstance(block, Table) or name is None or target is None:
+        return False
+    for row in block.rows:
+        if len(row.cells) > max(name, target) and row.cells[name] and row.cells[target]:
+            metrics.append(read_metric(row.cells[name], row.cells[target], category, row.line))
+    return len(headers) == len({name, target})
 
 
 def remark_uncovered(metrics: Iterable[Metric], stories: Sequence[Story], reading: Reading) -> None:
