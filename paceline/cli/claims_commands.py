@@ -33,9 +33,9 @@ def claims(
 ) -> None:
     """Show who holds and waits for what, or all decisions about it."""
     if decisions:
-        _show(_call(lambda client: client.claim_decisions(project)), as_json, _decisions_table)
+        _show(_call(lambda client: client.claim_decisions(project)), as_json, decisions_table)
     else:
-        _show(_call(lambda client: client.claims(project)), as_json, _claims_table)
+        _show(_call(lambda client: client.claims(project)), as_json, claims_table)
 
 
 def claim(
@@ -83,7 +83,8 @@ def _show(found: list[M], as_json: bool, table: Callable[[list[M]], Table]) -> N
         wide_console().print(table(found))
 
 
-def _claims_table(found: list[LiveClaim]) -> Table:
+def claims_table(found: list[LiveClaim]) -> Table:
+    """Claims, a row each."""
     table = _table("story", "state", "since", "fence", "place", "holds", "waits for")
     for each in found:
         since = each.granted_at or each.requested_at
@@ -100,7 +101,8 @@ def _claims_table(found: list[LiveClaim]) -> Table:
     return table
 
 
-def _decisions_table(found: list[DecisionRecord]) -> Table:
+def decisions_table(found: list[DecisionRecord]) -> Table:
+    """Decisions, a row each."""
     table = _table("number", "at", "story", "decision", "fence", "what", "why", "by")
     for each in found:
         _add(
