@@ -88,6 +88,8 @@ class BacklogReader:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self.backlog = Backlog()
+        self._first_epics: dict[str, Epic] = {}
+        self._epics_in_sprints: set[tuple[str | None, str]] = set()
 
     def sprint(self, section: Section, heading: Heading) -> Sprint:
         """Read a sprint's heading and labels."""
@@ -116,14 +118,16 @@ class BacklogReader:
 
     def epic(self, section: Section, heading: Heading, sprint: Sprint | None) -> Epic:
         """Read an epic's heading and labels; the same epic in a later sprint is one epic."""
-        title, remark = take_remark(heading.title)
-        epic = self._continued(heading, sprint) or Epic(
-            id=heading.id,
-            title=title or heading.title,
-            points=remark.points if title else None,
-            line=section.line,
-        )
-        if epic not in self.backlog.epics:
+        epic = self._continued(heading, sprint)
+        if epic is None:
+            title, remark = take_remark(heading.title)
+            epic = Epic(
+                id=heading.id,
+                title=title or heading.title,
+                points=remark.points if title else None,
+                line=section.line,
+            )
+            self._first_epics.setdefault(epic.id, epic)
             self.backlog.epics.append(epic)
         found = contents(section, EPIC_LABELS)
         references: list[tuple[str, int]] = []
@@ -174,6 +178,7 @@ class BacklogReader:
         if found.bullets and not story.tasks:
             story.tasks = bullet_items(found.bullets)
             found.bullets.clear()
+        self._epics_in_sprints.update((story.epic, name) for name in story.sprints)
         self._reading.keep_rest(story.id, found)
         self._reading.keep_others(story.id, section, fields_read=True)
         self.backlog.files.append((story, files))
@@ -198,11 +203,9 @@ class BacklogReader:
 
     def _continued(self, heading: Heading, sprint: Sprint | None) -> Epic | None:
         """The epic of that id from an earlier sprint; within one sprint the same id is a duplicate."""
-        earlier = next((epic for epic in self.backlog.epics if epic.id == heading.id), None)
-        if earlier is None or sprint is None:
+        if sprint is None or (heading.id, sprint.id) in self._epics_in_sprints:
             return None
-        stories = [story for story in self.backlog.stories if story.epic == earlier.id]
-        return None if any(sprint.id in story.sprints for story in stories) else earlier
+        return self._first_epics.get(heading.id)
 
     def _story_field(self, story: Story, entry: Field, files: FileList) -> None:
         values = [text for text, _ in values_of(entry)]

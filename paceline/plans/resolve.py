@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -12,8 +13,10 @@ from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
 from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, Words, per_table
+from paceline.plans.quantities import numbers_in, whole_number
 
 Kind = Literal["story", "epic"]
+_KINDS: tuple[Kind, ...] = ("story", "epic")
 
 NOTHING = Words("value.nothing")
 PARTIAL = Words("value.partial")
@@ -58,6 +61,8 @@ _LONGEST_RANGE = 300
 """Characters of a range; every hyphen may be the one between its ends."""
 _LINK = re.compile(r"^\[(?P<text>[^\[\]]{1,100})\](?:\([^()]{0,250}\))?(?P<rest>.*)$")
 _NUMBERS = re.compile(r"\d+")
+_MOST_LISTED = 20
+"""Ids that a sentence names."""
 
 
 def key(text: str) -> str:
@@ -78,7 +83,14 @@ class Targets:
     """The stories and epics of a plan by every form in which a plan may name them."""
 
     def __init__(self, targets: Sequence[Target]) -> None:
-        self._ordered = {kind: [t for t in targets if t.kind == kind] for kind in ("story", "epic")}
+        self._ordered = {kind: [t for t in targets if t.kind == kind] for kind in _KINDS}
+        self._places: dict[Kind, dict[Target, int]] = {}
+        self._numbered: dict[Kind, list[tuple[tuple[int, ...], int]]] = {}
+        for kind in _KINDS:
+            ordered = self._ordered[kind]
+            # Of equal ones the first counts.
+            self._places[kind] = {target: place for place, target in reversed(list(enumerate(ordered)))}
+            self._numbered[kind] = sorted((numbers_in(t.id), place) for place, t in enumerate(ordered))
         self._full: dict[str, Target] = {}
         self._short: dict[Kind, dict[str, Target | None]] = {"story": {}, "epic": {}}
         for target in targets:
@@ -94,7 +106,7 @@ class Targets:
         exact = self._full.get(wanted)
         if exact is not None and (kind is None or exact.kind == kind):
             return exact
-        kinds: tuple[Kind, ...] = ("story", "epic") if kind is None else (kind,)
+        kinds: tuple[Kind, ...] = _KINDS if kind is None else (kind,)
         for each in kinds:
             for form in (wanted, *_short_forms(name)):
                 found = self._short[each].get(form)
@@ -105,10 +117,13 @@ class Targets:
     def between(self, first: Target, last: Target) -> list[Target]:
         """The targets of a range, both ends included: by their numbers, else by their places in the plan."""
         ordered = self._ordered[first.kind]
-        low, high = _numbers(first.id), _numbers(last.id)
+        low, high = numbers_in(first.id), numbers_in(last.id)
         if low and high and len(low) == len(high):
-            return [target for target in ordered if low <= _numbers(target.id) <= high]
-        return ordered[ordered.index(first) : ordered.index(last) + 1]
+            numbered = self._numbered[first.kind]
+            start, end = bisect_left(numbered, (low,)), bisect_right(numbered, (high, len(ordered)))
+            return [ordered[place] for place in sorted(place for _, place in numbered[start:end])]
+        places = self._places[first.kind]
+        return ordered[places[first] : places[last] + 1]
 
     def _add_short(self, target: Target, form: str) -> None:
         known = self._short[target.kind]
@@ -126,15 +141,14 @@ def _short_forms(name: str) -> list[str]:
     head, dash, tail = bare.rpartition("-")
     if dash and head.isalpha() and len(head) > 1 and _NUMBERS.match(tail):
         forms.append(tail)
-        if tail.isdigit():
-            forms.append(str(int(tail)))
-    elif bare.isdigit():
-        forms.append(str(int(bare)))
+        forms.extend(_without_zeros(tail))
+    forms.extend(_without_zeros(bare))
     return forms
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in _NUMBERS.findall(text))
+def _without_zeros(text: str) -> list[str]:
+    number = whole_number(text)
+    return [] if number is None else [str(number)]
 
 
 class DependencyReader:
@@ -234,7 +248,7 @@ class DependencyReader:
         return ids
 
     def _remark_gaps(self, part: str, first: Target, last: Target, ids: list[str], line: int) -> None:
-        low, high = _numbers(first.id), _numbers(last.id)
+        low, high = numbers_in(first.id), numbers_in(last.id)
         if not low or low[:-1] != high[:-1]:
             return
         expected = high[-1] - low[-1] + 1
@@ -242,7 +256,7 @@ class DependencyReader:
             self.warnings.append(
                 finding(
                     Code.RANGE_WITH_GAPS,
-                    f"`{part}` spans {expected} numbers, and the plan has {len(ids)}: {', '.join(ids)}.",
+                    f"`{part}` spans {expected} numbers, and the plan has {len(ids)}: {_listed(ids)}.",
                     "List the ids one by one if another one was meant.",
                     line,
                 )
@@ -259,6 +273,10 @@ class DependencyReader:
                 line,
             )
         )
+
+
+def _listed(ids: list[str]) -> str:
+    return ", ".join(ids[:_MOST_LISTED]) + (" and others" if len(ids) > _MOST_LISTED else "")
 
 
 def split_outside(text: str, separators: str) -> list[str]:

@@ -10,6 +10,7 @@ from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, Words, heading_word, per_table
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Section
+from paceline.plans.quantities import whole_number
 
 _RANGE = r"(?P<first>\d{1,4})(?:TO(?:(?:WORDS)\s*)?(?P<last>\d{1,4}))?"
 
@@ -118,7 +119,7 @@ def sprint_box(title: str, *, other: bool = False) -> Box | None:
     return Box(
         id=f"{heading_word(match['word'])[1]} {token}",
         name=name.strip() or None,
-        number=int(token) if token.isdigit() else None,
+        number=whole_number(token),
         span=span or week_range(name),
         qualifier=None if optional else qualifier,
         optional=optional,

@@ -146,3 +146,40 @@ def test_long_runs_of_anything_are_read_in_linear_time(run: str) -> None:
     for label in ("Agent", "Dependencies", "Files", "Tasks", "Points", "Checks"):
         check_plan(read_plan(f"# P\n## Story 1: {long}\n- **{label}**: {long}\n"))
     check_plan(read_plan(f"# P\n## Story 1: T\n- **Agent**: A\n## Success Metrics\n- **M**: {long}\n"))
+
+
+@pytest.mark.parametrize("digits", ["9" * 5_000, "1\u00b2", "\u00b2", "\u0663"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "# P\n## Story {}: T\n- **Agent**: A\n- **Dependencies**: {}, T-{}, {}-{}\n- **Points**: {}\n"
+        "- **Sprint**: {}\n",
+        "# P, {} sprints\n**Duration**: {} sprints, {} weeks\n**Team Size**: {}\n## Sprint {}\n"
+        "### User Stories\n- **US-{}.{}**: T ({} points)\n",
+        "# A\n**Total Sprints**: {}\n## Sprint {} (Weeks {}-{})\n| Story | Title | Points |\n|-|-|-|\n"
+        "| {}.1 | T | 3/{} |\n"
+        "| {}.2 | T | {}/5 |\n",
+        "# Sprint {} Report\n**Status**: Done\n**Completed Tasks** ({}):\n- \u2705 **A** ({} endpoints)\n"
+        "  - Endpoints: {} endpoints\n## Files ({})\n- `a.py`\n",
+        "# Plan\n## Week {}\n### Day {}-{}: T\n- [ ] T\n",
+        "# Tasks\n## Phase {}: T\n- [ ] T{} [P] [US{}] Make it\n",
+        "# Plan\n- [ ] {}. T\n  - _Requirements: {}.{}_\n",
+        "| ID | Story | Points | Sprint |\n|-|-|-|-|\n| {}.1 | T | {} | {} |\n",
+        "# P\n## Story 1: T\n- **Agent**: A\n- **Duration**: {} minutes\n## Success Metrics\n"
+        "- **M**: < {} ms for {} users\n"
+        "## Definition of Done\n- It takes {} minutes\n- Test coverage over {}%\n",
+    ],
+)
+def test_numbers_of_any_length_and_script_are_read(frame: str, digits: str) -> None:
+    with suppress(PlanUnreadable):
+        plan = read_plan(frame.replace("{}", digits))
+        check_plan(plan)
+        assert read_plan(plan.to_json()) == plan
+
+
+def test_numbers_too_long_to_count_with_are_names() -> None:
+    long = "9" * 5_000
+    plan = read_plan(
+        f"# P\n## Story {long}: T\n- **Agent**: A\n## Story 2: U\n- **Dependencies**: Story {long}\n"
+    )
+    assert plan.stories[1].dependencies[0].resolved == [plan.stories[0].id]

@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 
 from paceline.domain.forecast import forecast
+from paceline.domain.graph import story_edges
 from paceline.domain.plan import Dependency, File, Plan, Source, Sprint, Story
 from paceline.domain.schedule import preview
 from paceline.plans.lint import check_plan, has_errors
@@ -148,6 +149,35 @@ def _later_steps(plan: Plan) -> None:
     assert sum(len(wave) for wave in preview(plan).waves) == len(plan.stories)
     assert len(forecast(plan, rounds=1).schedule) == len(plan.stories)
     assert len(to_mermaid(plan)) <= MOST_TEXT
+
+
+WRITTEN: dict[str, Callable[[int], str]] = {
+    "one epic again and again": lambda count: "### Epic 1: Part\n" * count + "#### Story 1.1: Piece\n",
+    "one epic in every sprint": lambda count: "".join(
+        f"## Sprint {n}\n### Epic 1: Part\n#### Story 1.{n}: Piece\n" for n in range(count)
+    ),
+    "ranges": lambda count: "".join(
+        f"#### Story 1.{n}: Piece\n- **Dependencies**: Stories 1.{max(n - 3, 0)}-1.{max(n - 1, 0)}\n"
+        for n in range(count)
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", WRITTEN)
+def test_no_way_of_writing_makes_a_line_of_a_large_plan_cost_more(shape: str) -> None:
+    def read(text: str) -> None:
+        check_plan(read_plan(f"# P\n## Sprint Backlog\n{text}- **Agent**: A\n"))
+
+    small, large = WRITTEN[shape](SMALL), WRITTEN[shape](4 * SMALL)
+    read(small)
+    assert calls(read, large) < GROWTH * 4 * calls(read, small)
+
+
+def test_a_story_that_waits_for_all_others_is_scheduled() -> None:
+    """Each of a hundred thousand is looked up and not searched for."""
+    others = [a_story(f"s{n}") for n in range(10 * MANY)]
+    edges = story_edges(a_plan([*others, a_story("last", *(each.id for each in others))]))
+    assert edges["last"] == [each.id for each in others]
 
 
 def test_a_cycle_of_ten_thousand_is_a_finding() -> None:
