@@ -63,7 +63,12 @@ def _paths(order: WorkOrder) -> str:
     if not order.claimed:
         return "## Paths\n\nThis story claimed no paths: change no files."
     text = _list("Paths you may change", [f"`{path}`" for path in order.claimed])
-    return f"{text}\n\nOthers work on the rest at the same time: work that changes any other path is refused."
+    return (
+        f"{text}\n\nOthers work on the rest at the same time: work that changes any other path is refused. "
+        "If you need another file, run `paceline claim PATH`; you may change it where that says `granted`. "
+        "Where it does not, finish without it, or stop and write to the file that the environment variable "
+        'PACELINE_WORK_RESULT names: `{"outcome": "blocked", "summary": "...", "needs_files": ["PATH"]}`.'
+    )
 
 
 def _checks(order: WorkOrder) -> str:
