@@ -236,6 +236,9 @@ class Trial:
                     return True
             except (PacelineError, SQLAlchemyError, RPCError):
                 """It is tried again."""
+            if not self.workers[-1].is_alive():
+                # It found a server dead at its start, and ended; a service manager starts it again.
+                self._start_worker(STEPS.index(self.cell.step))
             await asyncio.sleep(0.1)
         return False
 
