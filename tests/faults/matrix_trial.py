@@ -125,6 +125,9 @@ class Trial:
                 worker.kill()
                 await asyncio.to_thread(worker.join)
             self.world.database.close()
+            if self.cell.victim == "PostgreSQL" and self.services.postgres is not None:
+                async with self.services.one_kill:
+                    self.services.postgres.drop(self.world.settings.resolved_database_url)
 
     # Before ---
 
