@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
+import multiprocessing
 import os
-import signal
-import sys
+import threading
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, Literal
 
@@ -40,7 +40,6 @@ Side = Literal["before", "inside", "after"]
 """Of a step's effect; inside: in the transaction, where everything is written and nothing committed."""
 
 LONGEST_STOP = 40.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -247,6 +246,14 @@ STEPS = (
 )
 
 
+def _end_with_the_tests() -> None:
+    """The process that forks workers outlives killed tests for as long as one of them does."""
+    tests = multiprocessing.parent_process()
+    if tests is not None:
+        wait([tests.sentinel])
+        os._exit(1)
+
+
 def run_worker(environment: Mapping[str, str], log: Path, step: int | None, stop: Stop) -> None:
     """A worker's whole process, as `paceline worker` runs it, but with a stop.
 
@@ -256,8 +263,7 @@ def run_worker(environment: Mapping[str, str], log: Path, step: int | None, stop
         step: place in `STEPS`; None: no stop.
         stop: what to do there.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     descriptor = os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
