@@ -8,6 +8,7 @@ from paceline.domain.plan import Epic, Plan, Sprint, Story
 from paceline.plans.backlog import Backlog
 from paceline.plans.document import Document
 from paceline.plans.evidence import Evidence
+from paceline.plans.fields import normal
 from paceline.plans.findings import Code, in_order
 from paceline.plans.gates import decide_gates
 from paceline.plans.headings import (
@@ -25,6 +26,7 @@ from paceline.plans.quantities import whole_number
 from paceline.plans.resolve import DependencyReader, Target, Targets
 from paceline.plans.resources import read_words, remark_unused
 from paceline.plans.sections import SectionReader
+from paceline.plans.story_tables import complete_from_tables
 from paceline.plans.team import is_team_section
 from paceline.plans.time_boxes import sprint_in_title
 
@@ -67,6 +69,7 @@ class AgentSprintReader:
         title, title_known = _title(document)
         _settle_sprints(found, document)
         _settle_epics(backlog)
+        complete_from_tables(document.outline, backlog.stories, found.reading)
         _rename_agents(found)
         targets = _resolve(found)
         match_stories(found.phase_reader.phases, backlog.stories, targets, found.reading)
@@ -200,8 +203,16 @@ def _resolve(found: SectionReader) -> Targets:
         epic.dependencies = [one for text, line in references for one in reader.read(text, line)]
     for story, references in backlog.story_references:
         story.dependencies.extend(one for text, line in references for one in reader.read(text, line))
+        for dependency in story.dependencies:
+            if not dependency.resolved:
+                dependency.resolved = _in_phase(dependency.as_written, story, backlog.stories)
     found.reading.warnings.extend(reader.warnings)
     return targets
+
+
+def _in_phase(written: str, story: Story, stories: list[Story]) -> list[str]:
+    """The stories that stand in a phase which a dependency names."""
+    return [s.id for s in stories if s is not story and s.phase and normal(s.phase) == normal(written)]
 
 
 def _rename_agents(found: SectionReader) -> None:

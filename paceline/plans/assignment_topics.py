@@ -129,6 +129,7 @@ def _sprint(section: Section, other: bool) -> Sprint | None:
         number=box.number,
         duration_text=(ahead["remark"] if ahead else box.qualifier) if box.span else None,
         weeks=box.span,
+        points_stated=box.points,
         optional=box.optional or condition is not None,
         condition=condition,
         line=section.line,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Epic, Item, Sprint, Story
@@ -10,6 +11,7 @@ from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, story_heading
 from paceline.plans.inline import code_spans
 from paceline.plans.labels import Meanings, Words
+from paceline.plans.left_out import left_out_in_text
 from paceline.plans.outline import Section
 from paceline.plans.paths import FileList, read_files
 from paceline.plans.quantities import points_value
@@ -18,6 +20,7 @@ from paceline.plans.remarks import Remark, take_remark
 from paceline.plans.resolve import split_outside
 from paceline.plans.statuses import is_done
 
+_FIRST_PRIORITY = re.compile(r"^[\[(](?P<word>P\d)[\])]\s*(?P<title>\S.*)$", re.IGNORECASE)
 _NO = Words("value.no")
 _NOBODY = Words("value.nobody")
 
@@ -28,6 +31,7 @@ STORY_LABELS = Meanings(
         "tasks": "tasks",
         "acceptance_criteria": "criteria",
         "success_criteria": "criteria",
+        "definition_of_done": "criteria",
         "files": "files",
         "new_files": "new_files",
         "checks": "checks",
@@ -122,7 +126,7 @@ class BacklogReader:
         if epic is None:
             title, remark = take_remark(heading.title)
             epic = Epic(
-                id=heading.id,
+                id=title if title and heading.id == heading.title else heading.id,
                 title=title or heading.title,
                 points=remark.points if title else None,
                 line=section.line,
@@ -152,8 +156,16 @@ class BacklogReader:
             self.backlog.epic_references.append((epic, references))
         return epic
 
-    def story(self, section: Section, heading: Heading, epic: Epic | None, sprint: Sprint | None) -> Story:
-        """Read a story's heading, labels and lists."""
+    def story(
+        self,
+        section: Section,
+        heading: Heading,
+        epic: Epic | None,
+        sprint: Sprint | None,
+        *,
+        with_remark: bool = True,
+    ) -> Story:
+        """Read a story's heading, labels and lists; `with_remark` where its title may end in a remark."""
         story = Story(
             id=heading.id,
             title=heading.title,
@@ -164,17 +176,17 @@ class BacklogReader:
             line=section.line,
         )
         self.backlog.stories.append(story)
-        title, remark = take_remark(story.title, bare=heading.id != heading.title)
-        if title and not remark.empty:
-            story.title = title
-            self._remark(story, remark, section.line)
+        if with_remark:
+            self._read_title(story, section, bare=heading.id != heading.title)
         found = contents(section, STORY_LABELS)
         files = FileList()
         for entry in found.fields:
             self._story_field(story, entry, files)
         if found.prose and story.description is None:
-            story.description = " ".join(text.text for text in found.prose)
-            found.prose.clear()
+            # A footnote stands beside the text, not in it.
+            told = [text for text in found.prose if not text.text.startswith("[^")]
+            story.description = " ".join(text.text for text in told) or None
+            found.prose = [text for text in found.prose if text not in told]
         if found.bullets and not story.tasks:
             story.tasks = bullet_items(found.bullets)
             found.bullets.clear()
@@ -244,7 +256,8 @@ class BacklogReader:
             case "sprints" if value:
                 story.sprints = [_sprint_id(part) for part in split_outside(value, ",;")]
             case "status" if value:
-                story.done = is_done(value) or entry.done or story.done
+                said = is_done(value)
+                story.done = said if said is not None else entry.done or story.done
                 self._reading.keep_field(story.id, entry)
             case "phase" if value:
                 story.phase = value if value.lower().startswith("phase") else f"Phase {value}"
@@ -276,6 +289,18 @@ class BacklogReader:
         for fence in entry.fences:
             lines = (line.strip().removeprefix("$ ") for line in fence.text.splitlines())
             story.checks.extend(line for line in lines if line and not line.startswith("#"))
+
+    def _read_title(self, story: Story, section: Section, *, bare: bool) -> None:
+        title, remark = take_remark(story.title, bare=bare)
+        if title and not remark.empty:
+            story.title = title
+            self._remark(story, remark, section.line)
+        first = _FIRST_PRIORITY.match(story.title)
+        if first is not None:
+            story.priority, story.title = first["word"], first["title"]
+        state = None if story.done else left_out_in_text(section.title.text)
+        if state is not None:
+            self._reading.keep_cell(story.id, "Status", state, section.line)
 
     def _remark(self, story: Story, remark: Remark, line: int) -> None:
         """What stands behind a title; a label of the story's own comes after it and holds."""

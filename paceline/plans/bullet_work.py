@@ -66,7 +66,9 @@ class BulletWork:
         children = [_plain_unless_known(child) for child in bullet.children]
         section = Section(6, title, [BulletList(children), *bullet.fences] if children else [*bullet.fences])
         kind = item.kind if item.id is not None else "work_item"
-        story = self._backlog_reader.story(section, Heading(identity, item.title, kind), epic, sprint)
+        story = self._backlog_reader.story(
+            section, Heading(identity, item.title, kind), epic, sprint, with_remark=False
+        )
         if epic is not None:
             epic.stories.append(story.id)
         if state is not None:

@@ -58,7 +58,7 @@ class Metadata:
         if lead is None:
             return agents
         for agent in agents:
-            if agent.id == lead.id:
+            if agent.id.lower() == lead.id.lower():
                 agent.role, agent.coordinator = agent.role or lead.role, True
                 return agents
         return [lead, *agents]

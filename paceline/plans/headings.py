@@ -31,6 +31,7 @@ _COMPACT = re.compile(
     rf"^(?P<token>#\d+|[A-Z]{{1,5}}\d+(?:\.\d+)*)(?:{_COLON}|\s+[-\u00b7|]\s+|\s+)(?P<title>\S.*)$"
 )
 _LINKED = re.compile(r"^`?\[(?P<text>[^\[\]]{1,200})\](?:\([^()]{0,400}\))?`?\s*(?P<rest>.*)$")
+_BADGE = re.compile(r"\s?!\[[^\[\]]{0,200}\]\([^()]{0,400}\)$")
 _DOTTED = re.compile(r"^\d+(?:\.\d+)+$")
 _EPIC_PREFIXED = re.compile(rf"^(?P<token>EPIC-[\w.-]+?)(?:{_COLON}|\s+-\s+|$)(?P<title>.*)$")
 _WORK: dict[str, StoryKind] = {
@@ -130,7 +131,8 @@ def heading_text(section: Section) -> str:
     """A heading without its pictures, with a link or brackets at its start as plain text."""
     text = without_strike(without_pictures(section.title.text))
     match = _LINKED.match(text)
-    return f"{match['text']} {match['rest']}".strip() if match else text
+    text = f"{match['text']} {match['rest']}".strip() if match else text
+    return _BADGE.sub("", text) if text.endswith(")") else text
 
 
 def _is_identity(match: re.Match[str], section: Section, in_epic: bool) -> bool:

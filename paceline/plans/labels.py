@@ -247,7 +247,10 @@ def _heading_words(table: Labels) -> dict[str, tuple[str, str]]:
     for concept in table.concepts("heading"):
         for row in table.rows(concept).values():
             for word in row:
-                found.setdefault(folded(word), (concept, f"{row[0][0].upper()}{row[0][1:]}"))
+                parts = folded(word).replace("-", " ").split()
+                # `User Story 1` and `Story 1` are one story, so that the shorter word is its id's.
+                short = next((each for each in row if len(parts) > 1 and folded(each) in parts), word)
+                found.setdefault(folded(word), (concept, f"{short[0].upper()}{short[1:]}"))
     return found
 
 

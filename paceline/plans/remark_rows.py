@@ -11,7 +11,7 @@ from paceline.plans.remarks import Remark, take_remark
 
 _PLACES = re.compile(r"\s*[,;|\u00b7]\s*|\s+[\u2013\u2014-]\s+|\s+(?=@)|(?<=[)\]])\s+")
 _NAME = re.compile(r"^@\w[\w.-]*$")
-_ID = re.compile(r"^#?(?:[A-Za-z]+[-_ ]?)*\d[\w.-]*$")
+_ID = re.compile(r"^#?(?:[A-Za-z]+[-_ ]){0,5}[A-Za-z]*\d[\w.-]*$")
 _NOBODY, _STATES = Words("value.nobody"), Words("value.open", "value.undecided", "value.nothing")
 _LONGEST = 400
 """Characters at the end of a line that are looked at."""

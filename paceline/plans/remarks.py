@@ -13,9 +13,10 @@ from paceline.plans.quantities import number_of, points_of, says_points
 _PARTS = re.compile(r"[;|\u00b7]|,(?!\d)|(?<!\d),")
 _SEPARATORS = "-\u2013\u2014:|,\u00b7"
 _SEGMENT = re.compile(r"(?<= )[-\u2013\u2014|\u00b7\u2022] ")
+_NAME = re.compile(r"^[A-Z][\w.]{0,30}(?: [A-Z][\w.]{0,30})?$")
 _CALLED = re.compile(r" @(?P<name>\w[\w.-]*)$")
 _BARE_NUMBER = re.compile(r"^\d{1,2}(?:[.,]\d)?$")
-_ID = re.compile(r"^#?(?:[A-Za-z]+[-_ ]?)*\d[\w.-]*$")
+_ID = re.compile(r"^#?(?:[A-Za-z]+[-_ ]){0,5}[A-Za-z]*\d[\w.-]*$")
 _DONE = Words("value.done")
 _ALSO_TITLES = frozenset({"x", "yes", "ja", "s\u00ed", "si", "oui", "\u662f"})
 _LONGEST = 400
@@ -121,8 +122,13 @@ def _take_last(text: str, remark: Remark, bare: bool) -> str | None:
     # A single word after a dash is a priority only beside another remark.
     if not row and remark.empty and _priority().match(last) and " " not in last:
         return None
+    before = end[: segment.start()].rstrip()
     if not _take_parts(last, text[offset + segment.end() :], remark, bare and row):
-        return None
+        # A name after the points, as in `Title - 5 pts - Ada`, says who does it.
+        points = _SEGMENT.split(before)[-1]
+        if remark.agents or not _NAME.match(last) or points_of(points) is None:
+            return None
+        remark.agents = last
     return text[: offset + segment.start()].rstrip()
 
 

@@ -6,12 +6,12 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from paceline.domain.plan import Epic, Fact, File, Item, Sprint, Story
+from paceline.domain.plan import Epic, Fact, File, Item, Sprint, Story, StoryKind
 from paceline.plans.fields import bullet_items, contents_of, normal, split_parenthesis
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, epic_heading
 from paceline.plans.inline import Text, code_spans
-from paceline.plans.labels import same_names
+from paceline.plans.labels import Labels, heading_word, per_table, same_names
 from paceline.plans.left_out import without_strike
 from paceline.plans.marks import unfinished, without_pictures
 from paceline.plans.outline import Bullet, Section
@@ -29,11 +29,17 @@ def says_finished(label: str) -> bool | None:
     return _FINISHED[WORK_LABELS[label]]
 
 
-_LABELED_ID = re.compile(
-    r"^(?P<id>[A-Za-z]+-\d[\w.-]*?|(?:Story|Task) \d[\w.]*)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|$)"
-)
 _INSIDE = re.compile(r"^(?P<name>[^()]{1,400}?) (?P<remark>\([^()]{1,40}\)) ?(?P<rest>[-:\u2013\u2014].*)$")
 _FILE = re.compile(r"^[\w./-]*[\w-]\.[A-Za-z]\w{0,7}$")
+
+
+@per_table
+def _labeled_id(table: Labels) -> re.Pattern[str]:
+    words = table.alternation("heading.story", "heading.task")
+    return re.compile(
+        rf"^(?P<id>[A-Za-z]+-\d[\w.-]*?|(?P<word>(?i:{words}))\s*\d[\w.]*)"
+        r"(?:\s*[:\uff1a\u2013\u2014]\s*|\s+-\s+|(?<=\d)\s+(?=[^\W\d_])|$)"
+    )
 
 
 class ReportWork:
@@ -61,13 +67,15 @@ class ReportWork:
             The epic that sections below it belong to; None where it is neither.
         """
         heading = _epic_heading(section)
-        title = normal(without_pictures(section.title.text))
-        if heading is None and title in WORK_LABELS and bullets_of(section):
-            self.entries(bullets_of(section), epic, finished=section.title.done or says_finished(title))
-            return epic or self._implicit()
-        if heading is None:
+        if heading is not None:
+            return self._epic(section, heading)
+        # A part of a list of work, such as `Backend` under `Completed`, is one as well.
+        above = [] if any(_epic_heading(each) for each in section.above()) else list(section.above())
+        label = next((name for name in map(_name, [section, *above]) if name in WORK_LABELS), None)
+        if label is None or not bullets_of(section):
             return None
-        return self._epic(section, heading)
+        self.entries(bullets_of(section), epic, finished=section.title.done or says_finished(label))
+        return epic or self._implicit()
 
     def entries(self, bullets: list[Bullet], epic: Epic | None, *, finished: bool | None) -> None:
         """Read the entries of a list of work as stories.
@@ -133,7 +141,7 @@ class ReportWork:
         story = Story(
             id=identity or f"{epic.id}.T{number}",
             title=title,
-            kind="story" if identity and not identity.startswith("Task ") else "task",
+            kind=_kind(identity),
             epic=epic.id,
             sprints=[self._sprint.id],
             done=finished if done is None else done,
@@ -162,7 +170,7 @@ class ReportWork:
             story.files_as_written = ", ".join(paths)
         if points is None and not paths:
             text = rest
-        story.description = text.removeprefix("_ ").removeprefix("_").strip(" :-\u2013\u2014") or None
+        story.description = text.removeprefix("_ ").removeprefix("_").strip(" :\uff1a-\u2013\u2014") or None
 
     def _mentioned(self, story: Story, task: Item) -> None:
         """A file in a task's text is one of the story's where the list of files has it."""
@@ -211,6 +219,10 @@ class ReportWork:
         return f"E{number}"
 
 
+def _name(section: Section) -> str:
+    return split_parenthesis(without_pictures(section.title.text))[0]
+
+
 def _epic_heading(section: Section) -> Heading | None:
     """The heading of an epic, read without its pictures."""
     bare = Section(level=section.level, title=_plain(section.title))
@@ -220,6 +232,13 @@ def _epic_heading(section: Section) -> Heading | None:
 def _plain(text: Text) -> Text:
     bare = without_pictures(text.text)
     return Text(text=bare, line=text.line, value=bare, done=text.done)
+
+
+def _kind(identity: str | None) -> StoryKind:
+    match = _labeled_id().match(identity or "")
+    if match is None or (match["word"] and heading_word(match["word"])[0] == "heading.task"):
+        return "task"
+    return "story"
 
 
 def _head(text: Text) -> tuple[str | None, str, str]:
@@ -234,14 +253,14 @@ def _head(text: Text) -> tuple[str | None, str, str]:
         name, remark = split_parenthesis(bare)
         if remark is not None:
             title, rest = name, f"({remark})"
-    match = _LABELED_ID.match(title)
+    match = _labeled_id().match(title)
     if match is None:
         return None, title or bare, rest
     name = title[match.end() :].strip()
-    if name:
+    if name and rest:
         return match["id"], name, rest
-    rest = rest.lstrip(" :-\u2013\u2014")
-    name, remark = split_parenthesis(rest)
-    if remark is None and (inside := _INSIDE.match(rest)):
+    text_after = name or rest.lstrip(" :\uff1a-\u2013\u2014")
+    if inside := _INSIDE.match(text_after):
         return match["id"], inside["name"], f"{inside['remark']} {inside['rest']}"
+    name, remark = split_parenthesis(text_after)
     return match["id"], name or match["id"], f"({remark})" if remark else ""

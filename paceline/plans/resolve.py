@@ -60,6 +60,7 @@ def _and_without_blanks(table: Labels) -> re.Pattern[str]:
 _LONGEST_RANGE = 300
 """Characters of a range; every hyphen may be the one between its ends."""
 _LINK = re.compile(r"^\[(?P<text>[^\[\]]{1,100})\](?:\([^()]{0,250}\))?(?P<rest>.*)$")
+_ONLY = re.compile(r"^(?:only|just) | only$", re.IGNORECASE)
 _NUMBERS = re.compile(r"\d+")
 _MOST_LISTED = 20
 """Ids that a sentence names."""
@@ -198,10 +199,21 @@ class DependencyReader:
         if target is not None:
             if qualifier is not None and key(qualifier) == key(target.title):
                 qualifier = None
+            narrowed = self._narrowed(qualifier, target)
+            if narrowed:
+                return Dependency(as_written=part, resolved=narrowed, line=line), kind
             self._remark_qualifier(part, qualifier, target, line)
             return Dependency(as_written=part, resolved=[target.id], qualifier=qualifier, line=line), kind
         ids = self._range(part, bare, kind, line)
         return Dependency(as_written=part, resolved=ids, qualifier=qualifier, line=line), kind
+
+    def _narrowed(self, qualifier: str | None, target: Target) -> list[str]:
+        """The stories that `Epic 1 (Story 1.2 only)` names."""
+        if qualifier is None or target.kind != "epic" or len(qualifier) > _LONGEST_RANGE:
+            return []
+        bare = _ONLY.sub("", qualifier)
+        found = [self._targets.find(name, "story") for name in self._parts(bare)]
+        return [] if None in found else [each.id for each in found if each is not None]
 
     def _is_undecided(self, part: str, line: int) -> bool:
         if part not in UNDECIDED or self._targets.find(part, None) is not None:

@@ -159,11 +159,16 @@ class SectionReader:
                 self.capacity = self.capacity or entry.value or None
             case "project":
                 self.project = self.project or entry.value or None
+            case "name" if entry.value.isdigit():
+                sprint.id, sprint.number = f"Sprint {entry.value}", int(entry.value)
             case "name":
                 sprint.name = sprint.name or entry.value or None
-            case "team":
+            case "team" if entry.value:
                 self._team(entry)
                 self.reading.keep_field(section, entry)
+            case "team":
+                # Its list is read as the team itself.
+                pass
             case _:
                 self.reading.keep_field(section, entry)
 

@@ -21,7 +21,7 @@ from paceline.plans.outcome_lists import bullets_of, keep_meetings, read_groups,
 from paceline.plans.outcomes import read_metrics, remark_uncovered
 from paceline.plans.outline import Block, Bullet, BulletList, Section
 from paceline.plans.plan_heads import PlanHead, project_of, title_of
-from paceline.plans.quantities import number_range, points_of, points_value, total_of
+from paceline.plans.quantities import number_range, points_value, total_of
 from paceline.plans.reading import Reading
 from paceline.plans.sprint_parts import Part, looks_like_work, part_of_heading, parts_of, split_at_label
 from paceline.plans.team import is_team_section, read_team
@@ -85,8 +85,11 @@ def _named_groups(root: Section) -> list[Section]:
 
 
 def _lists_work(section: Section) -> bool:
-    """Whether every bullet under a heading, whatever it says, has an id and points."""
-    items = [read_item(bullet.text) for bullet in bullets_of(section)]
+    """Whether every bullet under a heading has an id and points; boxes make it a task list."""
+    bullets = bullets_of(section)
+    if bullets and all(bullet.text.done is not None for bullet in bullets):
+        return False
+    items = [read_item(bullet.text) for bullet in bullets]
     return bool(items) and all(item.id is not None and item.remark.points is not None for item in items)
 
 
@@ -173,11 +176,11 @@ class _SprintPlan:
             name=box.name,
             number=box.number,
             weeks=box.span,
-            duration_text=box.qualifier if points_of(box.qualifier or "") is None else None,
+            duration_text=box.qualifier,
             optional=box.optional,
             line=section.line,
         )
-        sprint.points_stated = total_of(box.qualifier or "")
+        sprint.points_stated = box.points if box.points is not None else total_of(box.qualifier or "")
         self._found.append(sprint)
         self._directly_under(sprint, section, None)
         for below in section.sections:

@@ -10,7 +10,7 @@ from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, Words, heading_word, per_table
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Section
-from paceline.plans.quantities import whole_number
+from paceline.plans.quantities import points_of, whole_number
 
 _RANGE = r"(?P<first>\d{1,4})(?:TO(?:(?:WORDS)\s*)?(?P<last>\d{1,4}))?"
 
@@ -64,6 +64,7 @@ class Box:
     span: tuple[int, int] | None = None
     qualifier: str | None = None
     optional: bool = False
+    points: float | None = None
 
 
 def week_range(text: str) -> tuple[int, int] | None:
@@ -115,13 +116,15 @@ def sprint_box(title: str, *, other: bool = False) -> Box | None:
     # A parenthesis without a number is a part of the name, not a time.
     if qualifier is not None and not optional and not any(letter.isdigit() for letter in qualifier):
         name, qualifier = match["title"].strip(), None
+    points = points_of(qualifier or "")
     token = match["token"]
     return Box(
         id=f"{heading_word(match['word'])[1]} {token}",
         name=name.strip() or None,
         number=whole_number(token),
         span=span or week_range(name),
-        qualifier=None if optional else qualifier,
+        qualifier=None if optional or points is not None else qualifier,
+        points=points,
         optional=optional,
     )
 
@@ -144,9 +147,9 @@ def day_box(title: str) -> Box | None:
 def _named_day(table: Labels) -> re.Pattern[str]:
     words = table.alternation("weekday")
     date = r"\d{4}-\d{2}-\d{2}(?!\d)"
+    days = rf"(?:{words})(?: ?(?:[,/&-]|and) ?(?:{words})){{0,6}}(?:,? {date})?"
     return re.compile(
-        rf"^(?P<day>(?:{words})(?:,? {date})?|{date})(?:\s*[:\uff1a\u2013\u2014]\s*|\s+-\s+|$)(?P<name>.*)$",
-        re.IGNORECASE,
+        rf"^(?P<day>{days}|{date})(?:\s*[:\uff1a\u2013\u2014]\s*|\s+-\s+|$)(?P<name>.*)$", re.IGNORECASE
     )
 
 
