@@ -70,6 +70,7 @@ def test_make_targets_that_are_named_exist(document: Path) -> None:
 def test_settings_that_are_named_exist(document: Path) -> None:
     named = set(re.findall(r"PACELINE_([A-Z_]+)", document.read_text()))
     others = {"WORK_ORDER", "WORK_RESULT", "WORKTREE", "RUN", "DEBUG"}
+    others |= {f"CLAIM_{name}" for name in ("URL", "ATTEMPT", "FENCE", "TOKEN")}
     """What agents and the command line read beside the settings."""
     assert {name.lower() for name in named - others} <= Settings.model_fields.keys()
 

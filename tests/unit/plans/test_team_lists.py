@@ -9,6 +9,7 @@ from paceline.plans.findings import Code
 from paceline.plans.inline import read_line
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
+from paceline.plans.remark_rows import take_remarks
 
 FERRY = """\
 # Ferry timetable
@@ -122,3 +123,9 @@ def test_a_list_of_tasks_is_no_report_of_finished_work(heading: str) -> None:
     plan = read_plan(f"# Harbour caf\u00e9\n\n## {heading}\n\n- [x] Buy cups\n- [ ] Boil water @liv\n")
     assert plan.source.kind == "task list"
     assert [(story.done, story.agents) for story in plan.stories] == [(True, []), (False, ["liv"])]
+
+
+def test_a_long_word_behind_a_title_is_looked_at_once() -> None:
+    # With a pattern that tries every division of the word this would never end.
+    text, remark = take_remarks(f"Title, {'a' * 300}!")
+    assert (text, remark.points, remark.agents) == (f"Title, {'a' * 300}!", None, None)
