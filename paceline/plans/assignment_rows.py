@@ -14,7 +14,7 @@ from paceline.plans.columns import Column, column_of
 from paceline.plans.field_lines import lines_of_cell
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code
-from paceline.plans.inline import without_mark
+from paceline.plans.inline import DONE_MARK, without_mark
 from paceline.plans.labels import Labels, Words, per_table
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Row, Table
@@ -31,7 +31,9 @@ _ID = re.compile(
     r"^`?(?P<id>(?:[A-Z][A-Za-z0-9]*-)+\d[\w.]*(?<!\.)|(?i:(?:user )?story|task)\s+#?\d[\w.]*(?<!\.)|#\d+)`?"
     r"(?:\s*[:\u2013\u2014]\s*|\s+-\s+|\.\s+|\s+|$)(?P<title>.*)$"
 )
-_NUMBERED = re.compile(r"^(?P<id>\d+(?:\.\d+)*)(?:\s*[:\u2013\u2014]\s*|\s+-\s+|[.)]\s+)(?P<title>.+)$")
+_NUMBERED = re.compile(
+    r"^(?P<id>\d+(?:\.\d+)*)(?:\s*[:\uff1a\u2013\u2014]\s*|\s+-\s+|[.)]\s+|(?<=\.\d)\s+)(?P<title>.+)$"
+)
 _BLANK = Words("value.nothing", "value.undecided", "value.nobody")
 _TOTAL = Words("value.total")
 
@@ -120,10 +122,10 @@ class RowReader:
             priority=_cell(without_pictures(cells.get("priority") or "")),
             epic=_cell(cells.get("epic")),
             dependencies=cells.get("dependencies"),
-            done=mark,
+            done=True if row.done else mark,
         )
         self._points(found, cells.get("points", ""))
-        if cells.get("status"):
+        if cells.get("status") and cells["status"] != DONE_MARK:
             found.done = is_done(cells["status"])
             extra["Status"] = cells["status"]
         self.rows.append(found)

@@ -55,7 +55,7 @@ def label_of(text: Text, known: Container[str]) -> tuple[str | None, str]:
     head, colon, tail = at_colon(text.text)
     bare = head.strip(f"{_EMPHASIS} ")
     if colon and normal(bare) in known:
-        return bare, (tail.lstrip(_EMPHASIS) if head.startswith(tuple(_EMPHASIS)) else tail).strip()
+        return bare, (tail.strip(f"{_EMPHASIS} ") if head.startswith(tuple(_EMPHASIS)) else tail).strip()
     return None, text.text
 
 

@@ -19,6 +19,7 @@ from paceline.plans.folding import without_numbering as without_numbering
 from paceline.plans.inline import Text, code_spans
 from paceline.plans.labels import per_table
 from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section, Table
+from paceline.plans.task_entries import box_of
 
 _checks = per_table(
     lambda table: re.compile(rf"\b(?:{table.alternation('checks')}|proof)\s*[:\uff1a]\s*(?=`)", re.IGNORECASE)
@@ -84,7 +85,11 @@ def bullet_items(bullets: list[Bullet]) -> list[Item]:
     """Bullets as items; those below another follow it, except commands, which belong to it."""
     found: list[Item] = []
     for bullet in bullets:
-        entry = item(bullet.text.text, bullet.line, bullet.text.done)
+        box = box_of(bullet.text) if bullet.text.done is None else None
+        begun = box is not None and box.begun
+        entry = item(
+            box.text if box and begun else bullet.text.text, bullet.line, False if begun else bullet.text.done
+        )
         found.append(entry)
         for child in bullet_items(bullet.children):
             if child.command is not None and not child.text and entry.command is None:

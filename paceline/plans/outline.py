@@ -54,6 +54,8 @@ class Row:
 
     cells: list[str]
     line: int
+    done: bool = False
+    """Whether a cell with a text of its own has a done mark."""
 
 
 @dataclass(slots=True)
@@ -216,6 +218,7 @@ def _read_table(tokens: list[Token], position: int) -> tuple[Table, int]:
             cell = read_line(token.content, rows[-1].line)
             # A cell may hold nothing but its mark.
             rows[-1].cells.append(cell.text or (DONE_MARK if cell.done else ""))
+            rows[-1].done = rows[-1].done or bool(cell.done and cell.text)
         position += 1
     return Table(header=rows[0], rows=rows[1:]), position + 1
 

@@ -17,6 +17,7 @@ from paceline.plans.marks import unfinished, without_pictures
 from paceline.plans.outline import Bullet, Section
 from paceline.plans.quantities import points_of
 from paceline.plans.reading import Reading
+from paceline.plans.remarks import take_remark
 from paceline.plans.report_details import FileIndex, bullets_of, is_endpoint
 
 _FINISHED: dict[str, bool | None] = {"completed_work": True, "remaining_work": False, "listed_work": None}
@@ -135,9 +136,12 @@ class ReportWork:
 
     def _story(self, bullet: Bullet, epic: Epic, finished: bool | None) -> None:
         identity, title, rest = _head(bullet.text)
+        bare, said = take_remark(title)
+        title = bare if bare and said.done else title
         self._counts[epic.id] += 1
         number = self._counts[epic.id]
         done = False if unfinished(bullet.text.text) else bullet.text.done
+        done = True if done is None and said.done else done
         story = Story(
             id=identity or f"{epic.id}.T{number}",
             title=title,

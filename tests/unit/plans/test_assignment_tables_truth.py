@@ -13,19 +13,9 @@ from paceline.plans.findings import Code
 from paceline.plans.lint import check_plan, has_errors
 from paceline.plans.lint_points import load_of, sprint_loads
 from paceline.plans.reader import read_plan
-from tests.shared_plans import plan_text, truth
+from tests.shared_plans import plan_text
 
 NAME = "epic-001-assignment"
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return read_plan(plan_text(NAME), f"{NAME}.md")
-
-
-@pytest.fixture(scope="module")
-def expected() -> dict[str, Any]:
-    return truth(NAME)
 
 
 def items(entries: list[Item]) -> list[dict[str, Any]]:

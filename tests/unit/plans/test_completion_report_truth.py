@@ -12,19 +12,9 @@ from paceline.plans.completion_report import KIND
 from paceline.plans.findings import Code
 from paceline.plans.lint import check_plan, has_errors
 from paceline.plans.reader import read_plan
-from tests.shared_plans import plan_text, truth
+from tests.shared_plans import plan_text
 
 NAME = "bmad-sprint-3-summary"
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return read_plan(plan_text(NAME), f"{NAME}.md")
-
-
-@pytest.fixture(scope="module")
-def expected() -> dict[str, Any]:
-    return truth(NAME)
 
 
 def fact(plan: Plan, name: str, section: str | None = None) -> Any:

@@ -4,26 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from paceline.domain.graph import story_edges
 from paceline.domain.plan import Item, Plan
 from paceline.plans.findings import Code
 from paceline.plans.lint import check_plan, has_errors
 from paceline.plans.reader import read_plan
-from tests.shared_plans import plan_text, truth
 
 NAME = "nova-torch-sprint"
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return read_plan(plan_text(NAME), f"{NAME}.md")
-
-
-@pytest.fixture(scope="module")
-def expected() -> dict[str, Any]:
-    return truth(NAME)
 
 
 def items(entries: list[Item] | None) -> list[dict[str, Any]]:

@@ -73,12 +73,30 @@ def styles(draw: st.DrawFn) -> Style:
         stories_as=draw(st.sampled_from(["heading", "label", "nothing"])),
         points=draw(
             st.sampled_from(
-                ["({} points)", "({} pts)", "[{} SP]", "- {} points", "({} Punkte)", "({} puntos)"]
+                [
+                    *("({} points)", "({} pts)", "[{} SP]", "- {} points", "({} Punkte)", "({} puntos)"),
+                    *("(SP: {})", "`{} SP`", "| {} pts", "\uff08{}\u70b9\uff09", "({} pts, high, @qwx)"),
+                ]
             )
         ),
         total=draw(st.sampled_from(["(Total: {} points)", "({} points)"])),
-        bold_id=draw(st.sampled_from(["**{}**: {}", "**{}: {}**", "{}: {}", "**{}** - {}"])),
-        weeks=draw(st.sampled_from(["Weeks {}-{}", "Weeks {} to {}", "Woche {}\u2013{}", "Semanas {} a {}"])),
+        bold_id=draw(
+            st.sampled_from(
+                [
+                    "**{}**: {}",
+                    "**{}: {}**",
+                    "{}: {}",
+                    "**{}** - {}",
+                    "[{}] {}",
+                    "[{}](https://example.org/a) {}",
+                ]
+            )
+        ),
+        weeks=draw(
+            st.sampled_from(
+                ["Weeks {}-{}", "Weeks {} to {}", "Woche {}\u2013{}", "Semanas {} a {}", "\u7b2c{}-{}\u5468"]
+            )
+        ),
         lists_as=draw(st.sampled_from(["heading", "label"])),
     )
 

@@ -12,19 +12,9 @@ from paceline.domain.schedule import critical_path, lock_patterns, points_of, pr
 from paceline.plans.findings import Code
 from paceline.plans.lint import check_plan, has_errors
 from paceline.plans.reader import read_plan
-from tests.shared_plans import plan_text, truth
+from tests.shared_plans import plan_text
 
 NAME = "webrtc-sprint"
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return read_plan(plan_text(NAME), f"{NAME}.md")
-
-
-@pytest.fixture(scope="module")
-def expected() -> dict[str, Any]:
-    return truth(NAME)
 
 
 def items(entries: list[Item]) -> list[dict[str, Any]]:
