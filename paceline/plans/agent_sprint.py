@@ -23,10 +23,11 @@ from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outcomes import remark_uncovered
 from paceline.plans.phases import match_stories
 from paceline.plans.quantities import whole_number
-from paceline.plans.resolve import DependencyReader, Target, Targets
+from paceline.plans.resolve import DependencyReader
 from paceline.plans.resources import read_words, remark_unused
 from paceline.plans.sections import SectionReader
 from paceline.plans.story_tables import complete_from_tables
+from paceline.plans.targets import Target, Targets
 from paceline.plans.team import is_team_section
 from paceline.plans.time_boxes import sprint_in_title
 

@@ -9,7 +9,8 @@ from paceline.domain.plan import Agent, Finding
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
 from paceline.plans.labels import Words
-from paceline.plans.resolve import key, split_joined, split_outside
+from paceline.plans.splitting import split_joined, split_outside
+from paceline.plans.targets import key
 
 ALL = Words("value.everyone")
 _TOGETHER = Words("value.together")

@@ -12,7 +12,8 @@ from paceline.domain.plan import Agent, Finding
 from paceline.plans.agents import ALL, Assigned
 from paceline.plans.findings import Code, finding
 from paceline.plans.labels import Words
-from paceline.plans.resolve import key, split_joined, split_outside
+from paceline.plans.splitting import split_joined, split_outside
+from paceline.plans.targets import key
 
 _WORDS = {
     "dev": "developer",

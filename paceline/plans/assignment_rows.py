@@ -20,8 +20,8 @@ from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Row, Table
 from paceline.plans.quantities import number_of
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import key
 from paceline.plans.statuses import is_done
+from paceline.plans.targets import key
 
 MARKERS = Words("value.part_marker")
 """Remarks after a title that say which part of a story a row is; all others belong to the title."""

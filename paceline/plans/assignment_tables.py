@@ -19,7 +19,9 @@ from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outline import Section, Table
 from paceline.plans.quantities import numbers_in, whole_number
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import DependencyReader, Target, Targets, key, split_outside
+from paceline.plans.resolve import DependencyReader
+from paceline.plans.splitting import split_outside
+from paceline.plans.targets import Target, Targets, key
 
 KIND = "sprint assignment (tables)"
 

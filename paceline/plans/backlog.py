@@ -6,68 +6,24 @@ import re
 from dataclasses import dataclass, field
 
 from paceline.domain.plan import Epic, Item, Sprint, Story
+from paceline.plans.backlog_labels import EPIC_LABELS, SPRINT_LABELS, STORY_LABELS
 from paceline.plans.fields import Field, bullet_items, items_of, normal, values_of
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, story_heading
 from paceline.plans.inline import code_spans
-from paceline.plans.labels import Meanings, Words
+from paceline.plans.labels import Words
 from paceline.plans.left_out import left_out_in_text
 from paceline.plans.outline import Section
 from paceline.plans.paths import FileList, read_files
 from paceline.plans.quantities import points_value
 from paceline.plans.reading import Reading, contents
 from paceline.plans.remarks import Remark, take_remark
-from paceline.plans.resolve import split_outside
+from paceline.plans.splitting import split_outside
 from paceline.plans.statuses import is_done
 
 _FIRST_PRIORITY = re.compile(r"^[\[(](?P<word>P\d)[\])]\s*(?P<title>\S.*)$", re.IGNORECASE)
 _NO = Words("value.no")
 _NOBODY = Words("value.nobody")
-
-STORY_LABELS = Meanings(
-    {
-        "agents": "agents",
-        "dependencies": "dependencies",
-        "tasks": "tasks",
-        "acceptance_criteria": "criteria",
-        "success_criteria": "criteria",
-        "definition_of_done": "criteria",
-        "files": "files",
-        "new_files": "new_files",
-        "checks": "checks",
-        "approval": "approval",
-        "points": "points",
-        "priority": "priority",
-        "description": "description",
-        "user_story": "description",
-        "sprints": "sprints",
-        "status": "status",
-        "phase": "phase",
-        "epic": "epic",
-    }
-)
-
-EPIC_LABELS = Meanings(
-    {
-        "priority": "priority",
-        "dependencies": "dependencies",
-        "points": "points",
-        "total_points": "points",
-        "agents": "owner",
-        "goal": "goal",
-        "description": "goal",
-    }
-)
-
-SPRINT_LABELS = Meanings(
-    {
-        "goal": "goal",
-        "duration": "duration",
-        "points": "points",
-        "total_points": "points",
-        "capacity": "capacity",
-    }
-)
 
 
 @dataclass(slots=True)

@@ -17,8 +17,9 @@ from paceline.plans.left_out import left_out
 from paceline.plans.left_out_stories import without_left_out
 from paceline.plans.outline import Paragraph, Section, bullets_under
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import NOTHING, DependencyReader, Target, Targets
+from paceline.plans.resolve import NOTHING, DependencyReader
 from paceline.plans.statuses import done_of
+from paceline.plans.targets import Target, Targets
 from paceline.plans.task_entries import paths_in
 
 KIND = "BMAD story"

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import replace
 
 from paceline.domain.plan import Epic, Resources, Sprint, Story
-from paceline.plans.backlog import STORY_LABELS, BacklogReader, remark_assumed
+from paceline.plans.backlog import BacklogReader, remark_assumed
+from paceline.plans.backlog_labels import STORY_LABELS
 from paceline.plans.bullet_items import BulletItem, read_item
 from paceline.plans.fields import label_of, normal
 from paceline.plans.findings import Code
@@ -15,8 +16,9 @@ from paceline.plans.inline import Text, read_line
 from paceline.plans.left_out import LeftOut, left_out_in_text
 from paceline.plans.outline import Bullet, BulletList, Section
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import DependencyReader, Target, Targets
+from paceline.plans.resolve import DependencyReader
 from paceline.plans.resources import read_words
+from paceline.plans.targets import Target, Targets
 from paceline.plans.task_entries import box_of
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from paceline.domain.plan import Dependency, Epic, Finding, Plan, Sprint
 from paceline.plans.findings import in_order
-from paceline.plans.resolve import DependencyReader, Target, Targets
+from paceline.plans.resolve import DependencyReader
+from paceline.plans.targets import Target, Targets
 
 
 def complete(plan: Plan) -> Plan:

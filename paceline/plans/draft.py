@@ -14,7 +14,8 @@ from paceline.plans.left_out import LeftOut
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Section
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import DependencyReader, Target, Targets
+from paceline.plans.resolve import DependencyReader
+from paceline.plans.targets import Target, Targets
 
 BY_ORDER = "by order"
 """The qualifier of a dependency that the format's order implies and nobody wrote."""

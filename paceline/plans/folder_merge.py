@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from paceline.domain.plan import Agent, Epic, Finding, Plan, Source, Sprint, Story
 from paceline.plans.by_hand import resolve_open
 from paceline.plans.findings import in_order
-from paceline.plans.resolve import key
+from paceline.plans.targets import key
 
 _PLACED = ("sprints", "epics", "stories", "agents", "phases", "metrics", "risks", "contingency", "facts")
 Named = TypeVar("Named", Sprint, Agent)

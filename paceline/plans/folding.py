@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from paceline.plans.marks import without_pictures
 
@@ -27,10 +28,19 @@ def folded(text: str) -> str:
 
 def normal(label: str) -> str:
     """A label or heading as it is compared: folded, no numbering, no pictures, no colon, single blanks."""
+    return _normal_of_short(label) if len(label) <= _SHORT else _normal(label)
+
+
+def _normal(label: str) -> str:
     text = _NUMBERING.sub("", label)
     if not text.isascii():
         text = folded(without_pictures(text) or text)
     return " ".join(text.lower().rstrip(": ").split())
+
+
+_SHORT = 80
+"""Characters of labels that are remembered: a plan has few labels, and each of them a thousand times."""
+_normal_of_short = lru_cache(maxsize=8_192)(_normal)
 
 
 def without_numbering(title: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from paceline.domain.plan import Dependency, Epic, Phase, Story
 from paceline.plans.findings import Code
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import PARTIAL, key
+from paceline.plans.resolve import PARTIAL
+from paceline.plans.targets import key
 
 
 def decide_gates(

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from paceline.plans.labels import Labels, per_table
-from paceline.plans.resolve import split_joined, split_outside
+from paceline.plans.splitting import split_joined, split_outside
 from paceline.plans.table_columns import is_identity
 
 

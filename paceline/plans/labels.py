@@ -151,10 +151,11 @@ def per_table(build: Callable[[Labels], _T]) -> Callable[[], _T]:
     """Make a function of the table one that builds once for each table."""
 
     def built() -> _T:
-        table = labels()
-        if build not in table.built:
-            table.built[build] = build(table)
-        return table.built[build]
+        made = labels().built
+        try:
+            return made[build]
+        except KeyError:
+            return made.setdefault(build, build(labels()))
 
     return built
 
@@ -196,6 +197,10 @@ class Meanings(Mapping[str, str]):
     def __getitem__(self, label: str) -> str:
         known = self._all()
         return known[label] if label in known else known[normal(label)]
+
+    def __contains__(self, label: object) -> bool:
+        known = self._all()
+        return label in known or (isinstance(label, str) and normal(label) in known)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._all())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from functools import cached_property, lru_cache
 
-from paceline.plans.resolve import key
+from paceline.plans.targets import key
 
 _LONGEST = 64
 """Characters of a name that is looked up; a longer one is no slip of the keyboard."""

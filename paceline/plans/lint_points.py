@@ -8,7 +8,7 @@ from paceline.domain.plan import Agent, Finding, Plan, Sprint, Story
 from paceline.plans.agents import ALL
 from paceline.plans.findings import Code, finding_at
 from paceline.plans.quantities import number_range, points_of, says_points
-from paceline.plans.resolve import key
+from paceline.plans.targets import key
 
 _TOLERANCE = 0.1
 """Part of a stated load by which a plan may be off: loads are written as about so many points."""

@@ -9,7 +9,7 @@ from paceline.domain.graph import Edges, written_edges
 from paceline.domain.plan import Agent, Dependency, Epic, Finding, Plan, Story
 from paceline.plans.findings import Code, finding_at
 from paceline.plans.lint_near import Nearest, bare
-from paceline.plans.resolve import key
+from paceline.plans.targets import key
 
 _SHOWN = 6
 """Names that one sentence lists."""

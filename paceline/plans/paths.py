@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from paceline.domain.plan import File, OwnedResources
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.inline import code_spans
-from paceline.plans.resolve import key, split_outside
+from paceline.plans.splitting import split_outside
+from paceline.plans.targets import key
 from paceline.plans.wording import stem, stems
 
 _NEW = frozenset({"new", "new file", "create", "created", "to create"})

@@ -14,7 +14,7 @@ from paceline.plans.inline import Text
 from paceline.plans.labels import Labels, Words, per_table
 from paceline.plans.outline import Bullet, BulletList, Paragraph, Section
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import Targets, key
+from paceline.plans.targets import Targets, key
 from paceline.plans.time_boxes import day_range
 from paceline.plans.wording import stems
 

@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from paceline.domain.plan import Dependency, Finding
 from paceline.plans.fields import split_parenthesis
 from paceline.plans.findings import Code, finding
-from paceline.plans.folding import plain_signs
 from paceline.plans.labels import Labels, Words, per_table
-from paceline.plans.quantities import numbers_in, whole_number
-
-Kind = Literal["story", "epic"]
-_KINDS: tuple[Kind, ...] = ("story", "epic")
+from paceline.plans.quantities import numbers_in
+from paceline.plans.splitting import split_joined, split_outside
+from paceline.plans.targets import Kind, Target, Targets, key, split_kind
 
 NOTHING = Words("value.nothing")
 PARTIAL = Words("value.partial")
 UNDECIDED = Words("value.undecided")
-_EPIC_WORDS = ("heading.epic", "plural.epic")
-_WORK_WORDS = ("heading.story", "plural.story", "heading.task", "plural.task", "heading.work_item")
-
-
-@per_table
-def _kind_word(table: Labels) -> re.Pattern[str]:
-    epics, work = table.alternation(*_EPIC_WORDS), table.alternation(*_WORK_WORDS)
-    return re.compile(rf"^(?:(?P<epic>{epics})|{work})(?!-?[^\W\d])[\s:\uff1a#]*(?P<rest>.*)$", re.IGNORECASE)
 
 
 @per_table
@@ -50,106 +36,12 @@ def _phrases(table: Labels) -> tuple[re.Pattern[str], re.Pattern[str]]:
     )
 
 
-@per_table
-def _and_without_blanks(table: Labels) -> re.Pattern[str]:
-    """The joiners of languages that write no blanks."""
-    words = [word for word in table.words("joiner.and") if not word.isascii() and word.isalpha()]
-    return re.compile("|".join(rf"(?<=\w)\s*{re.escape(word)}\s*(?=\w)" for word in words) or "(?!)")
-
-
 _LONGEST_RANGE = 300
 """Characters of a range; every hyphen may be the one between its ends."""
 _LINK = re.compile(r"^\[(?P<text>[^\[\]]{1,100})\](?:\([^()]{0,250}\))?(?P<rest>.*)$")
 _ONLY = re.compile(r"^(?:only|just) | only$", re.IGNORECASE)
-_NUMBERS = re.compile(r"\d+")
 _MOST_LISTED = 20
 """Ids that a sentence names."""
-
-
-def key(text: str) -> str:
-    """The form in which names are compared: lower case, single blanks, no backticks or closing stop."""
-    return " ".join(text.replace("`", "").lower().split()).rstrip(".")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Something that a dependency can name."""
-
-    id: str
-    title: str
-    kind: Kind
-
-
-class Targets:
-    """The stories and epics of a plan by every form in which a plan may name them."""
-
-    def __init__(self, targets: Sequence[Target]) -> None:
-        self._ordered = {kind: [t for t in targets if t.kind == kind] for kind in _KINDS}
-        self._places: dict[Kind, dict[Target, int]] = {}
-        self._numbered: dict[Kind, list[tuple[tuple[int, ...], int]]] = {}
-        for kind in _KINDS:
-            ordered = self._ordered[kind]
-            # Of equal ones the first counts.
-            self._places[kind] = {target: place for place, target in reversed(list(enumerate(ordered)))}
-            self._numbered[kind] = sorted((numbers_in(t.id), place) for place, t in enumerate(ordered))
-        self._full: dict[str, Target] = {}
-        self._short: dict[Kind, dict[str, Target | None]] = {"story": {}, "epic": {}}
-        for target in targets:
-            self._full.setdefault(key(target.id), target)
-            for form in _short_forms(target.id):
-                self._add_short(target, form)
-        for target in targets:
-            self._full.setdefault(key(target.title), target)
-
-    def find(self, name: str, kind: Kind | None) -> Target | None:
-        """The target that a name stands for; a bare number is a story's before it is an epic's."""
-        wanted = key(name)
-        exact = self._full.get(wanted)
-        if exact is not None and (kind is None or exact.kind == kind):
-            return exact
-        kinds: tuple[Kind, ...] = _KINDS if kind is None else (kind,)
-        for each in kinds:
-            for form in (wanted, *_short_forms(name)):
-                found = self._short[each].get(form)
-                if found is not None:
-                    return found
-        return None
-
-    def between(self, first: Target, last: Target) -> list[Target]:
-        """The targets of a range, both ends included: by their numbers, else by their places in the plan."""
-        ordered = self._ordered[first.kind]
-        low, high = numbers_in(first.id), numbers_in(last.id)
-        if low and high and len(low) == len(high):
-            numbered = self._numbered[first.kind]
-            start, end = bisect_left(numbered, (low,)), bisect_right(numbered, (high, len(ordered)))
-            return [ordered[place] for place in sorted(place for _, place in numbered[start:end])]
-        places = self._places[first.kind]
-        return ordered[places[first] : places[last] + 1]
-
-    def _add_short(self, target: Target, form: str) -> None:
-        known = self._short[target.kind]
-        # Two targets with one short form: it names neither.
-        known[form] = target if form not in known or known[form] == target else None
-
-
-def _short_forms(name: str) -> list[str]:
-    """`Story 1.1` is also `1.1`; `STORY-001` also `001` and `1`."""
-    bare = key(name)
-    match = _kind_word().match(bare)
-    if match:
-        bare = match["rest"].lstrip("-")
-    forms = [bare]
-    head, dash, tail = bare.rpartition("-")
-    if dash and head.isalpha() and len(head) > 1 and _NUMBERS.match(tail):
-        forms.append(tail)
-        forms.extend(_without_zeros(tail))
-    forms.extend(_without_zeros(bare))
-    return forms
-
-
-def _without_zeros(text: str) -> list[str]:
-    number = whole_number(text)
-    return [] if number is None else [str(number)]
 
 
 class DependencyReader:
@@ -189,7 +81,7 @@ class DependencyReader:
 
     def _one(self, part: str, carried: Kind | None, line: int) -> tuple[Dependency, Kind | None]:
         name, qualifier = split_parenthesis(part)
-        kind, bare = _split_kind(name)
+        kind, bare = split_kind(name)
         kind = kind or carried
         target = self._find(name, bare, kind)
         plain = _without_phrases(part)
@@ -251,7 +143,7 @@ class DependencyReader:
 
     def _between(self, part: str, first_name: str, last_name: str, kind: Kind | None, line: int) -> list[str]:
         first = self._targets.find(first_name, kind)
-        last_kind, last_name = _split_kind(last_name)
+        last_kind, last_name = split_kind(last_name)
         last = self._targets.find(last_name, last_kind or (first.kind if first else kind))
         if first is None or last is None or first.kind != last.kind:
             return []
@@ -291,50 +183,6 @@ def _listed(ids: list[str]) -> str:
     return ", ".join(ids[:_MOST_LISTED]) + (" and others" if len(ids) > _MOST_LISTED else "")
 
 
-def split_outside(text: str, separators: str) -> list[str]:
-    """Split at any of the separators, but not inside parentheses or backticks; strips, drops empty parts."""
-    parts: list[str] = []
-    current: list[str] = []
-    depth, code = 0, False
-    for written, character in zip(text, plain_signs(text), strict=True):
-        if character == "`":
-            code = not code
-        elif not code and character in "([":
-            depth += 1
-        elif not code and character in ")]":
-            depth = max(0, depth - 1)
-        if character in separators and depth == 0 and not code:
-            parts.append("".join(current))
-            current = []
-        else:
-            current.append(written)
-    parts.append("".join(current))
-    return [part.strip() for part in parts if part.strip()]
-
-
-def split_joined(text: str) -> list[str]:
-    """Split at `and`, `&` and `+`, and at what other languages say for them, outside parentheses."""
-    parts = split_words(text, _joiners())
-    return [piece for part in parts for piece in _and_without_blanks().split(part) if piece]
-
-
-_joiners = per_table(lambda table: table.forms("joiner.and"))
-
-
-def split_words(text: str, words: Iterable[str]) -> list[str]:
-    """Split at separators that stand as words of their own, outside parentheses."""
-    wanted = set(words)
-    parts: list[list[str]] = [[]]
-    depth = 0
-    for word in text.split():
-        if depth == 0 and word.lower() in wanted:
-            parts.append([])
-        else:
-            parts[-1].append(word)
-        depth += word.count("(") - word.count(")")
-    return [" ".join(part) for part in parts if part]
-
-
 def _without_phrases(part: str) -> str:
     """A name without what only says that it is awaited, and without brackets or a link around it."""
     if len(part) > _LONGEST_RANGE:
@@ -346,10 +194,3 @@ def _without_phrases(part: str) -> str:
         return f"{link['text']}{link['rest']}"
     bare = after.sub("", before.sub("", bare)).strip()
     return bare.removeprefix("#") or part
-
-
-def _split_kind(text: str) -> tuple[Kind | None, str]:
-    match = _kind_word().match(text.strip())
-    if match is None:
-        return None, text.strip()
-    return ("epic" if match["epic"] else "story"), match["rest"].strip()

@@ -6,7 +6,8 @@ import re
 
 from paceline.domain.plan import Contingency, Epic, Item, Metric, Resources, Risk, Sprint, Story
 from paceline.plans.agents import Team
-from paceline.plans.backlog import SPRINT_LABELS, BacklogReader
+from paceline.plans.backlog import BacklogReader
+from paceline.plans.backlog_labels import SPRINT_LABELS
 from paceline.plans.fields import Field, normal
 from paceline.plans.findings import Code
 from paceline.plans.headings import (

@@ -6,14 +6,14 @@ from collections.abc import Iterable
 
 from paceline.domain.plan import Epic, Plan, Resources, Sprint
 from paceline.plans.agents import Team
-from paceline.plans.bullet_items import read_item
+from paceline.plans.bullet_groups import groups_of_work, has_work, holds_work, named_groups, sprint_sections
 from paceline.plans.bullet_sections import PlanSections, has_story_headings
 from paceline.plans.bullet_work import BulletWork
 from paceline.plans.document import Document
 from paceline.plans.evidence import ENOUGH, Evidence
 from paceline.plans.fields import bullet_items, split_parenthesis
 from paceline.plans.findings import Code, in_order
-from paceline.plans.headings import Heading, epic_heading, heading_text
+from paceline.plans.headings import Heading, epic_heading
 from paceline.plans.inferred_epics import keep_inferred_epics
 from paceline.plans.labels import concept_of
 from paceline.plans.left_out_stories import without_left_out
@@ -23,7 +23,7 @@ from paceline.plans.outline import Block, Bullet, BulletList, Section
 from paceline.plans.plan_heads import PlanHead, project_of, title_of
 from paceline.plans.quantities import number_range, points_value, total_of
 from paceline.plans.reading import Reading
-from paceline.plans.sprint_parts import Part, looks_like_work, part_of_heading, parts_of, split_at_label
+from paceline.plans.sprint_parts import Part, part_of_heading, parts_of, split_at_label
 from paceline.plans.team import is_team_section, read_team
 from paceline.plans.time_boxes import Box, day_sections, sprint_box, sprint_in_title, week_range
 
@@ -41,10 +41,10 @@ class SprintBulletsReader:
         # What is cheap to see comes first: whether bullets are work takes as long as reading them.
         if has_story_headings(document.outline) or day_sections(document.outline):
             return found
-        sprints = sprint_sections(document.outline) or _groups_of_work(document.outline)
-        if not any(_holds_work(sprint) for sprint in sprints):
+        sprints = sprint_sections(document.outline) or groups_of_work(document.outline)
+        if not any(holds_work(sprint) for sprint in sprints):
             return found
-        if not sprint_sections(document.outline) and not _named_groups(document.outline):
+        if not sprint_sections(document.outline) and not named_groups(document.outline):
             # A report's list of what was done looks the same; its own reader knows better.
             found.add(ENOUGH, "bullets with ids and points")
             return found
@@ -64,35 +64,6 @@ class SprintBulletsReader:
         return _SprintPlan(document).plan()
 
 
-def sprint_sections(root: Section) -> list[Section]:
-    """The headings that are sprints; the plan's title counts only where no other heading is one."""
-    headings = [section for section in root.walk() if section.level > 0]
-    found = [section for section in headings if sprint_box(section.title.text)]
-    inner = [section for section in found if section.level > 1]
-    others = [section for section in headings if sprint_box(section.title.text, other=True)]
-    return inner or [each for each in others if each.level > 1 and _holds_work(each)] or found
-
-
-def _groups_of_work(root: Section) -> list[Section]:
-    """The epics and lists of stories of a plan that has no sprints, else what lists ids with points."""
-    headings = [section for section in root.walk() if section.level > 1]
-    return _named_groups(root) or [s for s in headings if _lists_work(s)]
-
-
-def _named_groups(root: Section) -> list[Section]:
-    headings = [section for section in root.walk() if section.level > 1]
-    return [s for s in headings if epic_heading(s) or concept_of(heading_text(s)) == "stories"]
-
-
-def _lists_work(section: Section) -> bool:
-    """Whether every bullet under a heading has an id and points; boxes make it a task list."""
-    bullets = bullets_of(section)
-    if bullets and all(bullet.text.done is not None for bullet in bullets):
-        return False
-    items = [read_item(bullet.text) for bullet in bullets]
-    return bool(items) and all(item.id is not None and item.remark.points is not None for item in items)
-
-
 class _SprintPlan:
     """Walks over one document; the parts that it finds go to the readers that know them."""
 
@@ -100,7 +71,7 @@ class _SprintPlan:
         self._document = document
         root = document.outline
         self._sprints = {id(section) for section in sprint_sections(root)}
-        self._groups = set[int]() if self._sprints else {id(section) for section in _groups_of_work(root)}
+        self._groups = set[int]() if self._sprints else {id(section) for section in groups_of_work(root)}
         teams = [section for section in root.walk() if section.level > 0 and is_team_section(section)]
         self._teams = {id(section) for section in teams}
         reading = Reading(Team([]))
@@ -193,7 +164,7 @@ class _SprintPlan:
         heading = epic_heading(section)
         if part is not None and part.concept != "stories":
             self._list(sprint, part, section, epic)
-        elif part is None and heading is None and not _has_work(section):
+        elif part is None and heading is None and not has_work(section):
             for each in section.walk():
                 self._reading.keep_section(each)
         else:
@@ -317,19 +288,6 @@ class _SprintPlan:
                 "Change the number that is wrong; both are kept as written.",
                 sprint.line or 1,
             )
-
-
-def _holds_work(sprint: Section) -> bool:
-    return any(
-        part.concept == "stories" and looks_like_work(part.bullets)
-        for section in sprint.walk()
-        for part in [*parts_of(section).lists, part_of_heading(section)]
-        if part is not None
-    )
-
-
-def _has_work(section: Section) -> bool:
-    return looks_like_work([bullet for each in section.walk() for bullet in bullets_of(each)])
 
 
 def _stated_in_headings(sprint: Section) -> float | None:

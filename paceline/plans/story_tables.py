@@ -12,8 +12,8 @@ from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Row, Section, Table
 from paceline.plans.quantities import points_value
 from paceline.plans.reading import Reading
-from paceline.plans.resolve import Target, Targets
 from paceline.plans.statuses import is_done
+from paceline.plans.targets import Target, Targets
 
 _NAMES: tuple[Column, ...] = ("id", "number", "story", "task")
 

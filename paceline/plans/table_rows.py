@@ -15,9 +15,9 @@ from paceline.plans.left_out import left_out, left_out_in_text, without_strike
 from paceline.plans.outline import Row
 from paceline.plans.paths import read_files
 from paceline.plans.quantities import points_of
-from paceline.plans.resolve import key
 from paceline.plans.statuses import done_of
 from paceline.plans.table_columns import Columns, Meaning, is_identity, mark_of
+from paceline.plans.targets import key
 
 _NOTHING = Words("value.nothing")
 _NOBODY = Words("value.nobody", "value.undecided", "value.nothing")

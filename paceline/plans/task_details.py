@@ -11,7 +11,8 @@ from paceline.plans.findings import Code
 from paceline.plans.inline import code_spans
 from paceline.plans.outline import Bullet
 from paceline.plans.paths import read_files
-from paceline.plans.resolve import NOTHING, key
+from paceline.plans.resolve import NOTHING
+from paceline.plans.targets import key
 from paceline.plans.task_entries import box_of, paths_in, take_waits
 
 _LABELS = {

@@ -14,7 +14,8 @@ from paceline.plans.headings import epic_heading, sprint_heading
 from paceline.plans.inline import Text
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Block, Bullet, Paragraph, Section, bullets_under
-from paceline.plans.resolve import key, split_outside
+from paceline.plans.splitting import split_outside
+from paceline.plans.targets import key
 from paceline.plans.task_details import read_details, remark_begun
 from paceline.plans.task_entries import (
     Box,

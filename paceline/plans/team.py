@@ -9,7 +9,7 @@ from paceline.plans.fields import Field, contents_of, normal, split_parenthesis,
 from paceline.plans.headings import heading_words, holds_stories, opens_work
 from paceline.plans.labels import Labels, Words, per_table, same_names
 from paceline.plans.outline import Bullet, BulletList, Section, Table
-from paceline.plans.resolve import split_outside
+from paceline.plans.splitting import split_outside
 
 AGENT_LABELS = same_names("role", "tools", "focus_areas", "success_criteria")
 _NAME_COLUMNS = Words("column.agent_name")

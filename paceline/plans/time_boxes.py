@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from paceline.plans.fields import split_parenthesis, without_numbering
 from paceline.plans.folding import plain_signs
-from paceline.plans.labels import Labels, Words, heading_word, per_table
+from paceline.plans.labels import Labels, Words, heading_word, labels, per_table
 from paceline.plans.marks import without_pictures
 from paceline.plans.outline import Section
 from paceline.plans.quantities import points_of, whole_number
@@ -103,6 +104,10 @@ def sprint_box(title: str, *, other: bool = False) -> Box | None:
         title: of a section.
         other: whether milestones and weeks are time boxes of their own, as in a plan without sprints.
     """
+    return _sprint_box_of_short(title, other, labels()) if len(title) <= _SHORT else _sprint_box(title, other)
+
+
+def _sprint_box(title: str, other: bool, _: Labels | None = None) -> Box | None:
     bare = without_numbering(without_pictures(" ".join(title.split())))
     match = sprint_match(bare, other=other)
     if match is None:
@@ -127,6 +132,11 @@ def sprint_box(title: str, *, other: bool = False) -> Box | None:
         points=points,
         optional=optional,
     )
+
+
+_SHORT = 200
+"""Characters of headings that are remembered: every reader asks for each of them."""
+_sprint_box_of_short = lru_cache(maxsize=16_384)(_sprint_box)
 
 
 def week_box(title: str) -> Box | None:
