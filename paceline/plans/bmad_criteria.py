@@ -17,6 +17,7 @@ _NAMED = re.compile(r"^AC[\s-]*#?\d+\b", re.IGNORECASE)
 _SENTENCE = re.compile(r"\bas an? [^.]{1,200}?\bi (?:want|need|can)\b")
 _STEPS = frozenset({"when", "then", "and", "but"})
 _GIVEN = frozenset({"given", "scenario"})
+_WORDS = _GIVEN | _STEPS
 
 
 @dataclass(slots=True)
@@ -151,8 +152,8 @@ def _starts(bullets: list[Bullet]) -> bool:
 
 def _word(text: Text) -> str | None:
     """The step that a line begins with, such as `given`."""
-    head = normal((text.lead or text.text).split(" ")[0]) if text.text else ""
-    return head if head in _GIVEN | _STEPS else None
+    head = normal((text.lead or text.text).partition(" ")[0]) if text.text else ""
+    return head if head in _WORDS else None
 
 
 def _texts(block: Block) -> list[Text]:
