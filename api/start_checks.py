@@ -23,7 +23,7 @@ from paceline.plans.folder import joined_texts, read_folder
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
 from paceline.vcs.git import git
-from paceline.vcs.options import read_worktree_options
+from paceline.vcs.options import load_worktree_options
 from paceline.vcs.repository import Repository
 from paceline.vcs.support import require_supported
 
@@ -68,14 +68,16 @@ async def check_request(request: StartRequest) -> Wanted:
         options = options.model_copy(update={"finish": load_finish_options(written, DECLARATIONS)})
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
     agents |= _reviewing(options, declared)
-    if repository is None and any(agent.kind == "command" for agent in agents.values()):
+    commands = any(agent.kind == "command" for agent in agents.values())
+    if commands and repository is None:
         raise ConfigurationError(
             "The plan's agents are commands, and there is no repository for them to work in; name one, "
             "or run with simulated agents."
         )
-    if repository is not None and any(agent.kind == "command" for agent in agents.values()):
-        worktrees = await asyncio.to_thread(read_worktree_options, repository.path)
-        await require_supported(repository, await repository.head_commit(), submodules=worktrees.submodules)
+    base_commit = await repository.head_commit() if repository else None
+    if commands and repository is not None and base_commit is not None:
+        worktrees = load_worktree_options(written, str(repository.path / DECLARATIONS))
+        await require_supported(repository, base_commit, submodules=worktrees.submodules)
     return Wanted(
         plan=plan,
         text=text,
@@ -83,7 +85,7 @@ async def check_request(request: StartRequest) -> Wanted:
             request.project or plan.project or _KIND_OF_DOCUMENT.sub("", plan.title, count=1)
         ),
         repository=str(repository.path) if repository else None,
-        base_commit=await repository.head_commit() if repository else None,
+        base_commit=base_commit,
         options=options.model_copy(update={"agents": agents}),
         rerun=request.rerun,
         warnings=[_sentence(finding) for finding in findings],

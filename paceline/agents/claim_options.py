@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
+from pydantic import BaseModel, ConfigDict
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from paceline.agents.toml_tables import options_of
 from paceline.domain.arbitration import ForeignEdits
-from paceline.errors import ConfigurationError
 
 
 class ClaimOptions(BaseModel):
@@ -31,11 +29,4 @@ def load_claim_options(toml_text: str, file: str = "paceline.toml") -> ClaimOpti
     Raises:
         ConfigurationError: not TOML, or a value that does not fit; the message names the key.
     """
-    try:
-        return ClaimOptions.model_validate(tomllib.loads(toml_text).get("claims", {}))
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigurationError(f"{file} is not TOML: {problem}.", file=file) from None
-    except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in ("claims", *first["loc"]))
-        raise ConfigurationError(f"{file}: {where}: {first['msg']}.", file=file, key=where) from None
+    return options_of(ClaimOptions, toml_text, "claims", file)

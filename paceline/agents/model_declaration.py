@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import tomllib
 from collections.abc import Mapping
 from typing import Any, Literal, Self, cast
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, model_validator
 
+from paceline.agents.toml_tables import table_of
 from paceline.domain.model import Model
 from paceline.errors import ConfigurationError
 
@@ -110,10 +110,7 @@ def load_models(toml_text: str, file: str = "paceline.toml") -> dict[str, ModelD
     Raises:
         ConfigurationError: the text is not TOML, or a table is not a declaration; the message names the key.
     """
-    try:
-        models: object = tomllib.loads(toml_text).get("models", {})
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigurationError(f"{file} is not TOML: {problem}.", file=file) from None
+    models = table_of(toml_text, "models", file)
     if not isinstance(models, dict):
         raise ConfigurationError(f"{file}: `models` must be tables such as [models.fast].", file=file)
     tables = cast("dict[str, Any]", models)

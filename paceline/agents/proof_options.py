@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from paceline.agents.toml_tables import options_of
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
-from paceline.errors import ConfigurationError
 
 Command = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -36,11 +35,4 @@ def load_proof_options(toml_text: str, file: str = "paceline.toml") -> ProofOpti
     Raises:
         ConfigurationError: not TOML, or a value that does not fit; the message names the key.
     """
-    try:
-        return ProofOptions.model_validate(tomllib.loads(toml_text).get("proof", {}))
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigurationError(f"{file} is not TOML: {problem}.", file=file) from None
-    except ValidationError as problem:
-        first = problem.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in ("proof", *first["loc"]))
-        raise ConfigurationError(f"{file}: {where}: {first['msg']}.", file=file, key=where) from None
+    return options_of(ProofOptions, toml_text, "proof", file)

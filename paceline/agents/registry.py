@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from paceline.agents.presets import preset
+from paceline.agents.toml_tables import table_of
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError
 
@@ -46,10 +46,7 @@ def load_declarations(toml_text: str, file: str = "paceline.toml") -> dict[str, 
     Raises:
         ConfigurationError: the text is not TOML, or a table is not a declaration; the message names the key.
     """
-    try:
-        agents: object = tomllib.loads(toml_text).get("agents", {})
-    except tomllib.TOMLDecodeError as problem:
-        raise ConfigurationError(f"{file} is not TOML: {problem}.", file=file) from None
+    agents = table_of(toml_text, "agents", file)
     if not isinstance(agents, dict):
         raise ConfigurationError(f'{file}: `agents` must be tables such as [agents."Name"].', file=file)
     tables = cast("dict[str, object]", agents)
