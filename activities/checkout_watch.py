@@ -15,6 +15,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from activities.context import ActivityContext
+from activities.files import write_whole
 from paceline.contracts import WorkStep
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.states import StoryState
@@ -51,9 +52,7 @@ class CheckoutWatch:
             log.warning("the checkout is not watched: %s", error.message)
             return
         running, last = await self.context.database.read(_running, self.step.project)
-        partial = self.note.with_suffix(".partial")
-        partial.write_text(json.dumps({"look": look, "running": running, "last": last}))
-        partial.replace(self.note)
+        write_whole(self.note, json.dumps({"look": look, "running": running, "last": last}))
 
     async def end(self) -> None:
         """Look again when the agent has ended, and tell what is different."""

@@ -180,7 +180,7 @@ class ActivityContext:
         """
         found = self._runs.get(project)
         if found is None:
-            run, plan = await self.database.read(_load, project)
+            run, plan = await self.database.read(runs.run_with_plan, project)
             scope = f"project:{project}"
             # A run that touches no files stands in nobody's way, also where it names a repository.
             edits = any(agent.kind == "command" for agent in run.options.agents.values())
@@ -266,8 +266,3 @@ def _acknowledge(session: Session, told: Sequence[str]) -> None:
     """Temporal keeps the signals now, so nobody has to send them again."""
     for claim in told:
         claims.acknowledge_grant(session, claim)
-
-
-def _load(session: Session, project: str) -> tuple[Run, Plan]:
-    run = runs.get_run(session, project)
-    return run, runs.load_plan(session, run.plan_digest)

@@ -22,6 +22,13 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that whoever finds it finds all of it."""
+    partial = path.with_name(f"{path.name}.partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
 class Keeper:
     """Indexes the files of one attempt and announces each once."""
 
@@ -49,6 +56,14 @@ class Keeper:
             created_at=datetime.now(UTC),
         )
         return await self._context.database.write(_index, artifact)
+
+    async def keep_of_run(self, kind: str, file: Path) -> None:
+        """Index a file of an agent's run, where there is something in it.
+
+        The agent could have removed it, or put a pipe in its place that nobody writes to.
+        """
+        if file.is_file() and not file.is_symlink() and file.stat().st_size:
+            await self.keep(kind, file)
 
 
 def _index(session: Session, artifact: Artifact) -> Artifact:

@@ -84,7 +84,7 @@ def _ask(session: Session, run: RunContext, story: Story, step: AskStep) -> tupl
         reason_code="WAITING_FOR_PERSON",
     )
     drafts = agent_events(session, step.project, row, AgentState.WAITING_FOR_HITL, mark=question.id)
-    drafts.append(_request_event(question))
+    drafts.append(asked_event(question))
     events.append_events(session, step.project, drafts)
     announce(session, grants)
     return question, grants
@@ -102,11 +102,12 @@ def _ask_project(session: Session, step: ProjectAsk) -> Question:
             asked_at=datetime.now(UTC),
         ),
     )
-    events.append_events(session, step.project, [_request_event(question)])
+    events.append_events(session, step.project, [asked_event(question)])
     return question
 
 
-def _request_event(question: Question) -> EventDraft:
+def asked_event(question: Question) -> EventDraft:
+    """The event that a person is asked."""
     return EventDraft(
         key=f"{question.id}#asked",
         type=EventType.HITL_REQUEST,

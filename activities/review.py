@@ -7,14 +7,15 @@ from pathlib import Path
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
-from activities.files import Keeper
+from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
+from activities.orders import story_order
 from paceline.agents.command import AgentRun, run_command_agent
 from paceline.agents.outputs import read_result
 from paceline.contracts import ReviewReport, ReviewStep
 from paceline.domain.plan import Story
 from paceline.domain.proof import claims_of, open_criteria
-from paceline.domain.work import Criterion, ReviewRequest, WorkOrder, WorkResult
+from paceline.domain.work import Criterion, ReviewRequest, WorkResult
 from paceline.errors import RepositoryError
 from paceline.vcs.repository import Repository
 from paceline.vcs.verification import verification_checkout
@@ -43,9 +44,7 @@ class ReviewActivities:
                 report = await self._review(run, story, step, repository, folder)
             except RepositoryError as error:
                 return ReviewReport(reason=error.message[:2000])
-        partial = stored.with_suffix(".partial")
-        partial.write_text(report.model_dump_json())
-        partial.replace(stored)
+        write_whole(stored, report.model_dump_json())
         return report
 
     async def _review(
@@ -54,21 +53,8 @@ class ReviewActivities:
         reviewer = run.run.options.reviewer or ""
         parent = await repository.resolve(f"{step.commit}^") or step.commit
         criteria = [Criterion(number=each.number, text=each.text) for each in open_criteria(claims_of(story))]
-        order = WorkOrder(
-            project=run.plan.title,
-            goal=run.plan.goal,
-            story=story.id,
-            title=story.title,
-            epic=story.epic,
-            agent=reviewer,
-            agents=list(story.agents),
-            attempt=step.attempt,
-            description=story.description,
-            tasks=[item.text for item in story.tasks],
-            acceptance_criteria=[item.text for item in story.acceptance_criteria],
-            checks=story.proofs(),
-            review=ReviewRequest(base=parent, commit=step.commit, criteria=criteria),
-        )
+        asked = ReviewRequest(base=parent, commit=step.commit, criteria=criteria)
+        order = story_order(run, story, reviewer, step.attempt).model_copy(update={"review": asked})
         root = self._context.settings.worktree_root
         async with verification_checkout(repository, root, step.commit) as checkout:
             done = await run_command_agent(
@@ -85,8 +71,7 @@ class ReviewActivities:
     async def _keep(self, step: ReviewStep, done: AgentRun) -> None:
         keeper = Keeper(self._context, step)
         for file in (done.files.stdout, done.files.stderr):
-            if file.is_file() and not file.is_symlink() and file.stat().st_size:
-                await keeper.keep("transcript", file)
+            await keeper.keep_of_run("transcript", file)
 
 
 def _report(done: AgentRun, asked: set[int]) -> ReviewReport:

@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from activities.claims import announce
 from activities.context import RunContext
+from activities.people import asked_event
 from paceline.domain import ids
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant, Need
 from paceline.domain.events import EventDraft, EventType
-from paceline.domain.questions import MEANING, Question, QuestionKind
+from paceline.domain.questions import Question, QuestionKind
 from paceline.domain.rollback import Rollback, RollbackCommit, RollbackKind, RollbackState
 from paceline.domain.rollback_steps import RollbackAsk, RollbackClaim, RollbackEnd, RollbackMake
 from paceline.domain.states import StoryState
@@ -41,19 +42,7 @@ def open_question(session: Session, rollback: Rollback, step: RollbackAsk) -> Qu
         ),
     )
     rollbacks.note_question(session, step.project, step.number, question.id)
-    draft = EventDraft(
-        key=f"{question.id}#asked",
-        type=EventType.HITL_REQUEST,
-        name="question.asked",
-        story=question.story,
-        data={
-            "question": question.id,
-            "kind": question.kind.value,
-            "text": question.text[:2000],
-            "answers": {decision.value: text for decision, text in MEANING[question.kind].items()},
-        },
-    )
-    events.append_events(session, step.project, [draft])
+    events.append_events(session, step.project, [asked_event(question)])
     return question
 
 

@@ -12,8 +12,9 @@ from temporalio import activity
 from activities.checkout_watch import CheckoutWatch
 from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
-from activities.files import Keeper
+from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
+from activities.orders import story_order
 from activities.wishes import (
     LOST_REPORT,
     Held,
@@ -127,9 +128,7 @@ class WorkActivities:
             await self._context.tell(await self._context.database.write(take_wish_back, run, story))
         report = self._judge(story, done, work, held)
         await self._keep(step, repository, work, done)
-        partial = stored.with_suffix(".partial")
-        partial.write_text(report.model_dump_json())
-        partial.replace(stored)
+        write_whole(stored, report.model_dump_json())
         return report
 
     def _judge(self, story: Story, done: AgentRun, work: WorkCommit, held: Held) -> WorkReport:
@@ -195,32 +194,18 @@ class WorkActivities:
         preserved: dict[int, str],
         claimed: list[str],
     ) -> WorkOrder:
-        return WorkOrder(
-            project=run.plan.title,
-            goal=run.plan.goal,
-            story=story.id,
-            title=story.title,
-            epic=story.epic,
-            agent=run.lead(story),
-            agents=list(story.agents),
-            attempt=step.attempt,
-            description=story.description,
-            tasks=[item.text for item in story.tasks],
-            acceptance_criteria=[item.text for item in story.acceptance_criteria],
-            checks=story.proofs(),
-            claimed=claimed,
-            delivered=delivered,
-            earlier_attempts=[
-                EarlierAttempt(
-                    attempt=failure.attempt,
-                    reason_code=failure.code,
-                    reason=failure.reason,
-                    preserved_ref=preserved.get(failure.attempt),
-                )
-                for failure in step.failures
-            ],
-            amendments=step.amendments,
-        )
+        order = story_order(run, story, run.lead(story), step.attempt)
+        order.claimed, order.delivered, order.amendments = claimed, delivered, step.amendments
+        order.earlier_attempts = [
+            EarlierAttempt(
+                attempt=failure.attempt,
+                reason_code=failure.code,
+                reason=failure.reason,
+                preserved_ref=preserved.get(failure.attempt),
+            )
+            for failure in step.failures
+        ]
+        return order
 
     async def _preserved(self, repository: Repository, step: WorkStep) -> dict[int, str]:
         """The refs with earlier attempts' work; an attempt that changed nothing has none."""
@@ -241,9 +226,7 @@ class WorkActivities:
         if note.exists():
             return note.read_text().strip()
         head = await repository.resolve(f"refs/heads/{branch}") or await repository.head_commit()
-        partial = folder / "base.partial"
-        partial.write_text(head + "\n")
-        partial.replace(note)
+        write_whole(note, head + "\n")
         return head
 
     async def _keep(self, step: WorkStep, repository: Repository, work: WorkCommit, done: AgentRun) -> None:
@@ -254,9 +237,7 @@ class WorkActivities:
             ("transcript", files.stdout),
             ("transcript", files.stderr),
         ):
-            # The agent could have removed it, or put a pipe in its place that nobody writes to.
-            if file.is_file() and not file.is_symlink() and file.stat().st_size:
-                await keeper.keep(kind, file)
+            await keeper.keep_of_run(kind, file)
         if work.commit is not None:
             diff = self._context.attempt_folder(step) / "work.diff"
             diff.write_text(await diff_text(repository, work.base, work.commit, _DIFF_LIMIT))

@@ -23,10 +23,8 @@ from activities.rollback_texts import title_of
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
 from paceline import search_attributes
 from paceline.contracts import CONTROL_TASK_QUEUE
-from paceline.domain.plan import Plan
 from paceline.domain.rollback import START, History, Rollback, RollbackKind, RollbackState, find_story
 from paceline.domain.rollback_steps import RollbackInput
-from paceline.domain.status import Run
 from paceline.errors import ConfigurationError, Conflict
 from paceline.store import events, rollbacks, runs
 from paceline.store.database import Database
@@ -83,17 +81,12 @@ async def read_history(project: str, database: Database) -> tuple[RunContext, Hi
         ConfigurationError: the run has no repository.
         RepositoryMissing: it is gone.
     """
-    run, plan = await database.read(_load, project)
+    run, plan = await database.read(runs.run_with_plan, project)
     if run.repository is None:
         raise ConfigurationError(f"Run {project} has no repository, so there is nothing to roll back.")
     context = RunContext(run, plan, scope="")
     repository = await Repository.open(Path(run.repository))
     return context, await load_history(database, context, repository)
-
-
-def _load(session: Session, project: str) -> tuple[Run, Plan]:
-    run = runs.get_run(session, project)
-    return run, runs.load_plan(session, run.plan_digest)
 
 
 def _record(session: Session, project: str, wanted: Wanted) -> tuple[Rollback, bool]:

@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-from workflows.policies import ALWAYS, FIRST_REASK, LONGEST_REASK, SHORT
+from workflows.policies import ALWAYS, FIRST_REASK, SHORT
 from workflows.story_steps import CLAIM_LOST, StorySteps
+from workflows.waiting import wait_to_be_told
 
 with workflow.unsafe.imports_passed_through():
     from activities.claims import ClaimActivities
@@ -146,13 +147,7 @@ class Claiming(StorySteps):
         self._stop_if_cancelled()
         waits_for = "\n".join(f"- {text}" for text in reply.waits_for)
         self._show(StoryState.CLAIMING, f"Waits in line for:\n\n{waits_for}")
-        try:
-            await workflow.wait_condition(
-                lambda: self._told is not None, timeout=reask, timeout_summary="ask again for the claim"
-            )
-        except TimeoutError:
-            return min(reask * 2, LONGEST_REASK)
-        return reask
+        return await wait_to_be_told(lambda: self._told is not None, reask)
 
     @workflow.signal(name="claim-granted")
     def claim_granted(self, granted: ClaimGranted) -> None:

@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 from workflows.answers import Answerable
-from workflows.policies import ALWAYS, FIRST_REASK, HEARTBEAT, LONGEST_REASK, SHORT
+from workflows.failures import code_of, sentence_of
+from workflows.policies import ALWAYS, FIRST_REASK, HEARTBEAT, SHORT
+from workflows.waiting import wait_to_be_told
 
 with workflow.unsafe.imports_passed_through():
     from activities.people import PeopleActivities
@@ -68,8 +70,8 @@ class RollbackWorkflow(Answerable):
             report = RollbackReport(code=refused.code, reason=refused.reason)
             await self._end(refused.code, refused.reason, refused.by)
         except (asyncio.CancelledError, Exception) as error:
-            code = "CANCELLED" if is_cancelled_exception(error) else _code_of(error)
-            await self._end(code, _sentence_of(error))
+            code = "CANCELLED" if is_cancelled_exception(error) else code_of(error)
+            await self._end(code, sentence_of(error))
             raise
         await workflow.wait_condition(workflow.all_handlers_finished)
         return RollbackResult(number=start.number, made=report.made, commit=report.commit, code=report.code)
@@ -160,13 +162,7 @@ class RollbackWorkflow(Answerable):
     async def _wait_in_line(self, reply: RollbackClaimReply, reask: timedelta) -> timedelta:
         waits_for = "\n".join(f"- {text}" for text in reply.waits_for)
         self._show(f"Waits in line for:\n\n{waits_for}")
-        try:
-            await workflow.wait_condition(
-                lambda: self._told is not None, timeout=reask, timeout_summary="ask again for the claim"
-            )
-        except TimeoutError:
-            return min(reask * 2, LONGEST_REASK)
-        return reask
+        return await wait_to_be_told(lambda: self._told is not None, reask)
 
     async def _make(self, choice: Choice, fingerprint: str, actor: str, fence: int) -> RollbackReport:
         self._show("Builds it on the branch's head, checks it, and moves the branch.")
@@ -225,13 +221,3 @@ class RollbackWorkflow(Answerable):
     def claim_granted(self, granted: ClaimGranted) -> None:
         """Someone's release granted this rollback's claim."""
         self._told = granted.fence
-
-
-def _code_of(error: BaseException) -> str:
-    cause = error.cause if isinstance(error, ActivityError) else error
-    return (cause.type if isinstance(cause, ApplicationError) else None) or "PACELINE"
-
-
-def _sentence_of(error: BaseException) -> str:
-    cause = error.cause if isinstance(error, ActivityError) and error.cause else error
-    return str(cause)[:2000] or type(cause).__name__

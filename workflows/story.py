@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import is_cancelled_exception
 
 from workflows.claiming import Claiming, Ended
+from workflows.failures import code_of, sentence_of
 from workflows.policies import LONGEST_RETRY_PAUSE, RETRY_PAUSE
-from workflows.story_steps import CLAIM_LOST, LOST, sentence_of
+from workflows.story_steps import CLAIM_LOST, LOST
 
 with workflow.unsafe.imports_passed_through():
     from paceline.contracts import (
@@ -48,7 +49,7 @@ class StoryWorkflow(Claiming):
             # Cancellation and unexpected failures give everything back before they go on.
             cancelled = is_cancelled_exception(error)
             state = StoryState.CANCELLED if cancelled else StoryState.FAILED
-            code = "CANCELLED" if cancelled else _code_of(error)
+            code = "CANCELLED" if cancelled else code_of(error)
             await self._clean_up(state, code, sentence_of(error))
             # A merge that was made before the cancellation arrived stays made, and is the story's end.
             if cancelled and self._state is StoryState.CANCELLED:
@@ -262,8 +263,3 @@ class StoryWorkflow(Claiming):
         if answer.decision is Decision.REJECT:
             raise Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} will not do it: {answer.text}")
         await self._settle(StoryState.SETTLED)
-
-
-def _code_of(error: BaseException) -> str:
-    cause = error.cause if isinstance(error, ActivityError) else error
-    return (cause.type if isinstance(cause, ApplicationError) else None) or "PACELINE"

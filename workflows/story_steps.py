@@ -12,6 +12,7 @@ from temporalio.common import SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from workflows.answers import Answerable
+from workflows.failures import sentence_of
 from workflows.policies import (
     AGENT_MARGIN,
     ALWAYS,
@@ -311,9 +312,3 @@ def how_to_answer(opened: AskReply) -> str:
         f"Answer with `paceline answer {opened.question} approve|amend|reject [TEXT]`, or send this workflow "
         f"the signal or update `answer` with\n\n```json\n{body}\n```"
     )
-
-
-def sentence_of(error: BaseException) -> str:
-    """What an activity's failure says, bounded."""
-    cause = error.cause if isinstance(error, ActivityError) and error.cause else error
-    return str(cause)[:2000] or type(cause).__name__

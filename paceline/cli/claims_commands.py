@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Annotated, TypeVar
 
 import httpx2
@@ -13,13 +12,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from paceline.cli.client import ApiClient, as_error
-from paceline.cli.settings import load_settings
+from paceline.cli.client import as_error, call_api
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.errors import Refused, ServerUnavailable
 
-T = TypeVar("T")
 NOT_GRANTED = 3
 """Exit status of a wish that is not granted now."""
 _NAMES = ("URL", "ATTEMPT", "FENCE", "TOKEN")
@@ -33,9 +30,9 @@ def claims(
 ) -> None:
     """Show who holds and waits for what, or all decisions about it."""
     if decisions:
-        _show(_call(lambda client: client.claim_decisions(project)), as_json, decisions_table)
+        _show(call_api(lambda client: client.claim_decisions(project)), as_json, decisions_table)
     else:
-        _show(_call(lambda client: client.claims(project)), as_json, claims_table)
+        _show(call_api(lambda client: client.claims(project)), as_json, claims_table)
 
 
 def claim(
@@ -128,11 +125,3 @@ def _table(*headings: str) -> Table:
 
 def _add(table: Table, *cells: str) -> None:
     table.add_row(*(Text(printable(cell)) for cell in cells))
-
-
-def _call(ask: Callable[[ApiClient], Awaitable[T]]) -> T:
-    async def call() -> T:
-        async with ApiClient.of(load_settings()) as client:
-            return await ask(client)
-
-    return asyncio.run(call())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from paceline import errors
 from paceline.cli.plan_source import PlanSource
+from paceline.cli.settings import load_settings
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, Question
@@ -222,6 +224,20 @@ def _classes(root: type[PacelineError]) -> dict[str, type[PacelineError]]:
 
 
 _CLASSES = _classes(errors.PacelineError)
+
+
+def call_api(ask: Callable[[ApiClient], Awaitable[T]]) -> T:
+    """Ask the API of this process's settings, and wait for the answer.
+
+    Args:
+        ask: what to call of the client.
+    """
+
+    async def call() -> T:
+        async with ApiClient.of(load_settings()) as client:
+            return await ask(client)
+
+    return asyncio.run(call())
 
 
 def _parse(kind: type[T], value: Any) -> T:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import getpass
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from paceline.cli.client import ApiClient
+from paceline.cli.client import call_api
 from paceline.cli.progress import stories_table
-from paceline.cli.settings import load_settings
 from paceline.cli.terminal import (
     counted,
     counts_line,
@@ -26,7 +24,6 @@ from paceline.domain.model import Model
 from paceline.domain.questions import Answer, Decision
 from paceline.domain.status import ProjectStatus, Run
 
-T = TypeVar("T")
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
@@ -36,9 +33,9 @@ def status(
 ) -> None:
     """Show where runs stand; with a run's id also its stories."""
     if project is None:
-        _show_runs(_call(lambda client: client.projects()), as_json)
+        _show_runs(call_api(lambda client: client.projects()), as_json)
     else:
-        _show_run(_call(lambda client: client.project(project)), as_json)
+        _show_run(call_api(lambda client: client.project(project)), as_json)
 
 
 def _show_runs(runs: list[Run], as_json: bool) -> None:
@@ -71,7 +68,7 @@ def questions(
     project: Annotated[str | None, typer.Option(help="Only this run's.")] = None, as_json: AsJson = False
 ) -> None:
     """Show the open questions."""
-    found = _call(lambda client: client.questions(project))
+    found = call_api(lambda client: client.questions(project))
     if as_json:
         say(_json(found))
     elif not found:
@@ -89,20 +86,12 @@ def answer(
 ) -> None:
     """Answer a question."""
     given = Answer(question=question, decision=decision, text=text, actor=actor or getpass.getuser())
-    say(_call(lambda client: client.answer(given)))
+    say(call_api(lambda client: client.answer(given)))
 
 
 def cancel(project: Annotated[str, typer.Argument(help="Id of the run.")]) -> None:
     """Stop a run: its work is preserved, nothing more is merged."""
-    say(_call(lambda client: client.cancel(project)))
-
-
-def _call(ask: Callable[[ApiClient], Awaitable[T]]) -> T:
-    async def call() -> T:
-        async with ApiClient.of(load_settings()) as client:
-            return await ask(client)
-
-    return asyncio.run(call())
+    say(call_api(lambda client: client.cancel(project)))
 
 
 def _json(models: Sequence[Model]) -> str:

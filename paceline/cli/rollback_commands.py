@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 import json
-from collections.abc import Coroutine
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -17,7 +16,6 @@ from paceline.domain.questions import Question
 from paceline.domain.rollback import Boundary, Rollback, RollbackState
 from paceline.errors import ConfigurationError, Refused
 
-T = TypeVar("T")
 _PAUSE = 0.5
 """Seconds between two looks at a rollback that is followed."""
 
@@ -42,11 +40,11 @@ def rollback(
     if len(asked) + show != 1:
         raise ConfigurationError("Give one of --story, --to, --undo and --list.")
     if show:
-        _run(_show(project, as_json))
+        asyncio.run(_show(project, as_json))
         return
     who = actor or getpass.getuser()
     body: dict[str, Any] = {**asked, "asked_by": who, "confirmed_by": who if yes else None}
-    _run(_ask(project, body, detach, as_json))
+    asyncio.run(_ask(project, body, detach, as_json))
 
 
 async def _show(project: str, as_json: bool) -> None:
@@ -100,7 +98,3 @@ async def _ask(project: str, body: dict[str, Any], detach: bool, as_json: bool) 
             say(f"{question_text(question)}\nAnswer it with: {how_to_answer(question)}")
     if found.state is RollbackState.REFUSED:
         raise Refused(f"Rollback {found.number} was not made: {found.reason}")
-
-
-def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)

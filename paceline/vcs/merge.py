@@ -132,26 +132,39 @@ async def find_merges(
     repository: Repository, branch: str, base_commit: str, story_workflow_id: str
 ) -> list[str]:
     """The merge commits of a story on the branch since `base_commit`, by its exact trailer, newest first."""
+    return await commits_with_trailer(
+        repository, branch, base_commit, STORY_TRAILER, story_workflow_id, "--merges"
+    )
+
+
+async def commits_with_trailer(
+    repository: Repository, branch: str, base_commit: str, trailer: str, value: str, which: str
+) -> list[str]:
+    """The commits of a branch since `base_commit` with exactly this trailer, newest first.
+
+    Args:
+        which: the option of `git log` that says which commits to look at.
+    """
     head = await repository.resolve(f"refs/heads/{branch}")
     if head is None:
         return []
     log = await git(
         repository.common_dir,
         "log",
-        "--merges",
+        which,
         "-z",
         "--no-show-signature",
         "--format=%H%n%B",
         "--fixed-strings",
-        f"--grep={STORY_TRAILER}: {story_workflow_id}",
+        f"--grep={trailer}: {value}",
         f"{base_commit}..{head}",
     )
-    merges: list[str] = []
+    found: list[str] = []
     for entry in log.out.decode("utf-8", "replace").split("\0"):
-        found, _, message = entry.partition("\n")
-        if story_workflow_id in trailer_values(message, STORY_TRAILER):
-            merges.append(found)
-    return merges
+        commit, _, message = entry.partition("\n")
+        if value in trailer_values(message, trailer):
+            found.append(commit)
+    return found
 
 
 @dataclass(frozen=True)

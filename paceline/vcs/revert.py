@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from paceline.errors import MergeConflict
-from paceline.vcs.git import git
-from paceline.vcs.merge import Candidate, candidate_on, write_commit
-from paceline.vcs.messages import commit_message, trailer_values
+from paceline.vcs.merge import Candidate, candidate_on, commits_with_trailer, write_commit
+from paceline.vcs.messages import commit_message
 from paceline.vcs.repository import Repository
 
 ROLLBACK_TRAILER = "Paceline-Rollback"
@@ -72,26 +71,9 @@ async def return_to(
 
 async def find_rollback(repository: Repository, branch: str, base_commit: str, rollback: str) -> list[str]:
     """The commits of a rollback on the branch itself since `base_commit`, newest first."""
-    head = await repository.resolve(f"refs/heads/{branch}")
-    if head is None:
-        return []
-    log = await git(
-        repository.common_dir,
-        "log",
-        "--first-parent",
-        "-z",
-        "--no-show-signature",
-        "--format=%H%n%B",
-        "--fixed-strings",
-        f"--grep={ROLLBACK_TRAILER}: {rollback}",
-        f"{base_commit}..{head}",
+    return await commits_with_trailer(
+        repository, branch, base_commit, ROLLBACK_TRAILER, rollback, "--first-parent"
     )
-    found: list[str] = []
-    for entry in log.out.decode("utf-8", "replace").split("\0"):
-        commit, _, message = entry.partition("\n")
-        if rollback in trailer_values(message, ROLLBACK_TRAILER):
-            found.append(commit)
-    return found
 
 
 async def _write(
