@@ -16,7 +16,7 @@ from paceline.plans.fields import Field, bullet_items, contents_of, flat, items_
 from paceline.plans.findings import Code
 from paceline.plans.labels import SECTION_WORDS, Labels, Words, concept_of, heading_word, per_table
 from paceline.plans.outcomes import read_metrics
-from paceline.plans.outline import Bullet, BulletList, Paragraph, Section, Table
+from paceline.plans.outline import Bullet, BulletList, Paragraph, Section, Table, bullets_under
 from paceline.plans.quantities import number_range, points_value
 from paceline.plans.reading import Reading
 
@@ -158,7 +158,7 @@ class SectionReader:
             self.reading.keep_section(section)
 
     def _topic(self, section: Section, sprint: Sprint | None, topic: Topic, inherited: Topic | None) -> None:
-        items = bullet_items(_bullets(section))
+        items = bullet_items(bullets_under(section))
         group = without_numbering(section.title.text) if inherited is topic else None
         match topic:
             case Topic.RISKS:
@@ -189,7 +189,7 @@ class SectionReader:
         found = contents_of(replace(section, sections=[]), SECTION_WORDS)
         mitigations = [entry for entry in found.fields if concept_of(entry.label) == "mitigations"]
         level = None if sprint is not None else group
-        self.risks.extend(read_group(_bullets(section), mitigations, sprint, level))
+        self.risks.extend(read_group(bullets_under(section), mitigations, sprint, level))
         for block in section.blocks:
             if isinstance(block, Table):
                 self.risks.extend(read_group([], [], sprint, level, block))
@@ -198,7 +198,7 @@ class SectionReader:
 
     def _adjustments(self, section: Section) -> None:
         trigger = without_numbering(section.title.text)
-        for bullet in flat(_bullets(section)):
+        for bullet in flat(bullets_under(section)):
             self.contingency.append(
                 Contingency(name=trigger, text=bullet.text.text or None, line=bullet.line)
             )
@@ -221,7 +221,3 @@ class SectionReader:
 
 def _grouped(items: list[Item], group: str | None) -> list[Item]:
     return [item.model_copy(update={"group": group}) for item in items]
-
-
-def _bullets(section: Section) -> list[Bullet]:
-    return [bullet for block in section.blocks if isinstance(block, BulletList) for bullet in block.bullets]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from paceline.plans.bullet_items import read_item
 from paceline.plans.headings import epic_heading, heading_text
 from paceline.plans.labels import concept_of
-from paceline.plans.outcome_lists import bullets_of
-from paceline.plans.outline import Section
+from paceline.plans.outline import Section, bullets_under
 from paceline.plans.sprint_parts import looks_like_work, part_of_heading, parts_of
 from paceline.plans.time_boxes import sprint_box
 
@@ -33,7 +32,7 @@ def named_groups(root: Section) -> list[Section]:
 
 def _lists_work(section: Section) -> bool:
     """Whether every bullet under a heading has an id and points; boxes make it a task list."""
-    bullets = bullets_of(section)
+    bullets = bullets_under(section)
     if bullets and all(bullet.text.done is not None for bullet in bullets):
         return False
     items = [read_item(bullet.text) for bullet in bullets]
@@ -50,4 +49,4 @@ def holds_work(sprint: Section) -> bool:
 
 
 def has_work(section: Section) -> bool:
-    return looks_like_work([bullet for each in section.walk() for bullet in bullets_of(each)])
+    return looks_like_work([bullet for each in section.walk() for bullet in bullets_under(each)])

@@ -21,9 +21,9 @@ from paceline.plans.fields import without_numbering
 from paceline.plans.findings import Code, in_order
 from paceline.plans.labels import concept_of
 from paceline.plans.left_out_stories import without_left_out
-from paceline.plans.outcome_lists import bullets_of, read_groups
+from paceline.plans.outcome_lists import read_groups
 from paceline.plans.outcomes import remark_uncovered
-from paceline.plans.outline import Block, Fence, Paragraph, Section
+from paceline.plans.outline import Block, Fence, Paragraph, Section, bullets_under
 from paceline.plans.plan_heads import PlanHead, project_of, title_of
 from paceline.plans.reading import Reading
 from paceline.plans.sprint_parts import parts_of
@@ -41,7 +41,7 @@ class DayCheckboxesReader:
         """How much of the format's structure is there."""
         found = Evidence()
         days = day_sections(document.outline)
-        bullets = [bullet for day in days for bullet in bullets_of(day)]
+        bullets = [bullet for day in days for bullet in bullets_under(day)]
         if not bullets or has_story_headings(document.outline):
             return found
         found.add(3, "bullets under headings that name days")
@@ -161,7 +161,7 @@ class _DayPlan:
                 read_numbers(part, section, self._sprint, self._others.metrics, self._reading)
         elif concept in {"goal", "objective"} and not section.sections:
             texts = [text.text for text in parts_of(section).prose] + [
-                b.text.text for b in bullets_of(section)
+                b.text.text for b in bullets_under(section)
             ]
             self._sprint.goal = self._sprint.goal or " ".join(texts) or None
         elif fences:
@@ -200,7 +200,7 @@ class _DayPlan:
         )
         self._phases.append(phase)
         for part in section.walk():
-            for bullet in bullets_of(part):
+            for bullet in bullets_under(part):
                 story = self._work.add(bullet, phase.id, self._sprint)
                 step = PhaseStep(text=story.title, line=story.line)
                 phase.steps.append(step)

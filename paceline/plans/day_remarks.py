@@ -11,9 +11,8 @@ from paceline.plans.findings import Code
 from paceline.plans.folding import at_colon
 from paceline.plans.headings import heading_words
 from paceline.plans.labels import Words, concept_of
-from paceline.plans.outcome_lists import bullets_of
 from paceline.plans.outcomes import read_metric, read_metrics
-from paceline.plans.outline import Section
+from paceline.plans.outline import Section, bullets_under
 from paceline.plans.plan_heads import PlanHead
 from paceline.plans.reading import Reading
 from paceline.plans.wording import stems
@@ -96,7 +95,7 @@ def read_numbers(
         metrics.extend(found)
         return
     items: list[dict[str, Any]] = []
-    for bullet in bullets_of(part):
+    for bullet in bullets_under(part):
         name, _, text = at_colon(bullet.text.text)
         value = read_metric(name, text, None, bullet.line).value
         items.append({"name": name.strip(), "text": text.strip(), "value": value, "line": bullet.line})

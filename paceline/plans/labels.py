@@ -164,7 +164,6 @@ class Words(Set[str]):
     """The words of some concepts as a set: `text in NOTHING` compares without case, accents and signs."""
 
     def __init__(self, *concepts: str) -> None:
-        self._concepts = concepts
         self._all = per_table(lambda table: table.forms(*concepts))
 
     def __contains__(self, text: object) -> bool:

@@ -11,7 +11,7 @@ from paceline.plans.findings import Code
 from paceline.plans.folding import at_colon
 from paceline.plans.labels import concept_of
 from paceline.plans.outcomes import is_contingency_section, read_contingency, read_risks
-from paceline.plans.outline import Bullet, BulletList, Section
+from paceline.plans.outline import Bullet, Section, bullets_under
 from paceline.plans.reading import Reading
 
 _LEVEL = re.compile(r"(?<!\w)(?:high|medium|moderate|low|critical|severe|major|minor)(?!\w)", re.IGNORECASE)
@@ -23,16 +23,11 @@ _TIME = re.compile(
 )
 
 
-def bullets_of(section: Section) -> list[Bullet]:
-    """The entries of all lists that stand directly under a heading."""
-    return [bullet for block in section.blocks if isinstance(block, BulletList) for bullet in block.bullets]
-
-
 def read_groups(section: Section) -> list[Item]:
     """All entries of a checklist; those under a sub-heading belong to a group of its name."""
     items: list[Item] = []
     for part in section.walk():
-        found = bullet_items(bullets_of(part))
+        found = bullet_items(bullets_under(part))
         for item in found:
             item.group = None if part is section else without_numbering(part.title.text)
         items.extend(found)
@@ -56,7 +51,7 @@ def read_paired_risks(
         if is_contingency_section(part) or concept_of(part.title.text) == "contingency":
             read_contingency(part, contingency)
         elif part is not section and concept_of(part.title.text) == "mitigations":
-            mitigations.extend(bullets_of(part))
+            mitigations.extend(bullets_under(part))
         else:
             found.extend(_risks_of(part, part is section, contingency, reading))
     if mitigations:
@@ -68,7 +63,7 @@ def keep_meetings(section: Section, reading: Reading) -> None:
     """Keep meetings as one fact: each with its text, and with minutes and time where the text says them."""
     above = next(section.above(), None)
     outer = above.title.text if above is not None and above.level > 1 else section.title.text
-    items = [_meeting(bullet) for bullet in bullets_of(section)]
+    items = [_meeting(bullet) for bullet in bullets_under(section)]
     reading.facts.append(
         Fact(section=outer, name=section.title.text, value={"items": items}, line=section.line)
     )

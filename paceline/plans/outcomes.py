@@ -11,7 +11,7 @@ from paceline.plans.findings import Code
 from paceline.plans.folding import at_colon
 from paceline.plans.headings import heading_words
 from paceline.plans.labels import Words, same_names
-from paceline.plans.outline import Block, Bullet, BulletList, Section, Table
+from paceline.plans.outline import Block, Bullet, Section, Table, bullets_under
 from paceline.plans.reading import Reading
 from paceline.plans.units import MULTIPLES, unit_of
 from paceline.plans.wording import stem, stems
@@ -69,7 +69,7 @@ def read_metrics(section: Section, metrics: list[Metric], reading: Reading) -> N
         category = None if part is section else without_numbering(part.title.text)
         if category is not None:
             category = category.lower().removesuffix("metrics").strip() or None
-        for bullet in _bullets(part):
+        for bullet in bullets_under(part):
             label = bullet.text.label
             name, colon, target = (
                 at_colon(bullet.text.text) if label is None else (label, ":", bullet.text.value)
@@ -123,7 +123,7 @@ def read_risks(section: Section, risks: list[Risk], contingency: list[Contingenc
             read_contingency(part, contingency)
         else:
             level = None if part is section else without_numbering(part.title.text)
-            risks.extend(_risk(bullet, level) for bullet in _bullets(part))
+            risks.extend(_risk(bullet, level) for bullet in bullets_under(part))
             for block in part.blocks:
                 if isinstance(block, Table):
                     risks.extend(_risks_of_table(block, level))
@@ -136,7 +136,7 @@ def is_contingency_section(section: Section) -> bool:
 
 def read_contingency(section: Section, contingency: list[Contingency]) -> None:
     """Read bullets such as "**Rollback**: what to do"."""
-    for bullet in _bullets(section):
+    for bullet in bullets_under(section):
         name = bullet.text.label or bullet.text.text
         text = bullet.text.value if bullet.text.label else None
         contingency.append(Contingency(name=name, text=text or None, line=bullet.line))
@@ -144,7 +144,7 @@ def read_contingency(section: Section, contingency: list[Contingency]) -> None:
 
 def read_checklist(section: Section) -> list[Item]:
     """All entries of a checklist, with those under its sub-headings."""
-    return [found for part in section.walk() for found in bullet_items(_bullets(part))]
+    return [found for part in section.walk() for found in bullet_items(bullets_under(part))]
 
 
 def _risk(bullet: Bullet, level: str | None) -> Risk:
@@ -182,7 +182,3 @@ def _set_risk(risk: Risk, label: str, value: str) -> None:
         case _:
             extra = f"{label}: {value}" if label else value
             risk.text = f"{risk.text}; {extra}" if risk.text else extra
-
-
-def _bullets(section: Section) -> list[Bullet]:
-    return [bullet for block in section.blocks if isinstance(block, BulletList) for bullet in block.bullets]

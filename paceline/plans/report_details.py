@@ -13,7 +13,7 @@ from paceline.plans.fields import flat, split_parenthesis
 from paceline.plans.inline import code_spans
 from paceline.plans.labels import Words
 from paceline.plans.marks import without_pictures
-from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section
+from paceline.plans.outline import Bullet, Fence, Paragraph, Section, bullets_under
 from paceline.plans.quantities import whole_number
 
 _ENDPOINT = re.compile(r"^(?:(?P<method>GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS)\s+)?(?P<path>/\S*)$")
@@ -76,7 +76,7 @@ def listed_files(section: Section) -> list[ListedFile]:
     words = set(re.findall(r"[a-z]+", section.title.text.lower()))
     new = bool(words & {"new", "created", "added"}) and not words & {"modified", "changed", "updated"}
     found: list[ListedFile] = []
-    for bullet in bullets_of(section):
+    for bullet in bullets_under(section):
         spans = code_spans(bullet.text.text)
         if spans and bullet.text.text.startswith("`"):
             note = bullet.text.text.split("`", 2)[2].strip(_DASHES)
@@ -129,7 +129,7 @@ def sockets_of(bullets: Iterable[Bullet]) -> list[dict[str, Any]]:
 def events_of(section: Section) -> list[dict[str, Any]]:
     """The events of a section that adds some; `Enhanced` before one says that it was there before."""
     found: list[dict[str, Any]] = []
-    for bullet in bullets_of(section):
+    for bullet in bullets_under(section):
         match = _EVENT.match(bullet.text.text)
         if match:
             word = (match["word"] or "new").lower()
@@ -199,14 +199,9 @@ def iso_date(text: str) -> str | None:
     return None
 
 
-def bullets_of(section: Section) -> list[Bullet]:
-    """The bullets directly under a heading."""
-    return [bullet for block in section.blocks if isinstance(block, BulletList) for bullet in block.bullets]
-
-
 def all_bullets(section: Section) -> list[Bullet]:
     """The bullets under a heading, with those below them."""
-    return flat(bullets_of(section))
+    return flat(bullets_under(section))
 
 
 def _inferred(description: str) -> str | None:

@@ -14,11 +14,11 @@ from paceline.plans.inline import Text, code_spans
 from paceline.plans.labels import Labels, heading_word, per_table, same_names
 from paceline.plans.left_out import without_strike
 from paceline.plans.marks import unfinished, without_pictures
-from paceline.plans.outline import Bullet, Section
+from paceline.plans.outline import Bullet, Section, bullets_under
 from paceline.plans.quantities import points_of
 from paceline.plans.reading import Reading
 from paceline.plans.remarks import take_remark
-from paceline.plans.report_details import FileIndex, bullets_of, is_endpoint
+from paceline.plans.report_details import FileIndex, is_endpoint
 
 _FINISHED: dict[str, bool | None] = {"completed_work": True, "remaining_work": False, "listed_work": None}
 WORK_LABELS = same_names(*_FINISHED)
@@ -73,9 +73,9 @@ class ReportWork:
         # A part of a list of work, such as `Backend` under `Completed`, is one as well.
         above = [] if any(_epic_heading(each) for each in section.above()) else list(section.above())
         label = next((name for name in map(_name, [section, *above]) if name in WORK_LABELS), None)
-        if label is None or not bullets_of(section):
+        if label is None or not bullets_under(section):
             return None
-        self.entries(bullets_of(section), epic, finished=section.title.done or says_finished(label))
+        self.entries(bullets_under(section), epic, finished=section.title.done or says_finished(label))
         return epic or self._implicit()
 
     def entries(self, bullets: list[Bullet], epic: Epic | None, *, finished: bool | None) -> None:

@@ -9,7 +9,7 @@ from paceline.domain.plan import OwnedResources, Resources, SharedResource, Stor
 from paceline.plans.findings import Code
 from paceline.plans.headings import heading_words
 from paceline.plans.inline import code_spans
-from paceline.plans.outline import Bullet, BulletList, Section
+from paceline.plans.outline import Bullet, BulletList, Section, bullets_under
 from paceline.plans.paths import FileList, globs_for_words, read_files
 from paceline.plans.reading import Reading
 
@@ -31,7 +31,7 @@ def is_owned_section(section: Section) -> bool:
 
 def read_shared(section: Section, resources: Resources, reading: Reading) -> None:
     """Read bullets such as "`path` - note"."""
-    for bullet in _bullets(section):
+    for bullet in bullets_under(section):
         path, note = _path_and_note(bullet)
         if path is None:
             reading.keep_section(_only(section, bullet))
@@ -42,7 +42,7 @@ def read_shared(section: Section, resources: Resources, reading: Reading) -> Non
 
 def read_owned(section: Section, resources: Resources, reading: Reading) -> None:
     """Read bullets such as "**Agent**: `path`, words"."""
-    for bullet in _bullets(section):
+    for bullet in bullets_under(section):
         label = bullet.text.label
         if label is None:
             reading.keep_section(_only(section, bullet))
@@ -92,10 +92,6 @@ def remark_unused(stories: Sequence[Story], resources: Resources, reading: Readi
                 "Add it to the files of the story that changes it: no story may change other files.",
                 shared.line or 0,
             )
-
-
-def _bullets(section: Section) -> list[Bullet]:
-    return [bullet for block in section.blocks if isinstance(block, BulletList) for bullet in block.bullets]
 
 
 def _path_and_note(bullet: Bullet) -> tuple[str | None, str | None]:

@@ -17,9 +17,9 @@ from paceline.plans.headings import Heading, epic_heading
 from paceline.plans.inferred_epics import keep_inferred_epics
 from paceline.plans.labels import concept_of
 from paceline.plans.left_out_stories import without_left_out
-from paceline.plans.outcome_lists import bullets_of, keep_meetings, read_groups, read_paired_risks
+from paceline.plans.outcome_lists import keep_meetings, read_groups, read_paired_risks
 from paceline.plans.outcomes import read_metrics, remark_uncovered
-from paceline.plans.outline import Block, Bullet, BulletList, Section
+from paceline.plans.outline import Block, Bullet, BulletList, Section, bullets_under
 from paceline.plans.plan_heads import PlanHead, project_of, title_of
 from paceline.plans.quantities import number_range, points_value, total_of
 from paceline.plans.reading import Reading
@@ -177,7 +177,7 @@ class _SprintPlan:
 
     def _announced(self, sprint: Sprint, section: Section, epic: Epic | None) -> None:
         """Every bullet under a heading of work is work, also one without an id or points."""
-        self._add(sprint, bullets_of(section), epic)
+        self._add(sprint, bullets_under(section), epic)
         rest: list[Block] = [block for block in section.blocks if not isinstance(block, BulletList)]
         if rest and epic_heading(section) is None:
             self._directly_under(sprint, Section(section.level, section.title, rest), epic)

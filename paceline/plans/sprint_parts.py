@@ -10,8 +10,7 @@ from paceline.plans.fields import Field, split_parenthesis
 from paceline.plans.folding import at_colon
 from paceline.plans.inline import Text
 from paceline.plans.labels import Concept, concept_of
-from paceline.plans.outcome_lists import bullets_of
-from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section, Table
+from paceline.plans.outline import Bullet, BulletList, Fence, Paragraph, Section, Table, bullets_under
 
 
 @dataclass(slots=True)
@@ -89,7 +88,7 @@ def part_of_heading(section: Section) -> Part | None:
     concept = concept_of(title)
     if concept is None or concept not in _LISTS:
         return None
-    return Part(concept, title, section.line, qualifier, bullets_of(section))
+    return Part(concept, title, section.line, qualifier, bullets_under(section))
 
 
 def split_at_label(section: Section) -> tuple[Section, Section | None]:
