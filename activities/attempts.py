@@ -36,14 +36,14 @@ class AttemptActivities:
     async def end_attempt(self, step: EndAttemptStep) -> Done:
         """Preserve what is in the attempt's worktree, remove it, and record why the attempt ended."""
         async with heartbeating():
-            run = await self._context.run(step.project)
+            run = await self._context.run(step.project, step.revision)
             await note_merge(self._context, run, run.story(step.story))
             preserved = await self._preserve(step)
             await self._context.database.write(_record_end, step, preserved)
             return Done()
 
     async def _preserve(self, step: EndAttemptStep) -> str | None:
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         if run.run.repository is None:
             return None
         repository = await self._context.repository(run)

@@ -41,14 +41,14 @@ class ClaimActivities:
     @activity.defn(name="claim-story")
     async def claim_story(self, step: ClaimStep) -> ClaimReply:
         """Ask for everything the story needs at once; asking again is how a waiter makes sure."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         story = run.story(step.story)
         return _reply(run, story, await self._context.database.write(_claim, run, story, step))
 
     @activity.defn(name="resume-claim")
     async def resume_claim(self, step: StoryStep) -> ClaimReply:
         """Ask again for what was given back: slots while a person was asked, or all of it."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         story = run.story(step.story)
         asked = await self._context.database.write(_resume, run, story, step)
         await self._tell(asked)
@@ -57,7 +57,7 @@ class ClaimActivities:
     @activity.defn(name="grow-claim")
     async def grow_claim(self, step: GrowStep) -> ClaimReply:
         """Ask for the files that the story's agent needs beside its claim; its work is preserved."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         story = run.story(step.story)
         try:
             asked = await self._context.database.write(_grow, run, story, step)
@@ -75,7 +75,7 @@ class ClaimActivities:
     @activity.defn(name="settle-story")
     async def settle_story(self, step: SettleStep) -> SettleReply:
         """Release everything, record the final state, and tell whoever was waiting for the resources."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         ended = await self._context.database.write(settle, run, run.story(step.story), step)
         await self._context.tell(ended.grants)
         if ended.state is step.state:

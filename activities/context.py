@@ -1,6 +1,6 @@
 """What activities share: the database, settings, Temporal's client, and what a run's steps need to know.
 
-A run's plan and options never change, so they are read once a process and kept.
+A run in force, its plan with the changes up to a revision, never changes: it is read once a process and kept.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.merge_line import LineWatch
 from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, ClaimLost, StoryRoute, StoryStep
 from paceline.domain import graph, ids, schedule
+from paceline.domain.changes import RunChange, changed_plan, max_parallel
 from paceline.domain.claims import Grant, Need, Retreat
 from paceline.domain.gates import Gate, GatePolicy, gates_of
 from paceline.domain.plan import Plan, Story
@@ -27,7 +28,7 @@ from paceline.domain.status import Run
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, NotFound
 from paceline.settings import Settings
-from paceline.store import claims, runs
+from paceline.store import changes, claims
 from paceline.store.database import Database
 from paceline.vcs.repository import Repository
 
@@ -46,6 +47,13 @@ class RunContext:
     plan: Plan
     scope: str
     """The world in which its resource names mean the same."""
+    changes: tuple[RunChange, ...] = ()
+    """What people changed of it, the oldest first; `plan` is the plan with them."""
+
+    @property
+    def revision(self) -> int:
+        """Number of the newest change; 0 where there is none."""
+        return self.changes[-1].revision if self.changes else 0
 
     @cached_property
     def stories(self) -> dict[str, Story]:
@@ -132,13 +140,17 @@ class RunContext:
         if self.route(story).kind == "human":
             return []
         sprint = self.sprint_of(story)
-        slot = Need(resource=f"sprint:{self.run.id}:{sprint}", capacity=self.run.options.max_parallel)
+        slot = Need(resource=f"sprint:{self.run.id}:{sprint}", capacity=self.max_parallel(sprint))
         agents = [
             Need(resource=f"agent:{self.run.id}:{name}", capacity=self.declaration(name).concurrency)
             for name in dict.fromkeys(story.agents)
         ]
         files = [Need(resource=f"file:{path}") for path in dict.fromkeys(self.patterns(story))]
         return [slot, *agents, *files]
+
+    def max_parallel(self, sprint: str) -> int:
+        """How many stories of a sprint may run at once."""
+        return max_parallel(sprint, self.run.options.max_parallel, self.changes)
 
     def gates(self, sprint: str) -> list[Gate]:
         """The gates that hold the sprint up; a rehearsal with simulated agents asks nobody."""
@@ -172,22 +184,27 @@ class ActivityContext:
     _repositories: dict[str, Repository] = field(default_factory=dict[str, Repository])
     _lines: dict[str, LineWatch] = field(default_factory=dict[str, LineWatch])
 
-    async def run(self, project: str) -> RunContext:
-        """The run of a project, read once.
+    async def run(self, project: str, revision: int = 0) -> RunContext:
+        """The run of a project as it is in force, read once for each change of it.
+
+        Args:
+            project: its id.
+            revision: the least of its changes that has to be in it.
 
         Raises:
             NotFound: there is no such run.
         """
         found = self._runs.get(project)
-        if found is None:
-            run, plan = await self.database.read(runs.run_with_plan, project)
+        if found is None or found.revision < revision:
+            run, plan, changed = await self.database.read(changes.run_in_force, project)
             scope = f"project:{project}"
             # A run that touches no files stands in nobody's way, also where it names a repository.
             edits = any(agent.kind == "command" for agent in run.options.agents.values())
             if run.repository is not None and edits:
                 repository = await Repository.open(Path(run.repository))
                 scope = f"repository:{repository.identity()}"
-            found = self._runs.setdefault(project, RunContext(run, plan, scope))
+            found = RunContext(run, changed_plan(plan, changed), scope, tuple(changed))
+            self._runs[project] = found
         return found
 
     async def repository(self, run: RunContext) -> Repository:

@@ -60,7 +60,7 @@ class FinishActivities:
     @activity.defn(name="finish-sprint")
     async def finish_sprint(self, step: SprintStep) -> Done:
         """Push the sprint's branch and open its pull request; failures are recorded, and the run goes on."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         options = run.run.options.finish
         if options is None or not options.push or run.run.repository is None:
             return Done()

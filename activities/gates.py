@@ -29,7 +29,7 @@ class GateActivities:
     @activity.defn(name="check-gate")
     async def check_gate(self, step: GateStep) -> GateReport:
         """Run the commands of a gate on the sprint's branch; the rest is for a person to answer."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         items = gate_items(run.plan, step.sprint, Gate(step.gate))
         async with heartbeating():
             passed = await self._passed(run, step, [item.command for item in items if item.command])

@@ -46,7 +46,7 @@ class LandingActivities:
         A story that only verifies, or that a person has to answer for first, does so beside the others. One
         that merges waits for its turn in the merge line; whoever is first there may land it too.
         """
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         repository = await self._context.repository(run)
         async with heartbeating():
             report = await self._land(run, repository, step)

@@ -35,7 +35,7 @@ class LostActivities:
         Returns:
             Every story of the epic with its state, for the epics that depend on it.
         """
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         async with heartbeating():
             await self._close(ids.epic_workflow_id(step.project, step.sprint, step.epic))
             return await self._end_stories(run, step.sprint, _stories_of_epic(run, step))
@@ -43,7 +43,7 @@ class LostActivities:
     @activity.defn(name="end-sprint")
     async def end_sprint(self, step: SprintStep) -> Done:
         """The same for a whole sprint."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         stories = stories_of(run, step.sprint)
         epics = dict.fromkeys(run.epic_of(story) for story in stories)
         async with heartbeating():

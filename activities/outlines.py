@@ -33,7 +33,7 @@ class OutlineActivities:
     @activity.defn(name="load-project")
     async def load_project(self, step: ProjectInput) -> ProjectOutline:
         """The sprints of a run, in order."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         sprints = [
             SprintRef(
                 key=sprint.id,
@@ -58,7 +58,7 @@ class OutlineActivities:
             return await self._sprint(step)
 
     async def _sprint(self, step: SprintStep) -> SprintOutline:
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         counts: dict[str, int] = {}
         for story in stories_of(run, step.sprint):
             counts[run.epic_of(story)] = counts.get(run.epic_of(story), 0) + 1
@@ -90,7 +90,7 @@ class OutlineActivities:
     @activity.defn(name="load-epic")
     async def load_epic(self, step: EpicStep) -> EpicSlice:
         """The stories of one epic in one sprint with their edges, and dependencies settled before it."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         mine = [story for story in stories_of(run, step.sprint) if run.epic_of(story) == step.epic]
         notify = dependants(run, step.sprint)
         outside = {key for story in mine for key in run.edges.get(story.id, [])}

@@ -31,7 +31,7 @@ class PeopleActivities:
     @activity.defn(name="ask-person")
     async def ask_person(self, step: AskStep) -> AskReply:
         """Open a question and give back the story's slots."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         question, grants = await self._context.database.write(_ask, run, run.story(step.story), step)
         await self._context.tell(grants)
         return AskReply(question=question.id)
@@ -39,7 +39,7 @@ class PeopleActivities:
     @activity.defn(name="record-answer")
     async def record_answer(self, step: AnsweredStep) -> Done:
         """Record a person's answer to a story's question."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         await self._context.database.write(_answered, run, run.story(step.story), step)
         return Done()
 

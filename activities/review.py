@@ -32,7 +32,7 @@ class ReviewActivities:
     @activity.defn(name="review-story")
     async def review_story(self, step: ReviewStep) -> ReviewReport:
         """Ask the reviewer about each criterion; a review that was finished is read, not paid for again."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         story = run.story(step.story)
         folder = self._context.attempt_folder(step) / f"review-{step.commit[:12]}"
         stored = folder / "report.json"

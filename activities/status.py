@@ -38,7 +38,7 @@ class StatusActivities:
     @activity.defn(name="settle-lost-story")
     async def settle_lost_story(self, step: LostStory) -> StorySettled:
         """The end of a story whose workflow is closed: what it recorded, or that it was lost."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         story = run.story(step.story)
         await note_merge(self._context, run, story)
         reason = f"its workflow was closed from outside: {step.reason}"

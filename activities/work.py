@@ -62,7 +62,7 @@ class WorkActivities:
     @activity.defn(name="do-work")
     async def do_work(self, step: WorkStep) -> WorkReport:
         """Do one attempt. A run that finished is taken from the artifact folder, not run again."""
-        run = await self._context.run(step.project)
+        run = await self._context.run(step.project, step.revision)
         story = run.story(step.story)
         declaration = run.declaration(run.lead(story))
 

@@ -23,10 +23,11 @@ from activities.rollback_texts import title_of
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
 from paceline import search_attributes
 from paceline.contracts import CONTROL_TASK_QUEUE
+from paceline.domain.changes import changed_plan
 from paceline.domain.rollback import START, History, Rollback, RollbackKind, RollbackState, find_story
 from paceline.domain.rollback_steps import RollbackInput
 from paceline.errors import ConfigurationError, Conflict
-from paceline.store import events, rollbacks, runs
+from paceline.store import changes, events, rollbacks
 from paceline.store.database import Database
 from paceline.vcs.repository import Repository
 from workflows.rollback import RollbackWorkflow
@@ -81,10 +82,10 @@ async def read_history(project: str, database: Database) -> tuple[RunContext, Hi
         ConfigurationError: the run has no repository.
         RepositoryMissing: it is gone.
     """
-    run, plan = await database.read(runs.run_with_plan, project)
+    run, plan, changed = await database.read(changes.run_in_force, project)
     if run.repository is None:
         raise ConfigurationError(f"Run {project} has no repository, so there is nothing to roll back.")
-    context = RunContext(run, plan, scope="")
+    context = RunContext(run, changed_plan(plan, changed), "", tuple(changed))
     repository = await Repository.open(Path(run.repository))
     return context, await load_history(database, context, repository)
 

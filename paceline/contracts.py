@@ -28,10 +28,17 @@ __all__ = ["Answer", "AnswerReceipt"]
 # Project and sprint ---
 
 
-class ProjectInput(Model):
-    """Start of a run; `done_sprints` is filled by continue-as-new."""
+class RunStep(Model):
+    """Names a run, and the least of its changes that the step has to know."""
 
     project: str
+    revision: int = 0
+    """Number of the newest change that the workflow was told of; 0: of none."""
+
+
+class ProjectInput(RunStep):
+    """Start of a run; `done_sprints` is filled by continue-as-new."""
+
     done_sprints: list[str] = Field(default_factory=list[str])
     counts: dict[StoryState, int] = Field(default_factory=dict[StoryState, int])
     questions_asked: int = 0
@@ -63,10 +70,9 @@ class ProjectResult(Model):
     """Id of the bundle artifact."""
 
 
-class SprintInput(Model):
+class SprintInput(RunStep):
     """Start of a sprint; the fields after `history_limit` are filled by continue-as-new."""
 
-    project: str
     sprint: str
     title: str
     history_limit: int = HISTORY_LIMIT
@@ -133,10 +139,9 @@ class EpicSlice(Model):
     """Dependencies that had settled before this sprint began."""
 
 
-class EpicInput(Model):
+class EpicInput(RunStep):
     """Start of an epic slice; the lists after `history_limit` are filled by continue-as-new."""
 
-    project: str
     sprint: str
     epic: str
     title: str
@@ -159,10 +164,9 @@ class FailedAttempt(Model):
     reason: str
 
 
-class StoryInput(Model):
+class StoryInput(RunStep):
     """Start of a story; the fields after `history_limit` are filled by continue-as-new."""
 
-    project: str
     sprint: str
     epic: str
     story: str
@@ -205,10 +209,9 @@ class StoryRoute(Model):
     """The agent that gives advice on criteria which no command proves."""
 
 
-class StoryStep(Model):
+class StoryStep(RunStep):
     """Names one step of one attempt; the base of every activity input of a story."""
 
-    project: str
     sprint: str
     epic: str
     story: str
@@ -393,23 +396,20 @@ class StoryResult(Model):
 # Project reports ---
 
 
-class FinishProject(Model):
+class FinishProject(RunStep):
     """End of a run: record it and make the bundle."""
 
-    project: str
     state: RunState
     counts: dict[StoryState, int]
 
 
-class SprintStep(Model):
-    project: str
+class SprintStep(RunStep):
     sprint: str
 
 
-class GateStep(Model):
+class GateStep(RunStep):
     """Look at a sprint's definition of `ready` or of `done`."""
 
-    project: str
     sprint: str
     gate: str
 
@@ -420,42 +420,37 @@ class GateReport(Model):
     question: str = Field(default="", max_length=20_000)
 
 
-class EpicStep(Model):
-    project: str
+class EpicStep(RunStep):
     sprint: str
     epic: str
 
 
-class LostStory(Model):
+class LostStory(RunStep):
     """A story whose workflow was closed from outside before it could settle."""
 
-    project: str
     sprint: str
     epic: str
     story: str
     reason: str
 
 
-class BlockedStories(Model):
+class BlockedStories(RunStep):
     """Stories of an epic that will never start, because a dependency did not succeed."""
 
-    project: str
     sprint: str
     epic: str
     stories: dict[str, str]
     """Story key to the key of the dependency that did not succeed."""
 
 
-class ProjectAsk(Model):
+class ProjectAsk(RunStep):
     """A question asked by a project, not by a story."""
 
-    project: str
     number: int
     kind: QuestionKind
     text: str
 
 
-class ProjectAnswered(Model):
-    project: str
+class ProjectAnswered(RunStep):
     answer: Answer
     kind: QuestionKind

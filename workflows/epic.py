@@ -60,7 +60,9 @@ class EpicWorkflow:
         try:
             self._slice = await workflow.execute_local_activity_method(
                 OutlineActivities.load_epic,
-                EpicStep(project=start.project, sprint=start.sprint, epic=start.epic),
+                EpicStep(
+                    project=start.project, revision=start.revision, sprint=start.sprint, epic=start.epic
+                ),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
             )
@@ -143,6 +145,7 @@ class EpicWorkflow:
     async def _lost(self, story: StoryRef, reason: str) -> StoryState:
         lost = LostStory(
             project=self._in.project,
+            revision=self._in.revision,
             sprint=self._in.sprint,
             epic=self._in.epic,
             story=story.key,
@@ -180,7 +183,11 @@ class EpicWorkflow:
             await workflow.execute_local_activity_method(
                 ClaimActivities.block_stories,
                 BlockedStories(
-                    project=self._in.project, sprint=self._in.sprint, epic=self._in.epic, stories=blocked
+                    project=self._in.project,
+                    revision=self._in.revision,
+                    sprint=self._in.sprint,
+                    epic=self._in.epic,
+                    stories=blocked,
                 ),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
@@ -287,6 +294,7 @@ class EpicWorkflow:
     def _story_input(self, story: StoryRef) -> StoryInput:
         return StoryInput(
             project=self._in.project,
+            revision=self._in.revision,
             sprint=self._in.sprint,
             epic=self._in.epic,
             story=story.key,

@@ -106,6 +106,7 @@ class ProjectWorkflow(Answerable):
             SprintWorkflow.run,
             SprintInput(
                 project=self._in.project,
+                revision=self._in.revision,
                 sprint=sprint.key,
                 title=sprint.title,
                 history_limit=self._in.history_limit,
@@ -144,7 +145,7 @@ class ProjectWorkflow(Answerable):
     async def _skip(self, sprint: SprintRef) -> SprintResult:
         return await workflow.execute_activity_method(
             StatusActivities.skip_sprint,
-            SprintStep(project=self._in.project, sprint=sprint.key),
+            SprintStep(project=self._in.project, revision=self._in.revision, sprint=sprint.key),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
             summary=f"{sprint.key} was left out"[:200],
@@ -162,7 +163,7 @@ class ProjectWorkflow(Answerable):
         """The sprint was closed from outside, or its id was taken: nothing of it may run on unseen."""
         await workflow.execute_activity_method(
             LostActivities.end_sprint,
-            SprintStep(project=self._in.project, sprint=self._sprint),
+            SprintStep(project=self._in.project, revision=self._in.revision, sprint=self._sprint),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
@@ -174,7 +175,7 @@ class ProjectWorkflow(Answerable):
         try:
             await workflow.execute_activity_method(
                 FinishActivities.finish_sprint,
-                SprintStep(project=self._in.project, sprint=sprint.key),
+                SprintStep(project=self._in.project, revision=self._in.revision, sprint=sprint.key),
                 task_queue=WORK_TASK_QUEUE,
                 start_to_close_timeout=GIT,
                 heartbeat_timeout=HEARTBEAT,
@@ -190,7 +191,7 @@ class ProjectWorkflow(Answerable):
         """Whether a definition of ready or done holds; only a person may say so, or override it."""
         report = await workflow.execute_activity_method(
             GateActivities.check_gate,
-            GateStep(project=self._in.project, sprint=sprint.key, gate=gate),
+            GateStep(project=self._in.project, revision=self._in.revision, sprint=sprint.key, gate=gate),
             task_queue=WORK_TASK_QUEUE,
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
@@ -213,6 +214,7 @@ class ProjectWorkflow(Answerable):
             PeopleActivities.ask_about_project,
             ProjectAsk(
                 project=self._in.project,
+                revision=self._in.revision,
                 number=self._in.questions_asked,
                 kind=kind,
                 text=text,
@@ -223,7 +225,7 @@ class ProjectWorkflow(Answerable):
         answer = await self._await_answer(asked.question)
         await workflow.execute_local_activity_method(
             PeopleActivities.record_project_answer,
-            ProjectAnswered(project=self._in.project, answer=answer, kind=kind),
+            ProjectAnswered(project=self._in.project, revision=self._in.revision, answer=answer, kind=kind),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
         )
@@ -232,7 +234,9 @@ class ProjectWorkflow(Answerable):
     async def _finish(self, state: RunState) -> ProjectResult:
         return await workflow.execute_activity_method(
             StatusActivities.finish_project,
-            FinishProject(project=self._in.project, state=state, counts=self._in.counts),
+            FinishProject(
+                project=self._in.project, revision=self._in.revision, state=state, counts=self._in.counts
+            ),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,

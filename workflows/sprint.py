@@ -63,7 +63,7 @@ class SprintWorkflow:
         await workflow.wait_condition(workflow.all_handlers_finished)
         return await workflow.execute_activity_method(
             StatusActivities.count_stories,
-            SprintStep(project=start.project, sprint=start.sprint),
+            SprintStep(project=start.project, revision=start.revision, sprint=start.sprint),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
             summary="count where the stories ended",
@@ -72,7 +72,7 @@ class SprintWorkflow:
     async def _load(self) -> SprintOutline:
         return await workflow.execute_activity_method(
             OutlineActivities.load_sprint,
-            SprintStep(project=self._in.project, sprint=self._in.sprint),
+            SprintStep(project=self._in.project, revision=self._in.revision, sprint=self._in.sprint),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
@@ -111,6 +111,7 @@ class SprintWorkflow:
                 EpicWorkflow.run,
                 EpicInput(
                     project=self._in.project,
+                    revision=self._in.revision,
                     sprint=self._in.sprint,
                     epic=epic.key,
                     title=epic.title,
@@ -143,7 +144,7 @@ class SprintWorkflow:
         """Nobody may wait for stories of an epic that starts none any more, and none may run on unseen."""
         batch = await workflow.execute_activity_method(
             LostActivities.end_epic,
-            EpicStep(project=self._in.project, sprint=self._in.sprint, epic=epic),
+            EpicStep(project=self._in.project, revision=self._in.revision, sprint=self._in.sprint, epic=epic),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,

@@ -71,6 +71,7 @@ class _Names(TypedDict):
     epic: str
     story: str
     attempt: int
+    revision: int
 
 
 class StorySteps(Answerable):
@@ -99,6 +100,7 @@ class StorySteps(Answerable):
             "epic": start.epic,
             "story": start.story,
             "attempt": start.attempt,
+            "revision": start.revision,
         }
 
     def _show(self, state: StoryState, details: str) -> None:

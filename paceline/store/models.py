@@ -367,6 +367,25 @@ class RollbackRow(Base):
     ended_at: Mapped[datetime | None]
 
 
+class RunChangeRow(Base):
+    """What a person changed of a run; only ever added."""
+
+    __tablename__ = "run_changes"
+    __table_args__ = (UniqueConstraint("project", "key"),)
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    kind: Mapped[str]
+    target: Mapped[str]
+    text: Mapped[str]
+    names: Mapped[list[str]]
+    number: Mapped[int] = mapped_column(Integer)
+    actor: Mapped[str]
+    reason: Mapped[str]
+    at: Mapped[datetime]
+
+
 def table(model: type[Base]) -> Table:
     """The table of a model, for statements that do not need objects."""
     return cast(Table, model.__table__)

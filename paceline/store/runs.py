@@ -47,16 +47,6 @@ def load_plan(session: Session, digest: str) -> Plan:
     return _parse(normal_form)
 
 
-def run_with_plan(session: Session, project: str) -> tuple[Run, Plan]:
-    """A run and its plan.
-
-    Raises:
-        NotFound: there is no such run.
-    """
-    run = get_run(session, project)
-    return run, load_plan(session, run.plan_digest)
-
-
 def plan_text(session: Session, digest: str) -> str:
     """The text a plan was read from.
 
