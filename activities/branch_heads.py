@@ -7,12 +7,15 @@ Agents and people can write in the repository. A head that Paceline did not set 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from activities import rollback_rows
 from activities.context import ActivityContext, RunContext
 from activities.merges import EVIDENCE, evidence_path, record_merge
+from activities.rollback_evidence import FoundRollback, find_evidence
 from paceline.contracts import LandReport
 from paceline.domain import ids
 from paceline.domain.events import EventDraft, EventType
@@ -92,14 +95,22 @@ class BranchHead:
         await self.context.database.write(self._tell, expected, found, kept)
         return expected
 
-    async def _unrecorded(self, expected: str, found: str) -> list[Merged] | None:
-        """The merges that lead from one head to the other, if all of them are Paceline's own and proven."""
+    async def _unrecorded(self, expected: str, found: str) -> list[Merged | FoundRollback] | None:
+        """What leads from one head to the other, if all of it is Paceline's own and proven."""
         between = await merges_between(self.repository, expected, found)
         if not between or between[0].parents[:1] != (expected,):
             return None
-        own = [await self._own(each) for each in between]
-        merged = [each for each in own if each is not None]
-        return merged if len(merged) == len(between) else None
+        own: list[Merged | FoundRollback] = []
+        while between:
+            each = await self._own(between[0]) or await self._own_rollback(between)
+            if each is None:
+                return None
+            own.append(each)
+            del between[: len(each.made.commits) if isinstance(each, FoundRollback) else 1]
+        return own
+
+    async def _own_rollback(self, between: Sequence[MadeMerge]) -> FoundRollback | None:
+        return await find_evidence(self.context, self.run, [each.commit for each in between])
 
     async def _own(self, made: MadeMerge) -> Merged | None:
         by_claim = {self.run.workflow_id(story): story for story in self.run.plan.stories}
@@ -123,9 +134,12 @@ class BranchHead:
             return Merged(story, made.commit, evidence["attempt"], path.relative_to(root).as_posix())
         return None
 
-    def _adopt(self, session: Session, own: list[Merged], head: str) -> None:
-        """Record merges that were made by one who died before the transaction was committed."""
+    def _adopt(self, session: Session, own: Sequence[Merged | FoundRollback], head: str) -> None:
+        """Record what was made by one who died before the transaction was committed."""
         for each in own:
+            if isinstance(each, FoundRollback):
+                rollback_rows.adopt(session, each.rollback, self.branch, each.made, self.line)
+                continue
             claim = self.run.workflow_id(each.story)
             entry = merge_line.entry_of(session, self.line, claim)
             fence = entry.step["fence"] if entry is not None else None

@@ -14,7 +14,7 @@ from activities.candidates import Landing, failure_report
 from activities.context import ActivityContext, RunContext
 from activities.ending import to_its_end
 from activities.heartbeat import heartbeating
-from activities.merge_line import Turn
+from activities.merge_line import Turn, landing_name
 from activities.merge_round import MergeRound
 from activities.merges import find_own_merge, record_merge
 from paceline.contracts import LandReport, LandStep
@@ -98,8 +98,7 @@ class _InLine:
         self._branch = branch
         self._landing = landing
         self._watch = context.merge_line(run, branch.branch)
-        info = activity.info()
-        self._name = f"{info.workflow_run_id}#{info.activity_id}"
+        self._name = landing_name()
         self._holder = uuid.uuid4().hex
 
     async def land(self) -> LandReport:
@@ -118,7 +117,7 @@ class _InLine:
                 turn = Turn(batch=first) if first else await self._next_turn()
                 first = []
                 if turn.report is not None:
-                    return turn.report
+                    return LandReport.model_validate(turn.report)
                 await self._lead(turn.batch)
 
     async def _next_turn(self) -> Turn:

@@ -13,12 +13,14 @@ import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.orm import Session
+from temporalio import activity
 
-from paceline.contracts import LandReport, LandStep
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.merge_line import Silence, next_batch, positions
+from paceline.domain.model import Model
 from paceline.domain.states import StoryState
 from paceline.errors import StaleFence
 from paceline.store import events, merge_line, status
@@ -37,7 +39,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 2.0
 class Turn:
     """What came of waiting: how the landing ended, or the entries that it may land now, its own first."""
 
-    report: LandReport | None = None
+    report: Mapping[str, Any] | None = None
     batch: list[Entry] = field(default_factory=list[Entry])
 
 
@@ -46,6 +48,12 @@ class _Waiter:
     claim: str
     landing: str
     turn: asyncio.Future[Turn]
+
+
+def landing_name() -> str:
+    """Names the activity that lands, the same for all its tries; called within it."""
+    info = activity.info()
+    return f"{info.workflow_run_id}#{info.activity_id}"
 
 
 class LineWatch:
@@ -70,11 +78,11 @@ class LineWatch:
         self._task: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def joined(self, claim: str, landing: str, step: LandStep, holder: str) -> AsyncGenerator[Joined]:
+    async def joined(self, claim: str, landing: str, step: Model, holder: str) -> AsyncGenerator[Joined]:
         """Hold a place while the block lasts; a landing that did not end in it keeps the place for later.
 
         Args:
-            claim: the story's.
+            claim: the story's, or the rollback's.
             landing: names the activity, the same for all its tries.
             step: what to land.
             holder: names this try.
@@ -162,7 +170,7 @@ class LineWatch:
             said = f"{waiter.claim} does not land this work any more; its story ended or lands anew."
             waiter.turn.set_exception(StaleFence(said))
         elif entry.report is not None:
-            waiter.turn.set_result(Turn(LandReport.model_validate(entry.report)))
+            waiter.turn.set_result(Turn(entry.report))
         elif entry.place.holder is None:
             # Another try of this landing had taken the place over, and was stopped.
             await self._database.write(merge_line.hold_place, self._line, waiter.claim, holder)
@@ -172,25 +180,27 @@ class LineWatch:
 
 
 def _tell_places(session: Session, line: str, places: Mapping[str, int]) -> None:
-    """Say where stories stand in the line, as far as they still wait."""
+    """Say where stories and rollbacks stand in the line, as far as they still wait."""
     for entry in merge_line.waiting_in(session, line):
         number = places.get(entry.place.claim)
         if number is None:
             continue
         project = entry.step["project"]
-        status.set_story(
-            session,
-            project,
-            entry.place.story,
-            state=StoryState.VERIFYING,
-            reason=f"waits in the merge line at place {number}",
-            reason_code="WAITING_FOR_MERGE",
-        )
+        if not entry.place.alone:
+            status.set_story(
+                session,
+                project,
+                entry.place.story,
+                state=StoryState.VERIFYING,
+                reason=f"waits in the merge line at place {number}",
+                reason_code="WAITING_FOR_MERGE",
+            )
+        which = "number" if entry.place.alone else "attempt"
         draft = EventDraft(
             key=f"{entry.place.claim}#merge.waiting#{entry.landing}",
             type=EventType.WORKFLOW_EVENT,
             name="merge.waiting",
-            story=entry.place.story,
-            data={"place": number, "attempt": entry.step["attempt"]},
+            story=entry.place.story or None,
+            data={"place": number, "rollback" if entry.place.alone else "attempt": entry.step[which]},
         )
         events.append_events(session, project, [draft])

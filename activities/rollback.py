@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
-from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities import rollback_rows as rows
-from activities.branch_heads import BranchHead
 from activities.context import ActivityContext, RunContext
-from activities.ending import to_its_end
 from activities.heartbeat import heartbeating
-from activities.rollback_build import Built, RollbackBuild
-from activities.rollback_history import load_history, newest_branch
+from activities.rollback_build import RollbackBuild
+from activities.rollback_history import newest_branch
+from activities.rollback_landing import RollbackLanding, build_on_head
 from activities.rollback_texts import context_of, question_of
 from paceline.contracts import AskReply, Done
 from paceline.domain.globs import covers
@@ -22,7 +19,6 @@ from paceline.domain.rollback import (
     Choice,
     Outcome,
     Rollback,
-    RollbackState,
     waits_on,
 )
 from paceline.domain.rollback_steps import (
@@ -44,9 +40,7 @@ from paceline.errors import (
     RepositoryError,
     StaleFence,
 )
-from paceline.store import merge_line, rollbacks, status
-from paceline.vcs.repository import Repository, advance
-from paceline.vcs.revert import find_rollback
+from paceline.store import rollbacks, status
 
 
 class RollbackActivities:
@@ -61,7 +55,7 @@ class RollbackActivities:
         rollback = await self._rollback(step)
         async with heartbeating():
             try:
-                return await self._survey(await self._build(rollback))
+                return await self._survey(await build_on_head(self._context, rollback))
             except (Conflict, NotFound, RepositoryError) as error:
                 return RollbackSurvey(code=error.code, reason=error.message[:2000])
 
@@ -129,7 +123,7 @@ class RollbackActivities:
 
     @activity.defn(name="make-rollback")
     async def make_rollback(self, step: RollbackMake) -> RollbackReport:
-        """Move the branch once, under the locked claim, from the head on which the result was checked.
+        """Move the branch once, at its place in the merge line, from the head on which it was checked.
 
         The branch is looked at first: a commit with this rollback's trailer that was noted before is its own,
         made by an earlier try that died before it could say so.
@@ -146,62 +140,8 @@ class RollbackActivities:
     async def _make(self, step: RollbackMake) -> RollbackReport:
         run = await self._context.run(step.project)
         repository = await self._context.repository(run)
-        while True:
-            rollback = await self._rollback(step)
-            made = await self._made_before(run, repository, rollback, step)
-            if made is not None:
-                return RollbackReport(made=True, commit=made)
-            await self._context.database.write(rows.check, rollback, step)
-            build = await self._build(rollback, step.fence)
-            outcome, built = await build.outcome((await build.choices())[step.choice])
-            if outcome.fingerprint() != step.fingerprint:
-                return RollbackReport()
-            if built is None:
-                raise MergeConflict(outcome.conflict, **outcome.details)
-            await self._context.database.write(
-                rollbacks.note_candidate, step.project, step.number, built.commits
-            )
-            if await self._move(build, built, step):
-                return RollbackReport(made=True, commit=built.tip)
-
-    async def _move(self, build: RollbackBuild, built: Built, step: RollbackMake) -> bool:
-        loop = asyncio.get_running_loop()
-        return await to_its_end(self._context.database.write(self._fenced_move, build, built, step, loop))
-
-    def _fenced_move(
-        self,
-        session: Session,
-        build: RollbackBuild,
-        built: Built,
-        step: RollbackMake,
-        loop: asyncio.AbstractEventLoop,
-    ) -> bool:
-        """Move the ref while the claim's row is locked, so that a replaced holder cannot move it."""
-        rows.check(session, build.rollback, step)
-        branch = build.history.branch
-        move = advance(build.repository, branch, built.base, built.tip)
-        if not asyncio.run_coroutine_threadsafe(move, loop).result(timeout=60):
-            return False
-        merge_line.note_head(session, build.run.line(branch), built.tip)
-        rows.record(session, build.rollback, branch, built.commits, step)
-        return True
-
-    async def _made_before(
-        self, run: RunContext, repository: Repository, rollback: Rollback, step: RollbackMake
-    ) -> str | None:
-        if rollback.state is RollbackState.MADE:
-            return rollback.commits[-1].commit
-        noted = await self._context.database.read(rollbacks.noted_of, step.project, step.number)
-        if not noted:
-            return None
         branch, _ = await newest_branch(run, repository)
-        found = await find_rollback(repository, branch, run.run.base_commit or "", rollback.id)
-        tip = next((commit for commit in found if commit in noted), None)
-        if tip is not None:
-            at_head = await repository.resolve(f"refs/heads/{branch}") == tip
-            line = run.line(branch) if at_head else None
-            await self._context.database.write(rows.adopt, rollback, branch, noted[tip], step, line)
-        return tip
+        return await RollbackLanding(self._context, run, repository, branch, step).land()
 
     @activity.defn(name="end-rollback")
     async def end_rollback(self, step: RollbackEnd) -> Done:
@@ -212,14 +152,6 @@ class RollbackActivities:
 
     async def _rollback(self, step: RollbackStep) -> Rollback:
         return await self._context.database.read(rollbacks.get_rollback, step.project, step.number)
-
-    async def _build(self, rollback: Rollback, fence: int | None = None) -> RollbackBuild:
-        run = await self._context.run(rollback.project)
-        repository = await self._context.repository(run)
-        branch, _ = await newest_branch(run, repository)
-        head = await BranchHead(self._context, run, repository, branch).find()
-        history = await load_history(self._context.database, run, repository, head)
-        return RollbackBuild(self._context, run, repository, rollback, history, fence)
 
 
 def _why_running(run: RunContext, row: StoryStatus, waiting: set[str], paths: Sequence[str]) -> str:

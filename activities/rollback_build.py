@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from activities.context import ActivityContext, RunContext
+from activities.rollback_evidence import rollback_folder
 from paceline.agents.checks import CheckRun, run_checks
 from paceline.domain import ids
 from paceline.domain.proof import claims_of, commands_of
@@ -194,7 +195,7 @@ class RollbackBuild:
         if not wanted:
             return []
         settings = self.context.settings
-        folder = settings.artifact_root / self.rollback.project / "rollbacks" / str(self.rollback.number)
+        folder = rollback_folder(self.context, self.rollback.project, self.rollback.number)
         failures: list[str] = []
         async with verification_checkout(self.repository, settings.worktree_root, commit) as checkout:
             for place, (environment, commands) in enumerate(wanted.items()):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,8 +14,14 @@ from paceline.domain import ids
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant, Need
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.questions import Question, QuestionKind
-from paceline.domain.rollback import Rollback, RollbackCommit, RollbackKind, RollbackState
-from paceline.domain.rollback_steps import RollbackAsk, RollbackClaim, RollbackEnd, RollbackMake
+from paceline.domain.rollback import NotedRollback, Rollback, RollbackKind, RollbackState
+from paceline.domain.rollback_steps import (
+    RollbackAsk,
+    RollbackClaim,
+    RollbackEnd,
+    RollbackMake,
+    RollbackReport,
+)
 from paceline.domain.states import StoryState
 from paceline.errors import Conflict
 from paceline.store import claims, events, merge_line, questions, rollbacks
@@ -83,53 +88,48 @@ def check(session: Session, rollback: Rollback, step: RollbackMake) -> None:
         raise Conflict(f"Rollback {step.number} of {step.project} has ended.")
 
 
-def adopt(
-    session: Session,
-    rollback: Rollback,
-    branch: str,
-    commits: Sequence[RollbackCommit],
-    step: RollbackMake,
-    line: str | None,
-) -> None:
-    """Record what an earlier try made, and had no time to record."""
-    if line is not None:
-        merge_line.note_head(session, line, commits[-1].commit)
-    record(session, rollback, branch, commits, step)
+def adopt(session: Session, rollback: Rollback, branch: str, made: NotedRollback, line: str) -> None:
+    """Record what a try made that died before it could, and tell who makes it anew."""
+    known = rollbacks.remember_rollback(session, rollback)
+    record(session, known, branch, made)
+    report = RollbackReport(made=True, commit=made.tip).model_dump(mode="json")
+    for entry in merge_line.waiting_in(session, line):
+        if entry.place.claim.startswith(f"{rollback.id}#"):
+            merge_line.end_place(session, line, entry.place.claim, entry.landing, report)
 
 
-def record(
-    session: Session, rollback: Rollback, branch: str, commits: Sequence[RollbackCommit], step: RollbackMake
-) -> None:
-    """Write down that the branch moved, in the transaction that moves it."""
+def record(session: Session, rollback: Rollback, branch: str, noted: NotedRollback) -> None:
+    """Write down that the branch moved, in the transaction that moves it; twice is once."""
+    decided_by = noted.decided_by or rollback.asked_by
     first = rollbacks.end_rollback(
         session,
         rollback.project,
         rollback.number,
         RollbackState.MADE,
         branch=branch,
-        commits=[each.model_dump(mode="json") for each in commits],
-        decided_by=step.decided_by,
+        commits=[each.model_dump(mode="json") for each in noted.commits],
+        decided_by=decided_by,
     )
     if not first:
         return
-    made = rollback.model_copy(update={"commits": list(commits)})
+    made = rollback.model_copy(update={"commits": list(noted.commits), "decided_by": decided_by})
     gone = [story for story in made.reverted if story not in made.restored]
     back = [story for story in made.restored if story not in made.reverted]
-    reason = f"rolled back by {step.decided_by} ({rollback.id})"[:500]
+    reason = f"rolled back by {decided_by} ({rollback.id})"[:500]
     rollbacks.mark_reverted(session, rollback.project, gone, reason)
     rollbacks.mark_restored(session, rollback.project, back)
-    drafts = [_made_event(made, branch, step)]
-    drafts += [_story_reverted(made, story, reason, step.decided_by) for story in gone]
-    drafts += [_story_restored(made, story, step.decided_by) for story in back]
+    drafts = [_made_event(made, branch, decided_by, noted.fence)]
+    drafts += [_story_reverted(made, story, reason, decided_by) for story in gone]
+    drafts += [_story_restored(made, story, decided_by) for story in back]
     events.append_events(session, rollback.project, drafts)
 
 
-def _made_event(made: Rollback, branch: str, step: RollbackMake) -> EventDraft:
+def _made_event(made: Rollback, branch: str, actor: str, fence: int | None) -> EventDraft:
     return EventDraft(
         key=f"{made.id}#made",
         type=EventType.WORKFLOW_EVENT,
         name="rollback.made",
-        actor=step.decided_by,
+        actor=actor,
         data={
             "rollback": made.number,
             "kind": made.kind.value,
@@ -138,7 +138,7 @@ def _made_event(made: Rollback, branch: str, step: RollbackMake) -> EventDraft:
             "commit": made.commits[-1].commit,
             "reverted": made.reverted[:500],
             "restored": made.restored[:500],
-            "fence": step.fence,
+            "fence": fence,
         },
     )
 

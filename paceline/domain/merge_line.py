@@ -10,22 +10,29 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from paceline.domain.model import Model
 
 
 class Place(Model):
-    """One story's place in the line of one branch."""
+    """The place of one story, or of a rollback, in the line of one branch."""
 
     line: str
     claim: str
-    """The claim of the story, which is its workflow id."""
+    """The claim of the story, which is its workflow id; of a rollback, that of one round."""
     number: int
     """Rises in the order of arrival; kept while the story tries again."""
-    story: str
+    story: str = ""
+    """Empty where a rollback has the place."""
     holder: str | None = None
     """The try of the landing that holds it now; None where the last one was stopped."""
     beat: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody is landed together with it: a rollback is built on what is there, by itself."""
+        return not self.story
 
 
 @dataclass
@@ -66,8 +73,14 @@ class Silence:
 
 
 def next_batch(alive: Sequence[Place], limit: int) -> list[Place]:
-    """Who is merged together next: the oldest, in order, at most `limit`; the first of them leads."""
-    return sorted(alive, key=lambda place: place.number)[:limit]
+    """Who is merged together next: the oldest, in order, at most `limit`; the first of them leads.
+
+    A rollback is a batch of its own: those before it do not take it along, those behind it wait for it.
+    """
+    ordered = sorted(alive, key=lambda place: place.number)
+    if ordered and ordered[0].alone:
+        return ordered[:1]
+    return list(takewhile(lambda place: not place.alone, ordered))[:limit]
 
 
 def positions(alive: Sequence[Place]) -> dict[str, int]:

@@ -55,6 +55,19 @@ class RollbackCommit(Frozen):
     restores: list[str] = Field(default_factory=list[str])
 
 
+class NotedRollback(Frozen):
+    """Commits that are about to be made, written down before the branch moves: the evidence of a rollback."""
+
+    commits: list[RollbackCommit]
+    decided_by: str = ""
+    fence: int | None = None
+
+    @property
+    def tip(self) -> str:
+        """Where the branch is once they are made."""
+        return self.commits[-1].commit
+
+
 class Rollback(Model):
     """A rollback that a person asked for, and what became of it."""
 

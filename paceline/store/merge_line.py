@@ -1,7 +1,7 @@
 """The merge line of each branch: places in the order of arrival, over all processes.
 
-A place belongs to the claim of a story. Its landing may be stopped and tried again, also elsewhere: the
-number stays, only the holder changes.
+A place belongs to the claim of a story, or of a rollback. Its landing may be stopped and tried again, also
+elsewhere: the number stays, only the holder changes.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ def join_line(
     Args:
         session: in a write transaction.
         line: names the branch.
-        claim: the story's.
+        claim: the story's, or the rollback's.
         landing: names the activity, the same for all its tries.
-        step: what to land, in JSON types.
+        step: what to land, in JSON types; that of a rollback names no story.
         holder: names this try.
     """
     _forget_released(session, line, claim)
@@ -173,7 +173,8 @@ def _entry(row: Mapping[str, Any] | Any) -> Entry:
         line=row["line"],
         claim=row["claim"],
         number=row["number"],
-        story=row["step"]["story"],
+        # A rollback's step names none.
+        story=row["step"].get("story", ""),
         holder=row["holder"],
         beat=row["beat"],
     )

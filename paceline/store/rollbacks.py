@@ -10,11 +10,18 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain import ids
-from paceline.domain.rollback import Choice, Outcome, Rollback, RollbackCommit, RollbackKind, RollbackState
+from paceline.domain.rollback import (
+    Choice,
+    NotedRollback,
+    Outcome,
+    Rollback,
+    RollbackKind,
+    RollbackState,
+)
 from paceline.domain.states import StoryState
 from paceline.errors import NotFound
 from paceline.store.models import RollbackRow, RunRow, StoryRow, table
-from paceline.store.statements import dialect_of, now
+from paceline.store.statements import dialect_of, insert_into, now
 
 _ROLLBACKS = table(RollbackRow)
 _STORIES = table(StoryRow)
@@ -41,23 +48,23 @@ def ask_rollback(
         return known[-1], True
     last = select(func.max(_ROLLBACKS.c.number)).where(_ROLLBACKS.c.project == project)
     number: int = (session.connection().execute(last).scalar_one_or_none() or 0) + 1
-    row: dict[str, Any] = {
-        "project": project,
-        "number": number,
-        "kind": kind.value,
-        "target": target,
-        "asked_by": asked_by,
-        "confirmed_by": confirmed_by,
-        "state": RollbackState.OPEN.value,
-        "commits": [],
-        "details": {},
-        "preview": {},
-        "checked": {},
-        "noted": {},
-        "asked_at": at,
-    }
+    row = _new(project, number, kind, target, asked_by, confirmed_by, at)
     session.connection().execute(_ROLLBACKS.insert(), row)
     return get_rollback(session, project, number), False
+
+
+def remember_rollback(session: Session, lost: Rollback) -> Rollback:
+    """Write down again, as open, a rollback that an older copy of the database does not have.
+
+    Returns:
+        What is known of its number by now, which may be another one.
+    """
+    row = _new(
+        lost.project, lost.number, lost.kind, lost.target, lost.asked_by, lost.confirmed_by, lost.asked_at
+    )
+    insert = insert_into(dialect_of(session), RollbackRow).values(row)
+    session.connection().execute(insert.on_conflict_do_nothing(index_elements=["project", "number"]))
+    return get_rollback(session, lost.project, lost.number)
 
 
 def get_rollback(session: Session, project: str, number: int) -> Rollback:
@@ -98,17 +105,21 @@ def note_checked(session: Session, project: str, number: int, tree: str, failure
     _change(session, project, number, checked=known)
 
 
-def note_candidate(session: Session, project: str, number: int, commits: Sequence[RollbackCommit]) -> None:
+def note_candidate(session: Session, project: str, number: int, made: NotedRollback) -> None:
     """Write down commits before the branch is moved to the last of them."""
     known: dict[str, Any] = dict(_row(session, project, number)["noted"])
-    known[commits[-1].commit] = [each.model_dump(mode="json") for each in commits]
+    known[made.tip] = made.model_dump(mode="json")
     _change(session, project, number, noted=known)
 
 
-def noted_of(session: Session, project: str, number: int) -> dict[str, list[RollbackCommit]]:
+def noted_of(session: Session, project: str, number: int) -> dict[str, NotedRollback]:
     """The commits that the branch may have been moved to, by the last of them."""
-    found: dict[str, list[Any]] = _row(session, project, number)["noted"]
-    return {tip: [RollbackCommit.model_validate(each) for each in made] for tip, made in found.items()}
+    found: dict[str, Any] = _row(session, project, number)["noted"]
+    # The first version wrote down the commits only.
+    return {
+        tip: NotedRollback.model_validate({"commits": made} if isinstance(made, list) else made)
+        for tip, made in found.items()
+    }
 
 
 def note_question(session: Session, project: str, number: int, question: str | None) -> None:
@@ -175,6 +186,32 @@ def _mark(
     )
     changed = set(session.connection().execute(change).scalars())
     return [story for story in stories if story in changed]
+
+
+def _new(
+    project: str,
+    number: int,
+    kind: RollbackKind,
+    target: str,
+    asked_by: str,
+    confirmed_by: str | None,
+    at: datetime,
+) -> dict[str, Any]:
+    return {
+        "project": project,
+        "number": number,
+        "kind": kind.value,
+        "target": target,
+        "asked_by": asked_by,
+        "confirmed_by": confirmed_by,
+        "state": RollbackState.OPEN.value,
+        "commits": [],
+        "details": {},
+        "preview": {},
+        "checked": {},
+        "noted": {},
+        "asked_at": at,
+    }
 
 
 def _change(session: Session, project: str, number: int, **values: Any) -> None:

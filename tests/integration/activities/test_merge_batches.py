@@ -5,28 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from activities.context import ActivityContext
 from paceline.contracts import LandReport
 from paceline.store import merge_line, proofs
 from tests.landings import Landings
 from tests.sample_plans import S
-from tests.world import World, git_lines, make_repository, open_world
-from workers.temporal_server import EmbeddedServer
+from tests.world import World, git_lines, make_repository
 
 pytestmark = pytest.mark.temporal
-
-
-@pytest_asyncio.fixture
-async def world(tmp_path: Path, temporal_server: EmbeddedServer) -> AsyncGenerator[World]:
-    """Everything but workers."""
-    async with open_world(tmp_path / "home", temporal_server.address) as opened:
-        yield opened
 
 
 class Gate:

@@ -22,6 +22,13 @@ def test_the_oldest_go_first_and_no_more_than_the_limit() -> None:
     assert positions(line) == {"c1": 1, "c2": 2, "c3": 3}
 
 
+def test_a_rollback_goes_at_its_place_and_with_nobody() -> None:
+    line = [place(1), place(2), place(3).model_copy(update={"story": ""}), place(4), place(5)]
+    assert [each.number for each in next_batch(line, 8)] == [1, 2]
+    assert [each.number for each in next_batch(line[2:], 8)] == [3]
+    assert [each.number for each in next_batch(line[3:], 8)] == [4, 5]
+
+
 def test_a_place_without_a_holder_is_passed_over() -> None:
     silence = Silence(patience=8)
     assert silence.observe([place(1, holder=None), place(2)], now=0) == [place(2)]
