@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from paceline.domain.arbitration import Arbitration
 from paceline.domain.claims import ClaimRequest, DecisionRecord, Need
+from paceline.store.claim_locks import add_records, write_late
 from paceline.store.claim_rows import dump_needs, parse_needs
 from paceline.store.claim_statements import DECISIONS
 from paceline.store.statements import read_clock
@@ -30,6 +31,7 @@ def decisions_of(
         after: only those with a higher number, so that a reader can go on where it ended.
         limit: the most records.
     """
+    write_late(session)
     query = select(DECISIONS).where(DECISIONS.c.project == project, DECISIONS.c.number > after)
     if story is not None:
         query = query.where(DECISIONS.c.story == story)
@@ -67,7 +69,7 @@ def record_arbitrations(
         if each.relation in ("foreign", "shared")
     ]
     if rows:
-        session.connection().execute(insert(DECISIONS), rows)
+        add_records(session, rows)
 
 
 def trim_decisions(session: Session, project: str, keep: int = KEPT, before: datetime | None = None) -> int:
@@ -82,6 +84,7 @@ def trim_decisions(session: Session, project: str, keep: int = KEPT, before: dat
     Returns:
         How many were removed.
     """
+    write_late(session)
     newest = select(DECISIONS.c.number).where(DECISIONS.c.project == project)
     newest = newest.order_by(DECISIONS.c.number.desc()).offset(keep).limit(1)
     last = session.connection().execute(newest).scalar_one_or_none()

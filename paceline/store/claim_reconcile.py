@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from paceline.domain.claims import Grant, Look, Reconciled, Retreat
 from paceline.domain.resources import Ledger
 from paceline.store import claim_steps as steps
+from paceline.store.claim_locks import write_late
 from paceline.store.claim_rows import LiveClaim, LockedScope, demand, lock_scope
 from paceline.store.claim_statements import CLAIMS, LIVE_STATES, NOTHING, SCOPES
 from paceline.store.claims import SWEEP
@@ -26,6 +27,7 @@ from paceline.store.claims import SWEEP
 
 def look_at_claims(session: Session) -> list[Look]:
     """Whose claims live now, in every scope; the first half of a sweep, before the workflows are asked."""
+    write_late(session)
     connection = session.connection()
     counters = connection.execute(select(SCOPES.c.scope, SCOPES.c.counter).order_by(SCOPES.c.scope)).all()
     live = select(CLAIMS.c.scope, CLAIMS.c.holder).where(CLAIMS.c.state.in_(LIVE_STATES)).distinct()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -16,7 +15,8 @@ from sqlalchemy.orm import Session
 from paceline.domain.claims import ClaimRecord, ClaimRequest, DecisionKind, Need
 from paceline.domain.resources import Demand, Holding, Verdict, Waiting
 from paceline.store import claim_statements as statements
-from paceline.store.claim_statements import CLAIMS, LIVE, LIVE_COLUMNS, LIVE_STATES, NOTHING, SCOPES
+from paceline.store.claim_locks import Record, ScopeRow, add_records, lock_row, raise_number
+from paceline.store.claim_statements import CLAIMS, LIVE, LIVE_COLUMNS, LIVE_STATES, NOTHING
 from paceline.store.prepared import Prepared
 from paceline.store.statements import dialect_of
 
@@ -55,23 +55,34 @@ class LockedScope:
     ever tells. Who changes claims by hand has to change the `state` of their scope too.
 
     Attributes:
-        name: the scope.
-        number: the scope's counter, taken for this change: the next fence and place in the order of asking.
-        at: the present moment by the database's clock.
         live: the granted and waiting claims by their keys.
         actor: who makes this change; None: each claim's own holder.
     """
 
-    def __init__(self, session: Session, row: Sequence[Any], at: datetime, state: int) -> None:
+    def __init__(self, session: Session, row: ScopeRow, before: int) -> None:
+        self._session = session
         self._connection = session.connection()
         self._dialect = dialect_of(session)
-        self._state = state
-        self._records: list[Mapping[str, Any]] = []
-        self.name: str = row[0]
-        self.number: int = row[1]
-        self.at = at
+        self._row = row
+        self._records: list[Record] = []
         self.actor: str | None = None
-        self.live: dict[str, LiveClaim] = dict(_remembered(row[2], self._read))
+        self.live: dict[str, LiveClaim] = dict(_remembered(before, self._read))
+        row.live = self.live
+
+    @property
+    def name(self) -> str:
+        """The scope."""
+        return self._row.name
+
+    @property
+    def number(self) -> int:
+        """The scope's counter, taken for this change: the next fence and place in the order of asking."""
+        return self._row.number
+
+    @property
+    def at(self) -> datetime:
+        """The present moment by the database's clock."""
+        return self._row.at
 
     def holdings(self) -> list[Holding]:
         """What the claims hold, as the rules want it."""
@@ -134,9 +145,7 @@ class LockedScope:
     def raise_counter(self, number: int) -> None:
         """Have every later number be higher than this one, which may be used now."""
         if number > self.number:
-            self.number = number
-            raised = update(SCOPES).where(SCOPES.c.scope == self.name).values(counter=number)
-            self._connection.execute(raised)
+            raise_number(self._session, self._row, number)
 
     def change(self, claim: str, **values: Any) -> None:
         """Change columns of one claim."""
@@ -188,12 +197,11 @@ class LockedScope:
         )
 
     def remember(self) -> None:
-        """Write the records and keep what is known for the next change; the last thing done in a change."""
-        if self._records:
-            statements.insert_decision(self._dialect).run_many(self._connection, self._records)
-            self._records = []
+        """Hand the records on and keep what is known for the next change; the last thing done in a change."""
+        add_records(self._session, self._records)
+        self._records = []
         with _remembering:
-            _states[self._state] = self.live
+            _states[self._row.state] = self.live
             while len(_states) > STATES_KEPT:
                 del _states[next(iter(_states))]
 
@@ -207,28 +215,16 @@ class LockedScope:
 
 def lock_scope(session: Session, scope: str) -> LockedScope:
     """Lock a scope, which is made when it is first named."""
-    locked = _lock(session, statements.lock_by_scope, {"scope": scope})
+    locked = lock_row(session, scope=scope)
     if locked is None:
         raise AssertionError(f"the row of scope {scope} was neither found nor made")
-    return locked
+    return LockedScope(session, *locked)
 
 
 def lock_claim(session: Session, claim: str) -> LockedScope | None:
     """Lock the scope of a claim; None where the claim is unknown."""
-    return _lock(session, statements.lock_by_claim, {"key": claim})
-
-
-def _lock(
-    session: Session, statement: Callable[[str], Prepared], values: Mapping[str, Any]
-) -> LockedScope | None:
-    state, dialect, at = secrets.randbits(62) + 1, dialect_of(session), datetime.now(UTC)
-    known = {**values, "new": state, "clock": statements.microseconds(at)}
-    row = statement(dialect).run(session.connection(), known).one_or_none()
-    if row is None:
-        return None
-    told: Sequence[Any] = tuple(row)
-    # PostgreSQL has a clock of its own, and tells it.
-    return LockedScope(session, told, told[3].astimezone(UTC) if len(told) > 3 else at, state)
+    locked = lock_row(session, claim=claim)
+    return None if locked is None else LockedScope(session, *locked)
 
 
 def record_of(session: Session, claim: str) -> ClaimRecord:

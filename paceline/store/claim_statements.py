@@ -82,6 +82,19 @@ def lock_by_claim(dialect: str) -> Prepared:
 
 
 @cache
+def scope_of_claim(dialect: str) -> Prepared:
+    """The scope of the claim `key`."""
+    return Prepared(select(CLAIMS.c.scope).where(CLAIMS.c.claim == bindparam("key")), dialect)
+
+
+@cache
+def change_scope(dialect: str) -> Prepared:
+    """Give the scope `key`, which is locked, the counter `number` and the state `new`."""
+    change = update(SCOPES).where(SCOPES.c.scope == bindparam("key"))
+    return Prepared(change.values(counter=bindparam("number"), state=bindparam("new")), dialect)
+
+
+@cache
 def insert_claim(dialect: str) -> Prepared:
     """Store a new claim; no row comes back where the key exists."""
     row = insert_into(dialect, ClaimRow).on_conflict_do_nothing(index_elements=["claim"])

@@ -89,7 +89,7 @@ class Database:
         Raises:
             ServerUnavailable: the database cannot be reached or is kept locked.
         """
-        return await asyncio.wrap_future(self._writer.submit(lambda session: fn(session, *args, **kwargs)))
+        return await self._writer.run(lambda session: fn(session, *args, **kwargs))
 
     async def read(self, fn: Callable[Concatenate[Session, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a function in a transaction that cannot write.

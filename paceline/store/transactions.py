@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar, cast
 
 import psycopg
 from sqlalchemy import Connection, Engine
@@ -14,11 +15,24 @@ from sqlalchemy.orm import Session
 
 from paceline.errors import ServerUnavailable
 
+
+class Late(Protocol):
+    """What functions of one transaction leave to be written at its end."""
+
+    def write(self, connection: Connection) -> None:
+        """Write it; called once before the commit, and by whoever has to read it earlier."""
+        ...
+
+
 T = TypeVar("T")
+L = TypeVar("L", bound=Late)
+Run = Callable[[Session], Any]
 
 ATTEMPTS = 6
 """How often a transaction is tried before the caller hears of it."""
 
+_SHARED = "paceline.shared"
+"""Key in `session.info`: what functions of the transaction share, by its type."""
 _BUSY_STATES = ("40001", "40P01", "55P03")  # serialization failure, deadlock, lock timeout
 _LOST_STATES = ("08", "57P", "25P03")  # connection, shutdown, idle for too long within a transaction
 
@@ -59,6 +73,47 @@ def run_in_session(connection: Connection, run: Callable[[Session], T], notes: d
         for key, noted in session.info.items():
             notes[key] = notes[key] | noted if key in notes else noted
         return value
+
+
+@contextmanager
+def session_for_many(connection: Connection, notes: dict[Any, Any]) -> Generator[Callable[[Run], Any]]:
+    """A session in which several functions run, each as if it were alone.
+
+    They have to be given up together if one of them fails. What they left by `shared` is written in the end.
+
+    Args:
+        connection: in a transaction.
+        notes: gets what the functions left in `session.info`.
+
+    Returns:
+        What runs a function.
+    """
+    late: dict[type[Late], Late] = {}
+    mode = "rollback_only"
+    with Session(connection, expire_on_commit=False, join_transaction_mode=mode) as session:
+        session.info[_SHARED] = late
+
+        def run(function: Run) -> Any:
+            value = function(session)
+            session.flush()
+            session.expunge_all()
+            return value
+
+        yield run
+        for each in late.values():
+            each.write(connection)
+        notes.update(session.info)
+        del notes[_SHARED]
+
+
+def shared(session: Session, kind: type[L]) -> L | None:
+    """What the functions of this transaction share; None where each has to write all of its own at once."""
+    late: dict[type[Late], Late] | None = session.info.get(_SHARED)
+    if late is None:
+        return None
+    if kind not in late:
+        late[kind] = kind()
+    return cast(L, late[kind])
 
 
 def ends_transaction(error: BaseException) -> bool:

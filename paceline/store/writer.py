@@ -8,19 +8,23 @@ wait for each other in a circle, therefore only one process writes at a time, by
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.orm import Session
 
 from paceline.errors import ServerUnavailable
-from paceline.store.transactions import ends_transaction, retry, run_in_session
+from paceline.store.transactions import ends_transaction, retry, run_in_session, session_for_many
+
+T = TypeVar("T")
 
 BATCH_LIMIT = 32
 """The most functions in one transaction."""
@@ -33,6 +37,8 @@ class Job(NamedTuple):
 
     run: Callable[[Session], Any]
     future: Future[Any]
+    waiter: asyncio.Future[Any] | None = None
+    """Of a caller in an event loop: gets what `future` got."""
 
 
 class _Outcome(NamedTuple):
@@ -69,12 +75,28 @@ class Writer:
         Raises:
             ServerUnavailable: the writer was closed.
         """
-        future: Future[Any] = Future()
+        return self._queue(Job(run, Future())).future
+
+    async def run(self, run: Callable[[Session], T]) -> T:
+        """Queue a function and await its commit; one that is cancelled before it began never runs.
+
+        Raises:
+            ServerUnavailable: the writer was closed.
+        """
+        waiter: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        job = self._queue(Job(run, Future(), waiter))
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            job.future.cancel()
+            raise
+
+    def _queue(self, job: Job) -> Job:
         with self._closing:
             if self._closed:
                 raise ServerUnavailable("The database was closed; open it again before writing.")
-            self._jobs.put(Job(run, future))
-        return future
+            self._jobs.put(job)
+        return job
 
     def close(self) -> None:
         """Finish what is queued, then stop."""
@@ -98,9 +120,9 @@ class Writer:
 
         def work(connection: Connection) -> _Batch:
             batch = _Batch([], {})
-            for job in chain(tuple(jobs), self._arrivals(jobs)):
-                value = run_in_session(connection, job.run, batch.notes)
-                batch.outcomes.append(_Outcome(job, value, None))
+            with session_for_many(connection, batch.notes) as run:
+                for job in chain(tuple(jobs), self._arrivals(jobs)):
+                    batch.outcomes.append(_Outcome(job, run(job.run), None))
             return batch
 
         def work_guarded(connection: Connection) -> _Batch:
@@ -116,18 +138,10 @@ class Writer:
                     raise
                 batch = retry(self._engine, work_guarded)
         except Exception as error:
-            for job in jobs:
-                job.future.set_exception(error)
+            _settle([_Outcome(job, None, error) for job in jobs])
         else:
-            self._announce(batch)
-
-    def _announce(self, batch: _Batch) -> None:
-        self._committed(batch.notes)
-        for job, value, error in batch.outcomes:
-            if error is None:
-                job.future.set_result(value)
-            else:
-                job.future.set_exception(error)
+            self._committed(batch.notes)
+            _settle(batch.outcomes)
 
     def _arrivals(self, jobs: list[Job]) -> Iterator[Job]:
         """What is queued by now, within the batch's limits; each is added to `jobs`."""
@@ -143,6 +157,34 @@ class Writer:
             if job.future.set_running_or_notify_cancel():
                 jobs.append(job)
                 yield job
+
+
+def _settle(outcomes: Iterable[_Outcome]) -> None:
+    """Tell everybody who waits; each event loop is woken once for all of its callers."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Job]] = {}
+    for job, value, error in outcomes:
+        if error is None:
+            job.future.set_result(value)
+        else:
+            job.future.set_exception(error)
+        if job.waiter is not None:
+            by_loop.setdefault(job.waiter.get_loop(), []).append(job)
+    for loop, jobs in by_loop.items():
+        # A loop that was closed has nobody left who waits.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_pass_on, jobs)
+
+
+def _pass_on(jobs: Iterable[Job]) -> None:
+    """In the callers' event loop."""
+    for job in jobs:
+        waiter, error = job.waiter, job.future.exception()
+        if waiter is None or waiter.done():
+            continue
+        if error is None:
+            waiter.set_result(job.future.result())
+        else:
+            waiter.set_exception(error)
 
 
 def _run_guarded(connection: Connection, job: Job, notes: dict[Any, Any]) -> _Outcome:
