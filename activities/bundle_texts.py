@@ -103,8 +103,9 @@ def summary(record: RunRecord) -> str:
         done = sum(story.state in SUCCESS_STATES for story in stories)
         lines += [f"## {_line(epic or 'Stories without an epic')} ({done} of {len(stories)})", ""]
         for story in stories:
-            lines += _story(story)
-            lines += _proven([proof for proof in record.proofs if proof.story == story.id], story)
+            proven_on = proven_commit(record, story)
+            lines += _story(story, proven_on)
+            lines += _proven([proof for proof in record.proofs if proof.story == story.id], proven_on)
     lines += _decisions(record.questions)
     return "\n".join(lines)
 
@@ -120,10 +121,21 @@ def _by_epic(stories: list[StoryStatus]) -> dict[str | None, list[StoryStatus]]:
     return groups
 
 
-def _story(story: StoryStatus) -> list[str]:
+def proven_commit(record: RunRecord, story: StoryStatus) -> str | None:
+    """The commit that a story's proofs are of: its merge, or the head on which it needed no change."""
+    if story.state is not StoryState.SETTLED:
+        return story.merge_commit
+    proven = [each for each in record.events if each.name == "no_change.proven" and each.story == story.id]
+    return str(proven[-1].data["commit"]) if proven else None
+
+
+def _story(story: StoryStatus, proven_on: str | None) -> list[str]:
     lines = [f"### {_line(story.id)}: {_line(story.title)}", ""]
     attempts = f"{story.attempt} attempt{'' if story.attempt == 1 else 's'}"
-    lines.append(f"{story.state.value}, {attempts}, merge {_commit(story)}.")
+    how = f"merge {_commit(story)}"
+    if proven_on is not None and story.merge_commit is None:
+        how = f"no change, proven on `{proven_on[:12]}`"
+    lines.append(f"{story.state.value}, {attempts}, {how}.")
     if story.reason:
         lines.append(f"Reason: {_line(story.reason)}")
     if story.summary:
@@ -131,15 +143,16 @@ def _story(story: StoryStatus) -> list[str]:
     return [*lines, ""]
 
 
-def _proven(proofs: list[Proof], story: StoryStatus) -> list[str]:
-    """What answers for each criterion of the merged result."""
-    of_merge = [proof for proof in proofs if proof.commit == story.merge_commit]
+def _proven(proofs: list[Proof], commit: str | None) -> list[str]:
+    """What answers for each criterion on the commit that the story was proven on."""
     lines: list[str] = []
-    for proof in of_merge:
+    for proof in (each for each in proofs if each.commit == commit):
         how = f"`{_line(proof.command)}`" if proof.command else _line(proof.by or "")
         lines.append(f"- {proof.verdict.value.replace('_', ' ')}: {_line(proof.text)}")
         if how and proof.text != proof.command:
             lines[-1] += f" ({how})"
+        if proof.tested_on is not None:
+            lines[-1] += f", tested with others on `{proof.tested_on[:12]}`"
     return [*lines, ""] if lines else []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -11,6 +11,7 @@ from activities.announcing import agent_events, announce, project_grant
 from activities.context import ActivityContext, RunContext
 from activities.growth import Asking, ask_again, first_claim, grow_between_attempts
 from activities.merges import recorded_merge
+from activities.no_change import NO_CHANGE, recorded_no_change
 from paceline.contracts import (
     BlockedStories,
     ClaimReply,
@@ -173,14 +174,14 @@ class Settlement(NamedTuple):
 def settle(session: Session, run: RunContext, story: Story, step: SettleStep) -> Settlement:
     """Release the story's claim and record its end; twice is once.
 
-    A story whose merge was made is merged, whatever happened to it afterwards.
+    A story whose merge was made is merged, whatever happened to it afterwards; so it is with one that was
+    proven to need none.
     """
     workflow_id = run.workflow_id(story)
     grants = claims.release_claim(session, workflow_id)
     questions.withdraw_questions(session, workflow_id)
-    if step.state not in SUCCESS_STATES and (commit := recorded_merge(session, run, story)) is not None:
-        merged = {"state": StoryState.MERGED, "merge_commit": commit, "code": "", "reason": ""}
-        step = step.model_copy(update=merged)
+    if step.state not in SUCCESS_STATES:
+        step = step.model_copy(update=_success_before(session, run, story))
     row = status.set_story(
         session,
         step.project,
@@ -213,6 +214,17 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
     events.append_events(session, step.project, [*agents, ended])
     announce(session, grants)
     return Settlement(row.state, row.merge_commit, grants)
+
+
+def _success_before(session: Session, run: RunContext, story: Story) -> dict[str, Any]:
+    """The end that the story had reached, and did not live to record; empty where it had not."""
+    commit = recorded_merge(session, run, story)
+    if commit is not None:
+        return {"state": StoryState.MERGED, "merge_commit": commit, "code": "", "reason": ""}
+    proven = recorded_no_change(session, run, story)
+    if proven is not None:
+        return {"state": StoryState.SETTLED, "code": NO_CHANGE, "reason": proven.reason}
+    return {}
 
 
 def closed_step(

@@ -17,6 +17,7 @@ from activities.heartbeat import heartbeating
 from activities.merge_line import Turn, landing_name
 from activities.merge_round import MergeRound
 from activities.merges import find_own_merge, record_merge
+from activities.no_change import prove_unchanged
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.states import StoryState
 from paceline.errors import PacelineError, RepositoryError, UnclaimedChange
@@ -44,13 +45,14 @@ class LandingActivities:
         """Check the candidate merge in a clean checkout, then move the branch by compare-and-swap.
 
         A story that only verifies, or that a person has to answer for first, does so beside the others. One
-        that merges waits for its turn in the merge line; whoever is first there may land it too.
+        that merges waits for its turn in the merge line; whoever is first there may land it too. One that
+        changed nothing has nothing to merge, and is verified on the branch's head.
         """
         run = await self._context.run(step.project, step.revision)
         repository = await self._context.repository(run)
         async with heartbeating():
             report = await self._land(run, repository, step)
-            if report.merged:
+            if report.merged or report.unchanged:
                 await to_its_end(self._clear(repository, step))
             return report
 
@@ -58,6 +60,8 @@ class LandingActivities:
         branch = BranchHead(self._context, run, repository, run.branch(step.sprint))
         landing = Landing(self._context, run, repository, step)
         try:
+            if not step.commit:
+                return await prove_unchanged(self._context, branch, landing)
             if step.verify_only or landing.proof.unanswered:
                 return await self._verify(run, branch, landing)
             return await _InLine(self._context, run, branch, landing).land()

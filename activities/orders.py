@@ -27,4 +27,5 @@ def story_order(run: RunContext, story: Story, agent: str, attempt: int) -> Work
         tasks=[item.text for item in story.tasks],
         acceptance_criteria=[item.text for item in story.acceptance_criteria],
         checks=story.proofs(),
+        change=story.change,
     )

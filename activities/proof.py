@@ -33,6 +33,7 @@ from paceline.vcs.merge import Candidate
 from paceline.vcs.repository import Repository
 from paceline.vcs.verification import verification_checkout
 
+MERGED_RESULT = "the merged result"
 _SHOWN = 100
 _SHOWN_CHARACTERS = 300
 
@@ -79,6 +80,11 @@ class CandidateProof:
     def environment(self) -> list[str]:
         """Names of the variables that the commands may see."""
         return self._lead.environment
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a criterion nor a command."""
+        return not self._claimed
 
     @property
     def unanswered(self) -> list[str]:
@@ -133,7 +139,8 @@ class CandidateProof:
         for each in runs:
             await keeper.keep("log", each.output_path)
         failed = next((each for each in runs if not each.passed), None)
-        return {each.command: result_of(each) for each in runs}, failure_of(failed) if failed else ""
+        where = "the head of the sprint's branch" if built.commit == built.base else MERGED_RESULT
+        return {each.command: result_of(each) for each in runs}, failure_of(failed, where) if failed else ""
 
     def _proofs(self, built: Candidate, results: dict[str, CommandResult]) -> list[Proof]:
         advice = {each.number: each for each in self._step.advice}
@@ -177,6 +184,7 @@ class CandidateProof:
             "attempt": self._step.attempt,
             "base": built.base,
             "candidate": built.commit,
+            **({"unchanged": True} if built.commit == built.base else {}),
             "proofs": [proof.model_dump(mode="json", exclude=stated) for proof in found],
         }
         folder = self._context.attempt_folder(self._step)
@@ -229,11 +237,11 @@ def result_of(run: CheckRun) -> CommandResult:
     )
 
 
-def failure_of(failed: CheckRun) -> str:
+def failure_of(failed: CheckRun, where: str = MERGED_RESULT) -> str:
     """The sentence about a command that did not pass."""
     what = "ran out of time" if failed.timed_out else f"exited with {failed.exit_code}"
     said = failed.tail or "no output"
-    return f"The check `{failed.command}` {what} on the merged result: {said}"
+    return f"The check `{failed.command}` {what} on {where}: {said}"
 
 
 def _lines(missing: Sequence[Claimed], advice: Sequence[Advice]) -> list[str]:

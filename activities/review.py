@@ -51,9 +51,9 @@ class ReviewActivities:
         self, run: RunContext, story: Story, step: ReviewStep, repository: Repository, folder: Path
     ) -> ReviewReport:
         reviewer = run.run.options.reviewer or ""
-        parent = await repository.resolve(f"{step.commit}^") or step.commit
+        parent = None if step.unchanged else await repository.resolve(f"{step.commit}^")
         criteria = [Criterion(number=each.number, text=each.text) for each in open_criteria(claims_of(story))]
-        asked = ReviewRequest(base=parent, commit=step.commit, criteria=criteria)
+        asked = ReviewRequest(base=parent or step.commit, commit=step.commit, criteria=criteria)
         order = story_order(run, story, reviewer, step.attempt).model_copy(update={"review": asked})
         root = self._context.settings.worktree_root
         async with verification_checkout(repository, root, step.commit) as checkout:

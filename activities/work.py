@@ -14,6 +14,7 @@ from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
+from activities.no_change import EMPTY_DIFF
 from activities.orders import story_order
 from activities.wishes import (
     LOST_REPORT,
@@ -175,11 +176,11 @@ class WorkActivities:
                     f"(it claimed {', '.join(patterns[:10])}).",
                 }
             )
-        if work.commit is None:
+        if work.commit is None and story.change != "optional":
             return report.model_copy(
                 update={
                     "outcome": WorkOutcome.FAILED,
-                    "code": "EMPTY_DIFF",
+                    "code": EMPTY_DIFF,
                     "reason": f"The agent says that {story.id} is done and changed nothing.",
                 }
             )

@@ -279,7 +279,7 @@ class WorkReport(Model):
     summary: str = Field(default="", max_length=2000)
     question: str | None = Field(default=None, max_length=20_000)
     commit: str | None = None
-    """The commit with the attempt's diff on its own branch."""
+    """The commit with the attempt's diff on its own branch; None where it changed nothing."""
     changed: list[str] = Field(default_factory=list[str], max_length=200)
     """The first 200 changed paths."""
     changed_count: int = 0
@@ -293,6 +293,8 @@ class ReviewStep(StoryStep):
     """Have the reviewing agent look at `commit`."""
 
     commit: str
+    unchanged: bool = False
+    """The story changed nothing, and `commit` is the head of the sprint's branch."""
 
 
 class ReviewReport(Model):
@@ -307,6 +309,7 @@ class LandStep(StoryStep):
 
     fence: int
     commit: str
+    """Empty where the attempt changed nothing, which its story allows."""
     verify_only: bool = False
     confirmed_by: str = ""
     """The person who said that the criteria without a command are met."""
@@ -326,6 +329,10 @@ class LandReport(Model):
     reason: str = Field(default="", max_length=2000)
     evidence: str | None = None
     """Id of the evidence artifact."""
+    checked: str | None = None
+    """Of an attempt that changed nothing: the head of the sprint's branch that its checks ran on."""
+    unchanged: bool = False
+    """It is proven there, and the story settles without a merge."""
     diff: str | None = None
     """Id of the diff artifact."""
     diff_summary: str = Field(default="", max_length=2000)

@@ -15,6 +15,8 @@ class S:
     files: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
     approval: bool = False
+    change: str = ""
+    """What stands behind the label `Change`."""
     points: int | None = None
 
 
@@ -53,4 +55,6 @@ def _story(story: S) -> list[str]:
         lines.append("- **Files Modified**: " + ", ".join(f"`{path}`" for path in story.files))
     if story.approval:
         lines.append("- **Approval**: required")
+    if story.change:
+        lines.append(f"- **Change**: {story.change}")
     return [*lines, ""]

@@ -78,8 +78,10 @@ class StoryWorkflow(Claiming):
                 if not route.merges:
                     await self._settle(StoryState.SETTLED)
                     return
-                if await self._land(route, report):
-                    await self._settle(StoryState.MERGED)
+                landed = await self._land(route, report)
+                if landed is not None:
+                    state = StoryState.SETTLED if landed.unchanged else StoryState.MERGED
+                    await self._settle(state, landed.code, landed.reason)
                     return
             elif report.outcome in (WorkOutcome.NEEDS_PERSON, WorkOutcome.BLOCKED):
                 await self._ask_for_agent(route, report)
@@ -94,11 +96,11 @@ class StoryWorkflow(Claiming):
 
     # Verify and merge ---
 
-    async def _land(self, route: StoryRoute, work: WorkReport) -> bool:
-        """Verify on the merged result, ask where a person must approve, merge.
+    async def _land(self, route: StoryRoute, work: WorkReport) -> LandReport | None:
+        """Verify on the merged result, ask where a person must approve, merge if there is something to merge.
 
         Returns:
-            True when merged; False when another attempt is to be made.
+            How it ended when merged or proven without a change; None when another attempt is to be made.
         """
         commit = work.commit or ""
         approved, actor = not route.approval, ""
@@ -112,28 +114,28 @@ class StoryWorkflow(Claiming):
                 confirmed_by=actor,
                 advice=review.advice if review else (),
             )
-            if report.merged:
+            if report.merged or report.unchanged:
                 self._merge_commit = report.merge_commit
-                return True
+                return report
             if not report.verified:
                 if report.code == "MERGE_CONFLICT" and workflow.patched("resolve-conflicts"):
                     await self._conflict(route, report)
-                    return False
+                    return None
                 if report.code == CLAIM_LOST:
                     await self._regain(route, work.model_copy(update=_LOST_WORK))
-                    return False
+                    return None
                 if report.code not in NOT_THE_AGENTS:
                     await self._failed_attempt(route, report.code, report.reason)
-                    return False
+                    return None
                 # Not the agent's doing: its finished run is kept, and only the landing is tried again.
                 await self._ask_about_repository(route, report.code, report.reason)
             elif report.unproven and route.reviewer and review is None:
-                review = await self._review(route, commit)
+                review = await self._review(route, commit or report.checked or "", unchanged=not commit)
             else:
                 actor = await self._approved(route, work, report, review)
                 approved = bool(actor)
                 if not approved:
-                    return False
+                    return None
 
     async def _approved(
         self, route: StoryRoute, work: WorkReport, report: LandReport, review: ReviewReport | None
@@ -145,7 +147,7 @@ class StoryWorkflow(Claiming):
         """
         kind = QuestionKind.APPROVE_MERGE if route.approval else QuestionKind.CONFIRM_CRITERIA
         context = {
-            "commit": work.commit or "",
+            "commit": work.commit or report.checked or "",
             "summary": work.summary,
             "diff_summary": report.diff_summary,
             "diff": report.diff or "",
@@ -159,7 +161,8 @@ class StoryWorkflow(Claiming):
         if answer.decision is Decision.APPROVE:
             return answer.actor
         if answer.decision is Decision.REJECT:
-            reason = f"{answer.actor} rejected the merge: {answer.text}".rstrip(": ")
+            what = "that it is done without a change" if report.checked else "the merge"
+            reason = f"{answer.actor} rejected {what}: {answer.text}".rstrip(": ")
             await self._end_attempt(route, "REJECTED", reason)
             raise Ended(StoryState.FAILED, "REJECTED", reason)
         await self._end_attempt(route, "AMENDED", f"{answer.actor} asked for a change: {answer.text}")
@@ -168,12 +171,16 @@ class StoryWorkflow(Claiming):
 
     def _approval_text(self, route: StoryRoute, report: LandReport) -> str:
         done = f"{self._in.story} ({self._in.title}) is done and its checks pass"
+        if report.checked:
+            done = f"{self._in.story} ({self._in.title}) needed no change and its checks pass"
         if not report.unproven:
-            return f"{done}. Merge it?"
+            return f"{done}. {'Is it done, with nothing to merge?' if report.checked else 'Merge it?'}"
         count = len(report.unproven)
         criteria = "1 criterion names" if count == 1 else f"{count} criteria name"
         listed = "\n".join(f"- {text}" for text in report.unproven)
-        ask = "Are they met, and may it be merged?" if route.approval else "Are they met?"
+        asks_for_merge = route.approval and not report.checked
+        ask = "Are they met, and may it be merged?" if asks_for_merge else "Are they met?"
+        ask += " There is nothing to merge." if report.checked else ""
         return f"{done}, but {criteria} no command that proves it. {ask}\n\n{listed}"[:20_000]
 
     async def _ask_about_repository(self, route: StoryRoute, code: str, reason: str) -> None:

@@ -193,12 +193,12 @@ class StorySteps(Answerable):
             summary=f"{self._in.story}: {'verify' if verify_only else 'verify and merge'}"[:200],
         )
 
-    async def _review(self, route: StoryRoute, commit: str) -> ReviewReport:
+    async def _review(self, route: StoryRoute, commit: str, *, unchanged: bool) -> ReviewReport:
         self._stop_if_cancelled()
         self._show(StoryState.VERIFYING, f"{route.reviewer} reviews the criteria that no command proves.")
         return await workflow.execute_activity_method(
             ReviewActivities.review_story,
-            ReviewStep(**self._step(), commit=commit),
+            ReviewStep(**self._step(), commit=commit, unchanged=unchanged),
             task_queue=route.task_queue,
             start_to_close_timeout=timedelta(seconds=route.timeout) + AGENT_MARGIN,
             heartbeat_timeout=HEARTBEAT,

@@ -34,7 +34,7 @@ def _review(order: WorkOrder, review: ReviewRequest, heading: str) -> str:
     parts = [
         heading.replace("# Story", "# Review of story"),
         f"You are {order.agent} and review work that others did. It is checked out in the current folder as "
-        f"commit `{review.commit}`; `git diff {review.base} {review.commit}` shows what changed.",
+        f"commit `{review.commit}`; {_what_changed(review)}",
         (order.description or "").strip(),
         _list("Tasks", order.tasks, numbered=True),
         f"## Criteria to judge\n\n{asked}",
@@ -46,6 +46,12 @@ def _review(order: WorkOrder, review: ReviewRequest, heading: str) -> str:
         "- Your answer is advice to a person: what you do not answer, a person is asked.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _what_changed(review: ReviewRequest) -> str:
+    if review.base == review.commit:
+        return "they found that nothing had to be changed."
+    return f"`git diff {review.base} {review.commit}` shows what changed."
 
 
 def _where(order: WorkOrder) -> str:
@@ -129,10 +135,15 @@ def _delivered(order: WorkOrder) -> str:
 
 def _rules(order: WorkOrder) -> str:
     where = f" `{order.worktree}`" if order.worktree else ""
+    nothing = (
+        "- Where everything is as the story wants it already, change nothing, and say how you know: the "
+        "story is done then too, if its checks pass.\n"
+    )
     return (
         "## Rules\n\n"
         f"- Work only in the current folder{where}, a git worktree made for you. Leave your changes in it; "
         "you need not commit, and you must not push, merge or switch branches.\n"
+        f"{nothing if order.change == 'optional' else ''}"
         "- Nobody can answer while you work. If only a person can decide how to go on, stop, and make the "
         f"last line of your last message `{NEEDS_PERSON} <your question>`.\n"
         f"- If something outside your reach stops you, make that line `{BLOCKED} <what it is>`.\n"

@@ -15,6 +15,7 @@ from paceline.domain.model import Model
 
 SCHEMA_VERSION = 1
 
+StoryChange = Literal["required", "optional"]
 StoryKind = Literal["story", "task", "work_item"]
 PhaseMode = Literal["sequential", "parallel", "collaborative", "parallel+collaborative"]
 Severity = Literal["error", "warning"]
@@ -26,6 +27,9 @@ def _is_absent(value: object) -> bool:
 
 SourceFile = Annotated[str | None, Field(exclude_if=_is_absent)]
 """The file of a folder that something is written in; None, and not written, where the plan is one file."""
+
+Change = Annotated[StoryChange | None, Field(exclude_if=_is_absent)]
+"""Not written where the plan does not say it: plans of older runs keep their digests."""
 
 
 class Item(Model):
@@ -99,6 +103,8 @@ class Story(Model):
     """Globs to lock for a file list given in words, such as "Test files only"."""
     approval: bool | None = None
     """True where the plan asks a person before the merge."""
+    change: Change = None
+    """Whether the work has to change a file; `optional`: it may find that everything is as it should be."""
     description: str | None = None
     phase: str | None = None
     done: bool | None = None

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.plan import Change
 from paceline.domain.proof import Advice
 
 AgentKind = Literal["command", "simulated", "human"]
@@ -128,6 +129,8 @@ class WorkOrder(Model):
     tasks: list[str] = Field(default_factory=list[str])
     acceptance_criteria: list[str] = Field(default_factory=list[str])
     checks: list[str] = Field(default_factory=list[str])
+    change: Change = None
+    """`optional` where the story may change nothing."""
     claimed: list[str] = Field(default_factory=list[str])
     """Paths and globs the attempt may change."""
     delivered: list[Delivered] = Field(default_factory=list[Delivered])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from paceline.domain.plan import Epic, Item, Sprint, Story
 from paceline.plans.backlog_labels import EPIC_LABELS, SPRINT_LABELS, STORY_LABELS
+from paceline.plans.changes import read_change
 from paceline.plans.fields import Field, bullet_items, items_of, normal, values_of
 from paceline.plans.findings import Code
 from paceline.plans.headings import Heading, story_heading
@@ -209,6 +210,8 @@ class BacklogReader:
                 story.description = " ".join([value, *(b.text.text for b in entry.bullets)]).strip() or None
             case "approval":
                 story.approval = value not in _NO
+            case "change" | "no_change":
+                read_change(story, entry, name, self._reading)
             case "sprints" if value:
                 story.sprints = [_sprint_id(part) for part in split_outside(value, ",;")]
             case "status" if value:

@@ -16,6 +16,8 @@ STORY_LABELS = Meanings(
         "new_files": "new_files",
         "checks": "checks",
         "approval": "approval",
+        "change": "change",
+        "no_change": "no_change",
         "points": "points",
         "priority": "priority",
         "description": "description",

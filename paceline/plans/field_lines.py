@@ -21,6 +21,8 @@ _LABELS_OF_WORK = Words(
     "files",
     "new_files",
     "checks",
+    "change",
+    "no_change",
     "points",
     "total_points",
     "priority",

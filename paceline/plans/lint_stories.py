@@ -21,12 +21,7 @@ def check_stories(plan: Plan) -> Iterator[Finding]:
         if story.done:
             continue
         if not story.acceptance_criteria and not story.proofs():
-            yield finding_at(
-                story,
-                Code.STORY_WITHOUT_PROOF,
-                f"`{story.id}` has neither acceptance criteria nor checks, so nothing proves it.",
-                "Add `- **Checks**:` with a command in backticks, or `- **Acceptance Criteria**:`.",
-            )
+            yield _without_proof(story)
         if not lock_patterns(story, plan):
             yield finding_at(
                 story,
@@ -45,6 +40,15 @@ def check_stories(plan: Plan) -> Iterator[Finding]:
                 f"`{story.id}` is in no phase; its dependencies alone say when it runs.",
                 "Add a step that names the story to a phase.",
             )
+
+
+def _without_proof(story: Story) -> Finding:
+    remedy = "Add `- **Checks**:` with a command in backticks, or `- **Acceptance Criteria**:`."
+    missing = f"`{story.id}` has neither acceptance criteria nor checks"
+    if story.change == "optional":
+        message = f"{missing}, so nothing proves that it is done where it changes nothing."
+        return finding_at(story, Code.NO_CHANGE_WITHOUT_PROOF, message, remedy)
+    return finding_at(story, Code.STORY_WITHOUT_PROOF, f"{missing}, so nothing proves it.", remedy)
 
 
 def check_lengths(plan: Plan) -> Iterator[Finding]:

@@ -62,6 +62,7 @@ FIELDS: Final[dict[str, dict[str, str]]] = {
         "files_line": "Line of the files.",
         "lock_globs": "Globs to lock for files that are given in words.",
         "approval": "True where a person is asked before the merge.",
+        "change": "`optional` where the work may change nothing; left out where the plan does not say.",
         "description": "What the story says beside its fields.",
         "phase": "Id of its phase.",
         "done": "True or false where the plan marks it.",

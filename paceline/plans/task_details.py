@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from paceline.domain.plan import Fact, Item, Story
+from paceline.plans.changes import CHANGE_LABELS, change_of
 from paceline.plans.draft import Draft
 from paceline.plans.fields import bullet_items, label_of, normal
 from paceline.plans.findings import Code
@@ -50,9 +51,10 @@ _IDENTIFIER = re.compile(r"\d")
 
 def read_details(story: Story, bullets: list[Bullet], draft: Draft) -> None:
     """Read the bullets below an entry into its story; those without a label are its tasks."""
+    known = {*_LABELS, *CHANGE_LABELS}
     for bullet in bullets:
-        label, value = label_of(bullet.text, _LABELS.keys())
-        concept = _LABELS.get(normal(label)) if label else None
+        label, value = label_of(bullet.text, known)
+        concept = _LABELS.get(normal(label)) or CHANGE_LABELS.get(label) if label else None
         if label is None and bullet.text.done is None:
             rest, waits = take_waits(bullet.text.text.strip("_*"))
             if waits and (not rest or rest.startswith(("(", "-", "\u2014"))):
@@ -106,6 +108,8 @@ def _labelled(story: Story, bullet: Bullet, concept: str, value: str, draft: Dra
             story.description = " ".join(values) or None
         case "checks" if any(code_spans(text) for text in values):
             story.checks.extend(span for text in values for span in code_spans(text))
+        case "change" | "no_change" if change_of(concept, value) is not None:
+            story.change = change_of(concept, value)
         case _:
             story.tasks.extend(bullet_items([bullet]))
 

@@ -16,7 +16,9 @@ from temporalio.client import Client
 
 import activities.candidates
 import activities.merge_round
+import activities.no_change
 from activities.context import ActivityContext
+from activities.landing import LandingActivities
 from activities.merge_line import LineWatch, Turn
 from activities.proof import CandidateProof
 from paceline.settings import Settings
@@ -52,6 +54,10 @@ def after(function: Callable[..., Any], times: int = 1) -> Callable[..., Any]:
     return awaited if inspect.iscoroutinefunction(function) else called
 
 
+async def nothing(*_: object) -> None:
+    """What never happens: the process dies instead."""
+
+
 def start_together(count: int) -> None:
     """See that nobody takes a turn before all stand in line."""
     wait, met = asyncio.Barrier(count), set[str]()
@@ -81,6 +87,11 @@ def arm(point: str) -> None:
     elif point == "committed, nobody told":
         move = activities.merge_round.MergeRound._move  # pyright: ignore[reportPrivateUsage] - dies after it
         activities.merge_round.MergeRound._move = after(move)  # pyright: ignore[reportPrivateUsage]
+    elif point == "no change recorded, not committed":
+        record = activities.no_change._record  # pyright: ignore[reportPrivateUsage] - dies in its transaction
+        activities.no_change._record = after(record)  # pyright: ignore[reportPrivateUsage]
+    elif point == "no change recorded":
+        LandingActivities._clear = after(nothing)  # pyright: ignore[reportPrivateUsage] - what comes after the commit
     else:
         raise ValueError(point)
 
