@@ -20,6 +20,7 @@ from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
+from activities.no_change import NO_CHANGE
 from paceline.agents.checks import run_checks
 from paceline.contracts import Done, SprintStep
 from paceline.domain import ids
@@ -132,7 +133,7 @@ class FinishActivities:
 
     async def _body(self, branch: _Branch) -> str:
         rows = await self._context.database.read(status.story_statuses, branch.run.run.id)
-        return _body_of(branch, [row for row in rows if row.sprint == branch.sprint and row.merge_commit])
+        return _body_of(branch, [row for row in rows if row.sprint == branch.sprint and _is_in(row)])
 
     async def _keep(self, run: RunContext, file: Path) -> str:
         relative = file.relative_to(self._context.settings.artifact_root).as_posix()
@@ -193,11 +194,16 @@ def _opened(branch: _Branch, base: str, said: str, artifact: str) -> EventDraft:
 
 
 def _body_of(branch: _Branch, stories: Sequence[StoryStatus]) -> str:
-    """What a pull request says: the goal, and each story with its merge."""
+    """What a pull request says: the goal, and each story with its merge or that it needed no change."""
     goal = next((each.goal for each in branch.run.plan.sprints if each.id == branch.sprint), None)
     lines = [goal or branch.run.plan.goal or branch.run.plan.title, ""]
-    lines += [f"- {row.id}: {row.title} ({(row.merge_commit or '')[:12]})" for row in stories]
+    lines += [f"- {row.id}: {row.title} ({(row.merge_commit or 'no change')[:12]})" for row in stories]
     return "\n".join(lines) + "\n"
+
+
+def _is_in(row: StoryStatus) -> bool:
+    """Whether a story is part of what its sprint's branch delivers."""
+    return row.merge_commit is not None or row.reason_code == NO_CHANGE
 
 
 def without_secrets(text: str) -> str:

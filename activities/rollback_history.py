@@ -133,4 +133,7 @@ def _prover(proof: Proof) -> str:
     """Who or what answered for one criterion or check, in a word or two."""
     if proof.by:
         return proof.by
-    return f"`{proof.command}`" if proof.command else "nobody"
+    if proof.command is None:
+        return "nobody"
+    ran = f"`{proof.command}`"
+    return f"{ran} (with others on {proof.tested_on[:12]})" if proof.tested_on else ran

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from api.schemas import StartRequest
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
-from paceline.agents.finish_options import load_finish_options
+from paceline.agents.finish_options import with_finish
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.domain import ids
@@ -64,8 +64,7 @@ async def check_request(request: StartRequest) -> Wanted:
     declared = load_declarations(written, DECLARATIONS)
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
     options = _with_claim_rules(options, load_claim_options(written, DECLARATIONS))
-    if options.finish is None:
-        options = options.model_copy(update={"finish": load_finish_options(written, DECLARATIONS)})
+    options = with_finish(options, written, DECLARATIONS)
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
     agents |= _reviewing(options, declared)
     commands = any(agent.kind == "command" for agent in agents.values())

@@ -129,6 +129,11 @@ class Landings:
         step = SettleStep(**self.names(story), state=StoryState.CANCELLED, attempts=1)
         await ActivityEnvironment().run(ClaimActivities(self.context).settle_story, step)
 
+    async def settle(self, story: str, merge_commit: str | None) -> None:
+        """End a merged story, as its workflow does."""
+        step = SettleStep(**self.names(story), state=StoryState.MERGED, merge_commit=merge_commit, attempts=1)
+        await ActivityEnvironment().run(ClaimActivities(self.context).settle_story, step)
+
     async def entries(self) -> list[Entry]:
         """Everything in the merge line."""
         line = (await self.context.run(self.run.id)).line(self.branch)

@@ -15,6 +15,15 @@ import typer
 
 from paceline.agents.presets import preset
 from paceline.cli.client import ApiClient
+from paceline.cli.finish_flags import (
+    NoPush,
+    PullRequest,
+    PullRequestBase,
+    PullRequestCommand,
+    Push,
+    PushBranch,
+    finish_changes,
+)
 from paceline.cli.following import Follower
 from paceline.cli.plan_files import PlanArgument, source_of
 from paceline.cli.plan_source import PlanSource
@@ -82,9 +91,18 @@ def run(
         GatePolicy | None,
         typer.Option(help="Who answers for definitions of ready and done; default: the same."),
     ] = None,
-    push: Annotated[
-        str | None, typer.Option(help="Push each sprint's branch to this remote; default: the repository's.")
-    ] = None,
+    push: Push = None,
+    push_branch: PushBranch = None,
+    no_push: NoPush = False,
+    pull_request: PullRequest = None,
+    pull_request_command: PullRequestCommand = None,
+    pull_request_base: PullRequestBase = None,
+    conflict_attempts: Annotated[
+        int,
+        typer.Option(
+            min=0, max=100, help="Attempts of an agent to resolve a conflict before a person is asked."
+        ),
+    ] = 2,
     merge_batch: Annotated[
         int, typer.Option(min=1, max=100, help="Stories that are checked and merged together at most.")
     ] = 8,
@@ -119,7 +137,11 @@ def run(
             criteria=criteria,
             reviewer=reviewer,
             gates=gates,
-            finish=FinishOptions(push=push) if push else None,
+            finish=FinishOptions() if no_push else None,
+            finish_changes=finish_changes(
+                push, push_branch, no_push, pull_request, pull_request_command, pull_request_base
+            ),
+            conflict_attempts=conflict_attempts,
             merge_batch=merge_batch,
             foreign_edits=foreign_edits.value if foreign_edits else None,
             growth=growth.value if growth else None,

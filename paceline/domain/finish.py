@@ -44,16 +44,43 @@ class FinishOptions(Model):
     @field_validator("pull_request")
     @classmethod
     def _known_places(cls, words: list[str]) -> list[str]:
-        unknown = [name for word in words for name in _PLACE.findall(word) if name not in PLACES]
-        if unknown:
-            raise ValueError(f"{{{unknown[0]}}} stands for nothing; use {', '.join(PLACES)}")
-        return words
+        return _known(words)
 
     @model_validator(mode="after")
     def _pushed_first(self) -> FinishOptions:
         if self.pull_request and not self.push:
             raise ValueError("a pull request needs a branch that was pushed: set push")
         return self
+
+    def changed(self, changes: FinishChanges) -> FinishOptions:
+        """With what one run wants otherwise.
+
+        Raises:
+            ValidationError: a pull request without a push.
+        """
+        return FinishOptions.model_validate({**self.model_dump(), **changes.model_dump(exclude_none=True)})
+
+
+class FinishChanges(Model):
+    """What one run wants otherwise than its repository says; None: as the repository says."""
+
+    push: str | None = None
+    branch: str | None = None
+    base: str | None = None
+    pull_request: list[str] | None = None
+    """The words of the command; empty: no pull request."""
+
+    @field_validator("pull_request")
+    @classmethod
+    def _known_places(cls, words: list[str] | None) -> list[str] | None:
+        return _known(words) if words else words
+
+
+def _known(words: list[str]) -> list[str]:
+    unknown = [name for word in words for name in _PLACE.findall(word) if name not in PLACES]
+    if unknown:
+        raise ValueError(f"{{{unknown[0]}}} stands for nothing; use {', '.join(PLACES)}")
+    return words
 
 
 def filled(words: Sequence[str], values: Mapping[str, str]) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from paceline.domain.arbitration import ForeignEdits
-from paceline.domain.finish import FinishOptions
+from paceline.domain.finish import FinishChanges, FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
 from paceline.domain.proof import CriteriaPolicy
@@ -36,6 +36,8 @@ class RunOptions(Model):
     """How often an agent may try to resolve a conflict of its story before a person is asked."""
     finish: FinishOptions | None = None
     """What happens with a sprint's branch at its end; None: as the repository says."""
+    finish_changes: FinishChanges | None = None
+    """Single fields of that which the run wants otherwise; the start puts them into `finish`."""
     foreign_edits: ForeignEdits | None = None
     """What happens to stories that change files of other agents; None: as the repository says, or allow."""
     growth: ForeignEdits | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from activities.bundle import build_bundle
 from activities.context import ActivityContext
 from paceline.contracts import LandReport
 from paceline.store import merge_line, proofs
@@ -108,6 +110,13 @@ async def test_a_proof_says_on_which_commit_its_command_ran(world: World, tmp_pa
     assert kept["candidate"] == second
     (proof,) = [each for each in kept["proofs"] if each["command"]]
     assert proof["tested_on"] == third
+    for at, report in enumerate(reports, 1):
+        await landings.settle(f"Story 1.{at}", report.merge_commit)
+    bundle = await build_bundle(world.database, world.settings, landings.run.id)
+    with zipfile.ZipFile(world.settings.artifact_root / bundle.path) as archive:
+        told = archive.read("documentation/project-summary.md").decode()
+    assert told.count(f"- passed: echo checked, tested with others on `{str(third)[:12]}`\n") == 1
+    assert told.count("- passed: echo checked\n") == 1, "the last one was tested by itself"
     assert (evidence.parent / f"checks-{str(third)[:12]}" / proof["output"]).read_text() == "checked\n"
     alone = await world.database.read(proofs.proofs_of, landings.run.id, "Story 1.3")
     assert {(each.commit, each.tested_on) for each in alone} == {(third, None)}

@@ -82,7 +82,12 @@ def test_a_day_with_a_server(paceline: CommandLine, plan: str, up: subprocess.Po
     assert status["run"]["state"] == "completed"
     assert "plot  completed" in paceline("status").stdout
 
-    paceline("run", plan, "--agent", "human", "--project", "Other", "--detach")
+    flags = ("--conflict-attempts", "0", "--push", "fork", "--push-branch", "mine", "--pull-request")
+    paceline("run", plan, "--agent", "human", "--project", "Other", "--detach", *flags)
+    options = json.loads(paceline("status", "other", "--json").stdout)["run"]["options"]
+    assert options["conflict_attempts"] == 0
+    assert (options["finish"]["push"], options["finish"]["branch"]) == ("fork", "mine")
+    assert options["finish"]["pull_request"][:3] == ["gh", "pr", "create"]
     cancelled = paceline("cancel", "other")
     assert cancelled.returncode == 0, cancelled.stderr
     followed = paceline("run", plan, "--agent", "human", "--project", "Other", "--no-input")
