@@ -17,7 +17,7 @@ from activities.heartbeat import heartbeating
 from activities.merge_line import Turn, landing_name
 from activities.merge_round import MergeRound
 from activities.merges import find_own_merge, record_merge
-from activities.no_change import prove_unchanged
+from activities.no_change_proof import prove_unchanged
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.states import StoryState
 from paceline.errors import PacelineError, RepositoryError, UnclaimedChange
@@ -61,7 +61,8 @@ class LandingActivities:
         landing = Landing(self._context, run, repository, step)
         try:
             if not step.commit:
-                return await prove_unchanged(self._context, branch, landing)
+                merged = await merged_before(self._context, run, repository, landing)
+                return merged or await prove_unchanged(self._context, branch, landing)
             if step.verify_only or landing.proof.unanswered:
                 return await self._verify(run, branch, landing)
             return await _InLine(self._context, run, branch, landing).land()

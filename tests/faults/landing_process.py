@@ -16,7 +16,7 @@ from temporalio.client import Client
 
 import activities.candidates
 import activities.merge_round
-import activities.no_change
+import activities.no_change_proof
 from activities.context import ActivityContext
 from activities.landing import LandingActivities
 from activities.merge_line import LineWatch, Turn
@@ -88,8 +88,8 @@ def arm(point: str) -> None:
         move = activities.merge_round.MergeRound._move  # pyright: ignore[reportPrivateUsage] - dies after it
         activities.merge_round.MergeRound._move = after(move)  # pyright: ignore[reportPrivateUsage]
     elif point == "no change recorded, not committed":
-        record = activities.no_change._record  # pyright: ignore[reportPrivateUsage] - dies in its transaction
-        activities.no_change._record = after(record)  # pyright: ignore[reportPrivateUsage]
+        record = activities.no_change_proof._record  # pyright: ignore[reportPrivateUsage] - dies in its transaction
+        activities.no_change_proof._record = after(record)  # pyright: ignore[reportPrivateUsage]
     elif point == "no change recorded":
         LandingActivities._clear = after(nothing)  # pyright: ignore[reportPrivateUsage] - what comes after the commit
     else:

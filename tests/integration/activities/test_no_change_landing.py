@@ -158,6 +158,15 @@ async def test_a_cancellation_before_the_proof_holds(landings: Landings) -> None
         await landings.land(STORY)
 
 
+async def test_an_earlier_merge_of_the_story_stays_its_end(landings: Landings) -> None:
+    landings.work({STORY: {"a.txt": "a\n"}})
+    merged = await landings.land(STORY)
+    assert merged.merged
+    again = await landings.land(STORY, "2", commit="")
+    assert (again.merged, again.unchanged, again.merge_commit) == (True, False, merged.merge_commit)
+    assert await proven(landings) == []
+
+
 async def test_only_verifying_records_nothing(landings: Landings) -> None:
     report = await landings.land(STORY, verify_only=True)
     assert (report.verified, report.unchanged, report.checked) == (True, False, landings.head())

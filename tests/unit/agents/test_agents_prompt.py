@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from paceline.agents.human import question_text
 from paceline.agents.prompt import render_prompt
-from paceline.domain.work import Delivered, EarlierAttempt, WorkOrder
+from paceline.domain.work import Criterion, Delivered, EarlierAttempt, ReviewRequest, WorkOrder
 
 ORDER = WorkOrder(
     project="p",
@@ -48,6 +48,23 @@ def test_the_prompt_says_everything_an_agent_needs() -> None:
         "PACELINE NEEDS PERSON:",
     ):
         assert needed in text, needed
+
+
+def test_an_agent_is_told_where_it_may_change_nothing() -> None:
+    told = "change nothing, and say how you know"
+    assert told in render_prompt(ORDER.model_copy(update={"change": "optional"}))
+    assert told not in render_prompt(ORDER)
+    assert told not in render_prompt(ORDER.model_copy(update={"change": "required"}))
+    assert "change" not in ORDER.model_dump(), "an order without the word is as it was"
+
+
+def test_a_reviewer_of_no_change_is_not_sent_to_an_empty_diff() -> None:
+    asked = ReviewRequest(base="abc", commit="abc", criteria=[Criterion(number=1, text="It rises")])
+    text = render_prompt(ORDER.model_copy(update={"review": asked}))
+    assert "they found that nothing had to be changed." in text
+    assert "git diff" not in text
+    other = asked.model_copy(update={"base": "def"})
+    assert "`git diff def abc`" in render_prompt(ORDER.model_copy(update={"review": other}))
 
 
 def test_what_there_is_not_has_no_heading() -> None:
