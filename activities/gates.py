@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities.confinement import around_checkout, sandbox_of
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
 from activities.outlines import stories_of
@@ -47,6 +48,7 @@ class GateActivities:
         head = await repository.resolve(f"refs/heads/{run.branch(step.sprint)}") or run.run.base_commit
         settings = self._context.settings
         logs = settings.artifact_root / step.project / "gates" / f"{ids.slug(step.sprint)}-{step.gate}"
+        sandbox = await sandbox_of(self._context, run, repository)
         async with verification_checkout(repository, settings.worktree_root, head or "HEAD") as checkout:
             runs = await run_checks(
                 Path(checkout),
@@ -55,6 +57,7 @@ class GateActivities:
                 [],
                 logs,
                 heartbeat=lambda details: activity.heartbeat(details),
+                confinement=around_checkout(sandbox, checkout),
             )
         return {each.command for each in runs if each.passed}
 

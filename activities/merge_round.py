@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from activities.branch_heads import BranchHead
 from activities.candidates import Landing, failure_report, may_merge
+from activities.confinement import around_checkout
 from activities.context import ActivityContext
 from activities.ending import to_its_end
 from activities.files import Keeper
@@ -148,6 +149,7 @@ class MergeRound:
             return failed
         folder = self.context.attempt_folder(stack[0].landing.step) / f"batch-{top[:12]}"
         root = self.context.settings.worktree_root
+        sandbox = await stack[0].landing.proof.sandbox()
         async with verification_checkout(self.repository, root, top) as checkout:
             groups = itertools.groupby(wanted, key=lambda each: each.environment)
             for environment, group in groups:
@@ -159,6 +161,7 @@ class MergeRound:
                     environment,
                     folder / str(len(self._runs)),
                     stop_at_first_failure=True,
+                    confinement=around_checkout(sandbox, checkout),
                 )
                 self._runs |= {(top, command): done for command, done in zip(part, runs, strict=False)}
                 if not runs[-1].passed:

@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
+from activities.confinement import around_checkout, sandbox_of
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
 from activities.merges import EVIDENCE, evidence_path
 from paceline.agents.checks import CheckRun, run_checks
+from paceline.agents.confinement import Sandbox
 from paceline.contracts import LandReport, LandStep
 from paceline.domain.plan import Story
 from paceline.domain.proof import (
@@ -95,6 +97,14 @@ class CandidateProof:
         advice = self._step.advice
         return _lines(undecided(open_criteria(self._claimed), policy, advice), advice)
 
+    async def sandbox(self) -> Sandbox:
+        """What the commands are started in: they run what agents wrote.
+
+        Raises:
+            SandboxUnavailable: one is required, and this machine has none.
+        """
+        return await sandbox_of(self._context, self._run, self._repository)
+
     async def record(
         self, built: Candidate, results: dict[str, CommandResult], tested_on: str | None = None
     ) -> str:
@@ -124,6 +134,7 @@ class CandidateProof:
             return passed, ""
         folder = self._context.attempt_folder(self._step)
         folder.mkdir(parents=True, exist_ok=True)
+        sandbox = await self.sandbox()
         async with verification_checkout(
             self._repository, self._context.settings.worktree_root, built.commit
         ) as checkout:
@@ -134,6 +145,7 @@ class CandidateProof:
                 self._lead.environment,
                 folder / f"checks-{built.commit[:12]}",
                 stop_at_first_failure=True,
+                confinement=around_checkout(sandbox, checkout),
             )
         keeper = Keeper(self._context, self._step)
         for each in runs:

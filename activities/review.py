@@ -6,6 +6,7 @@ from pathlib import Path
 
 from temporalio import activity
 
+from activities.confinement import around_checkout, sandbox_of
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
@@ -16,7 +17,7 @@ from paceline.contracts import ReviewReport, ReviewStep
 from paceline.domain.plan import Story
 from paceline.domain.proof import claims_of, open_criteria
 from paceline.domain.work import Criterion, ReviewRequest, WorkResult
-from paceline.errors import RepositoryError
+from paceline.errors import RepositoryError, SandboxUnavailable
 from paceline.vcs.repository import Repository
 from paceline.vcs.verification import verification_checkout
 
@@ -42,7 +43,7 @@ class ReviewActivities:
             repository = await self._context.repository(run)
             try:
                 report = await self._review(run, story, step, repository, folder)
-            except RepositoryError as error:
+            except (RepositoryError, SandboxUnavailable) as error:
                 return ReviewReport(reason=error.message[:2000])
         write_whole(stored, report.model_dump_json())
         return report
@@ -56,6 +57,7 @@ class ReviewActivities:
         asked = ReviewRequest(base=parent or step.commit, commit=step.commit, criteria=criteria)
         order = story_order(run, story, reviewer, step.attempt).model_copy(update={"review": asked})
         root = self._context.settings.worktree_root
+        sandbox = await sandbox_of(self._context, run, repository, run.declaration(reviewer))
         async with verification_checkout(repository, root, step.commit) as checkout:
             done = await run_command_agent(
                 run.declaration(reviewer),
@@ -64,6 +66,7 @@ class ReviewActivities:
                 checkout,
                 lambda details: activity.heartbeat(details),
                 self._context.settings,
+                confinement=around_checkout(sandbox, checkout, folder / "run"),
             )
         await self._keep(step, done)
         return _report(done, {each.number for each in criteria})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from activities.confinement import around_checkout, sandbox_of
 from activities.context import ActivityContext, RunContext
 from activities.rollback_evidence import rollback_folder
 from paceline.agents.checks import CheckRun, run_checks
@@ -197,10 +198,18 @@ class RollbackBuild:
         settings = self.context.settings
         folder = rollback_folder(self.context, self.rollback.project, self.rollback.number)
         failures: list[str] = []
+        sandbox = await sandbox_of(self.context, self.run, self.repository)
         async with verification_checkout(self.repository, settings.worktree_root, commit) as checkout:
             for place, (environment, commands) in enumerate(wanted.items()):
                 logs = folder / f"{commit[:12]}-{place}"
-                runs = await run_checks(checkout, list(commands), settings.check_timeout, environment, logs)
+                runs = await run_checks(
+                    checkout,
+                    list(commands),
+                    settings.check_timeout,
+                    environment,
+                    logs,
+                    confinement=around_checkout(sandbox, checkout),
+                )
                 failures += [_sentence(each, commands[each.command]) for each in runs if not each.passed]
         return failures[:_SHOWN]
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.checkout_watch import CheckoutWatch
+from activities.confinement import around_checkout, sandbox_of, unconfined_draft
 from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper, write_whole
@@ -27,9 +28,11 @@ from activities.wishes import (
 )
 from activities.worktrees import Site, quota_exceeded, watching_disk
 from paceline.agents.command import AgentRun, run_command_agent
+from paceline.agents.confinement import Sandbox
 from paceline.agents.simulated import simulate
 from paceline.contracts import WorkReport, WorkStep
 from paceline.domain import ids
+from paceline.domain.events import EventDraft, EventType
 from paceline.domain.globs import covers
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
@@ -38,11 +41,12 @@ from paceline.errors import (
     DiskQuota,
     RepositoryError,
     RepositoryUnsupported,
+    SandboxUnavailable,
     StaleFence,
     UnclaimedChange,
     WorktreeSetup,
 )
-from paceline.store import claims, status
+from paceline.store import claims, events, status
 from paceline.vcs.diff import diff_text
 from paceline.vcs.repository import Repository
 from paceline.vcs.work import WorkCommit, collect_work
@@ -79,13 +83,15 @@ class WorkActivities:
             stored = self._context.attempt_folder(step) / "report.json"
             if stored.exists():
                 return WorkReport.model_validate_json(stored.read_text())
-            await self._context.database.write(_begin, run, story, step)
-            delivered, claimed = await self._context.database.read(_begun, run, story)
+            repository = await self._context.repository(run)
             try:
-                preserved = await self._preserved(await self._context.repository(run), step)
+                sandbox = await sandbox_of(self._context, run, repository, declaration)
+                await self._context.database.write(_begin, run, story, step, sandbox)
+                delivered, claimed = await self._context.database.read(_begun, run, story)
+                preserved = await self._preserved(repository, step)
                 order = self._order(run, story, step, delivered, preserved, claimed)
-                return await self._command(run, story, step, order, stored)
-            except WorktreeSetup as error:
+                return await self._command(run, story, step, order, stored, sandbox)
+            except (WorktreeSetup, SandboxUnavailable) as error:
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
             except RepositoryError as error:
                 # A finished run is kept and read again, so another look at git costs no other run.
@@ -94,14 +100,14 @@ class WorkActivities:
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])
 
     async def _command(
-        self, run: RunContext, story: Story, step: WorkStep, order: WorkOrder, stored: Path
+        self, run: RunContext, story: Story, step: WorkStep, order: WorkOrder, stored: Path, sandbox: Sandbox
     ) -> WorkReport:
         repository = await self._context.repository(run)
         folder = stored.parent
         folder.mkdir(parents=True, exist_ok=True)
         base = await self._base(repository, run.branch(step.sprint), folder)
         settings = self._context.settings
-        site = Site(self._context, run, story, step, repository, base)
+        site = Site(self._context, run, story, step, repository, base, sandbox)
         start, conflict = await resume(run, repository, run.branch(step.sprint), base, self._start(step))
         order = order.model_copy(update={"conflict": conflict})
         watch = CheckoutWatch(self._context, repository, step, folder / "checkout.json")
@@ -116,6 +122,7 @@ class WorkActivities:
                 settings,
                 _leave_running,
                 claim_environment(settings, run, step, step.fence),
+                around_checkout(sandbox, worktree, folder / "run"),
             )
         too_much = await quota_exceeded(worktree, settings)
         if too_much is not None:
@@ -270,14 +277,29 @@ def _leave_running() -> bool:
     return details is not None and not details.cancel_requested
 
 
-def _begin(session: Session, run: RunContext, story: Story, step: WorkStep) -> None:
-    """Note that the attempt works now; one that was replaced does not start an agent."""
+def _begin(session: Session, run: RunContext, story: Story, step: WorkStep, sandbox: Sandbox) -> None:
+    """Note that the attempt works now, and how; one that was replaced does not start an agent."""
     claims.check_fence(session, run.workflow_id(story), step.fence)
     row = status.story_status(session, step.project, story.id)
     if row.attempt > step.attempt or row.state in FINAL_STATES:
         raise StaleFence(f"Attempt {step.attempt} of {story.id} was replaced by attempt {row.attempt}.")
     if row.attempt != step.attempt or row.state is not StoryState.WORKING:
         status.set_story(session, step.project, story.id, state=StoryState.WORKING, attempt=step.attempt)
+    drafts = [_started(run, story, step, sandbox)]
+    if sandbox.program is None and not sandbox.by_choice:
+        drafts.insert(0, unconfined_draft(step.project, sandbox))
+    events.append_events(session, step.project, drafts)
+
+
+def _started(run: RunContext, story: Story, step: WorkStep, sandbox: Sandbox) -> EventDraft:
+    confined = {"confined": sandbox.program is not None}
+    return EventDraft(
+        key=f"{run.workflow_id(story)}#attempt-{step.attempt}-started",
+        type=EventType.WORKFLOW_EVENT,
+        name="attempt.started",
+        story=story.id,
+        data={"attempt": step.attempt, "agent": run.lead(story), **confined},
+    )
 
 
 def _begun(session: Session, run: RunContext, story: Story) -> tuple[list[Delivered], list[str]]:

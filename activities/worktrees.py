@@ -13,8 +13,10 @@ from pathlib import Path
 
 from temporalio import activity
 
+from activities.confinement import around_checkout
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper
+from paceline.agents.confinement import Sandbox
 from paceline.agents.environment import allowed_environment
 from paceline.agents.outputs import tail
 from paceline.agents.supervised import RunExit, RunSpec, run_supervised
@@ -41,7 +43,10 @@ _LEAST_REST = 2.0
 
 @dataclass(frozen=True)
 class Site:
-    """Where one attempt is made ready; `base` is the commit that its work is measured from."""
+    """Where one attempt is made ready; `base` is the commit that its work is measured from.
+
+    A set-up command runs what earlier stories brought, so it is confined as agents are.
+    """
 
     context: ActivityContext
     run: RunContext
@@ -49,6 +54,7 @@ class Site:
     step: WorkStep
     repository: Repository
     base: str
+    sandbox: Sandbox
 
     async def ready(self, start: str | None, leave_running: Callable[[], bool]) -> Path:
         """The attempt's worktree, set up; a repeat finds it as it is.
@@ -100,6 +106,7 @@ class Site:
             one_stream=True,
             grace=self.context.settings.agent_grace,
             adoption_grace=self.context.settings.adoption_grace,
+            confinement=around_checkout(self.sandbox, attempt.worktree),
         )
         ended = await run_supervised(run_dir, spec, lambda facts: activity.heartbeat(facts), leave_running)
         await self._keep_output(run_dir / "stdout")

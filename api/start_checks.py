@@ -9,6 +9,7 @@ from pathlib import Path
 
 from api.schemas import StartRequest
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
+from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import with_finish
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import declaration_for, load_declarations
@@ -77,6 +78,8 @@ async def check_request(request: StartRequest) -> Wanted:
     if commands and repository is not None and base_commit is not None:
         worktrees = load_worktree_options(written, str(repository.path / DECLARATIONS))
         await require_supported(repository, base_commit, submodules=worktrees.submodules)
+        options = options.model_copy(update={"sandbox": options.sandbox or worktrees.sandbox or "auto"})
+        await asyncio.to_thread(_require_sandbox, options, agents)
     return Wanted(
         plan=plan,
         text=text,
@@ -179,6 +182,17 @@ def _reviewing(options: RunOptions, declared: dict[str, AgentDeclaration]) -> di
             agent=name,
         )
     return {name: found}
+
+
+def _require_sandbox(options: RunOptions, agents: dict[str, AgentDeclaration]) -> None:
+    """Refuse a run that its agents could not work in; a worker on another machine looks again for itself.
+
+    Raises:
+        SandboxUnavailable: one is required, and this machine has none.
+    """
+    wanted = {options.sandbox, *(each.sandbox for each in agents.values() if each.kind == "command")}
+    if "required" in wanted:
+        find_sandbox("required")
 
 
 async def _used_ids(repository: Repository) -> frozenset[str]:

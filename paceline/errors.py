@@ -12,6 +12,7 @@ PacelineError                       PACELINE
 │   ├── ForeignFile                 FOREIGN_FILE
 │   └── Unauthorized                UNAUTHORIZED
 ├── ConfigurationError              CONFIGURATION
+│   └── SandboxUnavailable          SANDBOX_UNAVAILABLE
 ├── RepositoryError                 REPOSITORY
 │   ├── RepositoryMissing           REPOSITORY_MISSING
 │   ├── RepositoryDirty             REPOSITORY_DIRTY
@@ -124,6 +125,12 @@ class ConfigurationError(PacelineError):
     """A setting is missing or contradicts another."""
 
     code = "CONFIGURATION"
+
+
+class SandboxUnavailable(ConfigurationError):
+    """Agents may only run in a sandbox, and none works on this machine; `details["reason"]` says why."""
+
+    code = "SANDBOX_UNAVAILABLE"
 
 
 class RepositoryError(PacelineError):

@@ -11,6 +11,7 @@ from typing import NoReturn
 import pytest
 import pytest_asyncio
 
+from paceline.agents.confinement import find_sandbox
 from paceline.errors import ServerUnavailable
 from paceline.settings import Settings
 from workers.temporal_binary import Binary, find_server
@@ -32,6 +33,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
+@pytest.fixture(scope="session")
+def bubblewrap() -> str:
+    """The program that confines agents, where it works on this machine."""
+    found = find_sandbox("auto")
+    if found.program is None:
+        unavailable(f"agents cannot be confined here: {found.reason}")
+    return found.program
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from paceline.errors import PacelineError
 
-PERMANENT = frozenset({"NOT_FOUND", "CONFIGURATION", "STALE_FENCE", "PLAN_INVALID", "PLAN_UNREADABLE"})
+PERMANENT = frozenset(
+    {"NOT_FOUND", "CONFIGURATION", "SANDBOX_UNAVAILABLE", "STALE_FENCE", "PLAN_INVALID", "PLAN_UNREADABLE"}
+)
 """Codes that another try cannot cure."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from paceline.agents.confinement import Confinement
 from paceline.agents.environment import allowed_environment
 from paceline.agents.outputs import tail
 from paceline.agents.supervised import Heartbeat, RunExit, RunSpec, run_supervised
@@ -51,6 +52,7 @@ async def run_checks(
     stop_at_first_failure: bool = False,
     heartbeat: Heartbeat = lambda _facts: None,
     grace: float = 1.0,
+    confinement: Confinement | None = None,
 ) -> list[CheckRun]:
     """Run each command with `/bin/sh -c` in `checkout`, one after the other.
 
@@ -63,6 +65,7 @@ async def run_checks(
         stop_at_first_failure: leave the rest out after one that fails.
         heartbeat: called about every second.
         grace: seconds between the polite and the final signal.
+        confinement: what stands around each of them, as they run what agents wrote; None: nothing does.
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     done: list[CheckRun] = []
@@ -76,6 +79,7 @@ async def run_checks(
             grace=grace,
             adoption_grace=_WATCHED,
             output_limit=OUTPUT_LIMIT,
+            confinement=confinement,
         )
         done.append(await _run_check(spec, log_dir.resolve() / f"check-{number}.log", heartbeat))
         if stop_at_first_failure and not done[-1].passed:

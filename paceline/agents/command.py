@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from paceline.agents.confinement import Confinement
 from paceline.agents.environment import allowed_environment
 from paceline.agents.outputs import Failure, read_outcome
 from paceline.agents.prompt import render_prompt
@@ -77,6 +78,7 @@ async def run_command_agent(
     timings: Timings,
     leave_running: Callable[[], bool] = lambda: False,
     variables: Mapping[str, str] | None = None,
+    confinement: Confinement | None = None,
 ) -> AgentRun:
     """Run an agent once for `run_dir`, and read what it left.
 
@@ -92,6 +94,7 @@ async def run_command_agent(
         leave_running: asked on cancellation; True where another call will adopt the run, as when only this
             worker shuts down or its heartbeat was late.
         variables: more of its environment, beside what it is allowed to see.
+        confinement: what stands around it; None: nothing does.
 
     Raises:
         asyncio.CancelledError: after the agent's processes are gone, or were left.
@@ -109,6 +112,7 @@ async def run_command_agent(
         idle_timeout=declaration.idle_timeout,
         grace=timings.agent_grace,
         adoption_grace=timings.adoption_grace,
+        confinement=confinement,
     )
     ended = await run_supervised(files.folder, spec, heartbeat, leave_running)
     outcome = read_outcome(declaration.output, ended, files.stdout, files.stderr, files.result)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from paceline.agents import supervisor
+from paceline.agents.confinement import Confinement
 from paceline.agents.supervisor import start_time, write_json
 from paceline.errors import AgentError
 
@@ -45,6 +46,7 @@ class RunSpec:
         adoption_grace: how long the command goes on while nobody waits for it.
         output_limit: bytes kept of each output stream.
         one_stream: both streams in the file `stdout`, in the order they were written.
+        confinement: what stands around the command; None: nothing does.
     """
 
     argv: list[str]
@@ -57,6 +59,7 @@ class RunSpec:
     adoption_grace: float = 120.0
     output_limit: int = OUTPUT_LIMIT
     one_stream: bool = False
+    confinement: Confinement | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,8 @@ class RunExit:
     """How a run ended.
 
     `lost` means that its supervisor was killed: what the command would have done is not known.
-    `exit_code` is negative for a signal and None where the command did not start.
+    `exit_code` is negative for a signal and None where the command did not start. A confined command that a
+    signal ended has 128 and the signal's number, as in a shell.
     """
 
     reason: Reason
@@ -213,9 +217,10 @@ class _Starter:
             await asyncio.sleep(0.005)
 
     def _write_spec(self) -> None:
-        spec = self.spec
+        spec, wall = self.spec, self.spec.confinement
         facts = {
-            "argv": spec.argv,
+            "argv": spec.argv if wall is None else wall.around(spec.argv, spec.cwd),
+            "confined": None if wall is None else spec.argv[0],
             "cwd": str(spec.cwd),
             "stdin": None if spec.stdin is None else str(spec.stdin),
             "timeout": spec.timeout,

@@ -5,6 +5,7 @@ installation. It is a process in its own session: `kill -9` of the worker does n
 successor finds the run by its folder. Files in RUN_DIR, all readable by their owner only:
 
     run.json         argv, cwd, stdin, limits; from the starter. The environment is inherited, never stored.
+                     `confined` is the program itself where `argv` begins with what stands around it.
     lock             held by the one supervisor of this run while it lives.
     supervisor.json  pid and start time of the supervisor and of the command.
     lease            touched by whoever waits; untouched for `adoption_grace`, the command is stopped.
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import json
 import os
@@ -154,6 +156,8 @@ class Run:
 
     def start(self) -> None:
         """Start the command in a session and process group of its own."""
+        if self.spec["confined"] is not None:
+            require_program(self.spec["confined"], self.spec["cwd"])
         with open(self.spec["stdin"] or os.devnull, "rb") as stdin:
             process = subprocess.Popen(
                 self.spec["argv"],
@@ -239,11 +243,16 @@ class Run:
 
     def signal_all(self, number: int) -> None:
         """Signal the command's group and every descendant outside of it."""
-        with contextlib.suppress(OSError):
-            os.killpg(self.pid, number)
-        for pid in descendants(os.getpid()):
+        # What stands around a confined command passes no signal on, and its end is a hard one for the
+        # command: it ends by itself when the command has.
+        spared = self.pid if self.spec["confined"] is not None and number == signal.SIGTERM else None
+        if spared is None:
             with contextlib.suppress(OSError):
-                os.kill(pid, number)
+                os.killpg(self.pid, number)
+        for pid in descendants(os.getpid()):
+            if pid != spared:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, number)
 
     def stop(self, wake: int, grace: float) -> None:
         """End everything of the command: politely, then for good."""
@@ -350,6 +359,17 @@ def end_descendants() -> None:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 """Collected."""
         time.sleep(0.005)
+
+
+def require_program(name: str, cwd: str) -> None:
+    """See that a program is there, as the system would when it starts it.
+
+    Raises:
+        FileNotFoundError: it is not.
+    """
+    folders = [cwd] if "/" in name else os.environ.get("PATH", os.defpath).split(os.pathsep)
+    if not any(os.access(os.path.join(cwd, folder, name), os.X_OK) for folder in folders):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
 def listen(run: Run) -> int:

@@ -58,7 +58,7 @@ def is_interactive() -> bool:
 
 def event_line(event: Event) -> str | None:
     """An event on one line; None for those that a person need not read one by one."""
-    if event.type is EventType.AGENT_STATUS_CHANGE:
+    if event.type is EventType.AGENT_STATUS_CHANGE or event.name == "attempt.started":
         return None
     if event.type is EventType.ARTIFACT_CREATED and event.data.get("kind") != "bundle":
         return None

@@ -12,7 +12,7 @@ from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
-from paceline.domain.work import AgentDeclaration
+from paceline.domain.work import AgentDeclaration, SandboxPolicy
 
 
 class RunOptions(Model):
@@ -42,6 +42,8 @@ class RunOptions(Model):
     """What happens to stories that change files of other agents; None: as the repository says, or allow."""
     growth: ForeignEdits | None = None
     """What happens to an agent that needs a file beside its story's claim; None as for `foreign_edits`."""
+    sandbox: SandboxPolicy | None = None
+    """Whether agents and checks are confined, where an agent does not say; None: as the repository says."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

@@ -12,6 +12,8 @@ from paceline.domain.plan import Change
 from paceline.domain.proof import Advice
 
 AgentKind = Literal["command", "simulated", "human"]
+SandboxPolicy = Literal["auto", "required", "off"]
+"""Whether commands are kept from the rest of the machine: where it can be, always or not at all, never."""
 SCHEMA_VERSION = 1
 
 
@@ -39,6 +41,8 @@ class AgentDeclaration(Model):
     """Commands that prove every story of this agent, beside the story's own."""
     output: Literal["result", "claude", "codex", "opencode", "text"] = "result"
     """How to read the outcome: a work result file, a known CLI's event stream, or plain text."""
+    sandbox: SandboxPolicy | None = None
+    """Whether the agent and the set-up of its worktrees are confined; None: as the run says."""
     simulated_seconds: tuple[float, float] = (0.0, 0.0)
     """Shortest and longest simulated duration."""
     seed: int = 0

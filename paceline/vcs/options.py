@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from paceline.domain.work import SandboxPolicy
 from paceline.errors import ConfigurationError
 
 FILE = "paceline.toml"
@@ -24,6 +25,8 @@ class WorktreeOptions(BaseModel):
     """Folders that the set-up fills and git ignores, carried over to the next worktree."""
     submodules: bool = False
     """Submodules are welcome: their folders stay empty unless the set-up fills them."""
+    sandbox: SandboxPolicy | None = None
+    """Whether agents and checks are confined; a run keeps the word it began with. None: where it can be."""
     agents: dict[str, str] = {}
     """Set-up commands of single agents, in the place of `setup`; an empty one is none."""
 

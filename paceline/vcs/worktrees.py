@@ -65,8 +65,11 @@ async def prepare_worktree(
             return path
         if found is not None:
             await _discard_unfinished(repository, found)
-        elif path.exists():
-            keep_aside(path, path)
+        else:
+            # Without its record nobody knows what these are, and they are in the way.
+            for left in (path, private_folder(path)):
+                if left.exists():
+                    keep_aside(left, path)
         fresh = Attempt(
             path=str(path),
             repository=str(repository.common_dir),

@@ -65,7 +65,11 @@ HARM = {
 async def test_harm_ends_with_a_merge_or_a_question_and_others_go_on(
     world: World, name: str, repository: Path, script: str
 ) -> None:
-    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(script))
+    # What reaches for the user's repository must do no harm either where nothing keeps it from there.
+    sandbox = "off" if USER in script else "auto"
+    run = await world.start(
+        TEXT, project=name, repository=repository, agents=_agents(script), sandbox=sandbox
+    )
     async with world.workers():
 
         async def decided() -> bool:
@@ -98,7 +102,7 @@ async def test_a_forged_trailer_is_nobodys_merge(world: World, name: str, reposi
         E("1", [S("1.1", agent="Mallory", files=("a.txt",)), S("1.2", "Story 1.1", files=("b.txt",))]),
         agents=("Builder", "Mallory"),
     )
-    run = await world.start(text, project=name, repository=repository, agents=_agents(script))
+    run = await world.start(text, project=name, repository=repository, agents=_agents(script), sandbox="off")
     async with world.workers():
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
@@ -194,10 +198,10 @@ async def test_an_agent_that_fills_the_disk_is_stopped(
 async def test_what_an_agent_writes_elsewhere_is_in_nobodys_merge(
     world: World, name: str, repository: Path
 ) -> None:
-    """No file permission keeps an agent of the same user out; what it writes there is not what is merged."""
+    """Without a sandbox nothing keeps it out; what it writes there is not what is merged."""
     neighbours = '"$(dirname "$PACELINE_WORKTREE")"'
     script = f"u={USER}; echo stray > $u/../stray.txt; echo x > {neighbours}/stray; echo a > a.txt; {DONE}"
-    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(script))
+    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(script), sandbox="off")
     async with world.workers():
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
@@ -229,7 +233,9 @@ async def test_what_changes_in_the_users_checkout_is_told_with_all_who_ran(
     innocent = AgentDeclaration(
         kind="command", command=["/bin/sh", "-c", f"{both}; {late}; echo b > b.txt; {DONE}"]
     )
-    run = await world.start(TEXT, project=name, repository=repository, agents={**agents, "*": innocent})
+    run = await world.start(
+        TEXT, project=name, repository=repository, agents={**agents, "*": innocent}, sandbox="off"
+    )
     async with world.workers():
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
@@ -268,7 +274,9 @@ async def test_a_file_put_into_a_neighbours_worktree_does_not_merge_unclaimed(
     neighbour = AgentDeclaration(
         kind="command", command=["/bin/sh", "-c", f"{stays}; echo b > b.txt; {DONE}"]
     )
-    run = await world.start(TEXT, project=name, repository=repository, agents={**agents, "*": neighbour})
+    run = await world.start(
+        TEXT, project=name, repository=repository, agents={**agents, "*": neighbour}, sandbox="off"
+    )
     async with world.workers():
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED

@@ -93,7 +93,10 @@ async def test_an_agent_in_a_process_namespace_kills_nobody_and_leaves_nothing(
         'echo \'{"outcome": "done", "summary": "ok"}\' > "$PACELINE_WORK_RESULT"; '
         "trap '' TERM; kill -TERM -1; exit 0"
     )
-    mallory = AgentDeclaration(kind="command", command=[*NAMESPACE, "/bin/sh", "-c", script], max_attempts=1)
+    # Root makes no user namespace inside of one without the capability for it.
+    mallory = AgentDeclaration(
+        kind="command", command=[*NAMESPACE, "/bin/sh", "-c", script], max_attempts=1, sandbox="off"
+    )
     run = await world.start(
         TEXT, project=name, repository=repository, agents=scripted() | {"Mallory": mallory}
     )

@@ -10,6 +10,7 @@ import pytest
 from paceline.errors import BranchCheckedOut, ConfigurationError, RepositoryError, RepositoryMissing
 from paceline.vcs import git as git_module
 from paceline.vcs.git import git, require_git
+from paceline.vcs.places import places_of
 from paceline.vcs.repository import Repository, advance, ensure_branch
 
 
@@ -29,6 +30,20 @@ async def test_a_linked_worktree_has_the_identity_of_its_repository(
     assert linked.identity() == repository.identity()
     assert linked.path == tmp_path / "linked"
     assert await linked.branch_of_head() is None
+
+
+async def test_every_place_of_a_repository_is_found(
+    user: Any, repository: Repository, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    (user.path / ".git/objects/info/alternates").write_text(f"{store}\n")
+    user.git("-c", "core.hooksPath=/dev/null", "worktree", "add", "-q", "--detach", str(tmp_path / "linked"))
+    linked = await Repository.open(tmp_path / "linked")
+    git = user.path / ".git"
+    expected = {user.path, tmp_path / "linked", git, git / "objects", store}
+    assert set(places_of(repository)) == expected
+    assert set(places_of(linked)) == expected
 
 
 async def test_a_bare_repository_is_opened(user: Any, tmp_path: Path) -> None:

@@ -58,6 +58,7 @@ def test_an_event_does_not_say_its_name_twice() -> None:
 def test_events_that_come_in_crowds_are_left_out() -> None:
     assert event_line(event(EventType.AGENT_STATUS_CHANGE)) is None
     assert event_line(event(EventType.ARTIFACT_CREATED, kind="log")) is None
+    assert event_line(event(name="attempt.started", attempt=1, confined=True)) is None
     assert event_line(event(EventType.ARTIFACT_CREATED, kind="bundle", path="b.zip")) is not None
 
 
