@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from collections.abc import Collection
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -13,7 +15,10 @@ from activities.claims import settle_closed
 from activities.context import ActivityContext
 from activities.heartbeat import heartbeating
 from activities.merges import note_merge
+from activities.outlines import stories_of
 from paceline.contracts import (
+    EpicResult,
+    EpicStep,
     FinishProject,
     LostStory,
     ProjectResult,
@@ -22,7 +27,7 @@ from paceline.contracts import (
     StorySettled,
 )
 from paceline.domain.events import EventDraft, EventType
-from paceline.domain.states import FINAL_STATES, RunState, StoryState
+from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
 from paceline.errors import RepositoryError
 from paceline.store import events, runs, status
 
@@ -49,12 +54,15 @@ class StatusActivities:
     @activity.defn(name="count-stories")
     async def count_stories(self, step: SprintStep) -> SprintResult:
         """How many stories of a sprint ended in which state."""
+        return SprintResult(counts=await self._context.database.read(_count, step.project, [step.sprint]))
+
+    @activity.defn(name="count-epic")
+    async def count_epic(self, step: EpicStep) -> EpicResult:
+        """How many stories of an epic in a sprint ended in which state, rollbacks since then included."""
+        run = await self._context.run(step.project, step.revision)
+        mine = {story.id for story in stories_of(run, step.sprint) if run.epic_of(story) == step.epic}
         rows = await self._context.database.read(status.story_statuses, step.project)
-        counts: dict[StoryState, int] = {}
-        for row in rows:
-            if row.sprint == step.sprint:
-                counts[row.state] = counts.get(row.state, 0) + 1
-        return SprintResult(counts=counts)
+        return EpicResult(counts=dict(Counter(row.state for row in rows if row.id in mine)))
 
     @activity.defn(name="skip-sprint")
     async def skip_sprint(self, step: SprintStep) -> SprintResult:
@@ -64,8 +72,8 @@ class StatusActivities:
 
     @activity.defn(name="finish-project")
     async def finish_project(self, step: FinishProject) -> ProjectResult:
-        """Record the end of a run and make its bundle."""
-        await self._context.database.write(record_end, step)
+        """Record the end of a run as it is now, and make its bundle."""
+        step = await self._context.database.write(_record_true_end, step)
         try:
             async with heartbeating():
                 bundle = await build_bundle(self._context.database, self._context.settings, step.project)
@@ -74,6 +82,22 @@ class StatusActivities:
             log.warning("no bundle of %s was made: %s", step.project, error)
             return ProjectResult(state=step.state, counts=step.counts)
         return ProjectResult(state=step.state, counts=step.counts, bundle=bundle.id)
+
+
+def _count(session: Session, project: str, sprints: Collection[str]) -> dict[StoryState, int]:
+    rows = status.story_statuses(session, project)
+    return dict(Counter(row.state for row in rows if row.sprint in sprints))
+
+
+def _record_true_end(session: Session, step: FinishProject) -> FinishProject:
+    """Count again what ended: a sprint that is over may have lost a story by a rollback, or got it back."""
+    if step.sprints:
+        step = step.model_copy(update={"counts": _count(session, step.project, step.sprints)})
+    failed = any(state not in SUCCESS_STATES for state, count in step.counts.items() if count)
+    if failed and step.state is RunState.COMPLETED:
+        step = step.model_copy(update={"state": RunState.INCOMPLETE})
+    record_end(session, step)
+    return step.model_copy(update={"state": runs.get_run(session, step.project).state})
 
 
 def _skip_sprint(session: Session, step: SprintStep) -> None:

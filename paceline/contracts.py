@@ -408,6 +408,9 @@ class FinishProject(RunStep):
 
     state: RunState
     counts: dict[StoryState, int]
+    """As each sprint counted when it ended; a rollback may have changed it since."""
+    sprints: list[str] = Field(default_factory=list[str])
+    """Those whose stories count; none: `counts` are believed."""
 
 
 class SprintStep(RunStep):

@@ -109,6 +109,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         lost.end_epic,
         lost.end_sprint,
         status.count_stories,
+        status.count_epic,
         status.skip_sprint,
         status.finish_project,
         rollback.ask_about_rollback,

@@ -42,7 +42,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from paceline.domain import ids
     from paceline.domain.questions import Decision, QuestionKind
-    from paceline.domain.states import SUCCESS_STATES, RunState
+    from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
 
 
 class _NotDone(Exception):
@@ -73,7 +73,9 @@ class ProjectWorkflow(Answerable):
             for sprint in outline.sprints:
                 if sprint.key not in self._in.done_sprints:
                     await self._run_sprint(outline, sprint)
-            failed = any(state not in SUCCESS_STATES for state, count in self._in.counts.items() if count)
+            # What was rolled back may be there again by now: that is counted when the end is recorded.
+            good = SUCCESS_STATES | {StoryState.REVERTED}
+            failed = any(state not in good for state, count in self._in.counts.items() if count)
             result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
         except _NotDone:
             result = await self._finish(RunState.INCOMPLETE)
@@ -235,7 +237,11 @@ class ProjectWorkflow(Answerable):
         return await workflow.execute_activity_method(
             StatusActivities.finish_project,
             FinishProject(
-                project=self._in.project, revision=self._in.revision, state=state, counts=self._in.counts
+                project=self._in.project,
+                revision=self._in.revision,
+                state=state,
+                counts=self._in.counts,
+                sprints=self._in.done_sprints,
             ),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
