@@ -1,4 +1,4 @@
-"""Record the histories that `test_histories` replays: `python -m tests.replay.record NAME`.
+"""Record the histories that `test_histories` replays: `python -m tests.replay.record NAME [SCENARIO...]`.
 
 A recorded set is never changed: a later version of the workflows records a further one under a new name.
 """
@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from temporalio.client import WorkflowFailureError
@@ -93,11 +94,23 @@ async def cancelled(world: World, repository: Path) -> str:
     raise AssertionError("the cancelled run ended as if it was not")
 
 
-SCENARIOS = (simulated, continued, people, failed, cancelled)
+async def unchanged(world: World, repository: Path) -> str:
+    """A story that may change nothing: a person approves it, and its dependant merges."""
+    first = S("1.1", files=("a.txt",), checks=("true",), change="none expected", approval=True)
+    text = plan(E("1", [first, S("1.2", "Story 1.1", agent="Writer", files=("b.txt",))]))
+    text = text.replace("### 1. Builder", "### 1. Writer\n- **Role**: Writes\n\n### 2. Builder")
+    agents = {"Builder": scripted("--behave", "no-change")["*"], "Writer": scripted()["*"]}
+    run = await world.start(text, project="unchanged", repository=repository, agents=agents)
+    await world.answer(await world.question(run.id), Decision.APPROVE)
+    await world.result(run.id)
+    return run.id
 
 
-async def record(name: str) -> int:
-    """Run every scenario and write the histories of all its workflows; returns how many."""
+SCENARIOS = (simulated, continued, people, failed, cancelled, unchanged)
+
+
+async def record(name: str, only: Sequence[str] = ()) -> int:
+    """Run every scenario, or those named, and write the histories of all its workflows; returns how many."""
     written = 0
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
@@ -106,7 +119,7 @@ async def record(name: str) -> int:
         )
         server = await EmbeddedServer.start(settings, lambda sentence: None)
         try:
-            for scenario in SCENARIOS:
+            for scenario in [each for each in SCENARIOS if not only or each.__name__ in only]:
                 place = home / scenario.__name__
                 async with open_world(place / "home", server.address) as world, world.workers():
                     project = await scenario(world, make_repository(place / "repository"))
@@ -133,6 +146,6 @@ async def _write(world: World, project: str, folder: Path) -> int:
 if __name__ == "__main__":
     if (FOLDER / sys.argv[1]).exists():
         sys.exit(f"{FOLDER / sys.argv[1]} exists: recorded histories are not changed, choose a new name")
-    total = asyncio.run(record(sys.argv[1]))
+    total = asyncio.run(record(sys.argv[1], sys.argv[2:]))
     sys.stdout.write(f"recorded {total} histories\n")
     subprocess.run(["git", "add", str(FOLDER)], check=True, cwd=ROOT)

@@ -22,6 +22,16 @@ PATH = st.lists(st.text("abcdefgh_", min_size=1, max_size=6), min_size=1, max_si
 )
 
 
+CHANGES = {
+    ("change", "value.no"): "optional",
+    ("change", "value.no_change"): "optional",
+    ("change", "value.yes"): "required",
+    ("no_change", "value.yes"): "optional",
+    ("no_change", "value.allowed"): "optional",
+    ("no_change", "value.no"): "required",
+}
+
+
 @dataclass
 class WrittenStory:
     title: str
@@ -33,6 +43,8 @@ class WrittenStory:
     files: dict[str, bool]
     points: int | None
     approval: bool
+    change: tuple[str, str] | None
+    """The label that says whether it may change nothing, and the concept of what stands behind it."""
 
 
 @dataclass
@@ -120,6 +132,7 @@ def written_stories(draw: st.DrawFn, agents: int) -> WrittenStory:
         files=draw(st.dictionaries(PATH, st.booleans(), max_size=3)),
         points=draw(st.none() | st.integers(0, 21)),
         approval=draw(st.booleans()),
+        change=draw(st.none() | st.sampled_from(sorted(CHANGES))),
     )
 
 
@@ -182,6 +195,7 @@ def story_lines(plan: WrittenPlan, place: int, story: WrittenStory, style: Style
     if story.points is not None and not style.points_in_title:
         lines += [style.field("points", style.points.format(story.points))]
     lines += ["- **Approval**: required"] if story.approval else []
+    lines += [style.field(story.change[0], style.word(story.change[1]))] if story.change else []
     lines += [style.field("tasks", "")] if story.tasks else []
     lines += [f"  - {boxes[done]}{text}" for text, done in story.tasks]
     lines += [style.field("acceptance_criteria", "")] if story.criteria else []
@@ -201,6 +215,7 @@ def compare(plan: Plan, written: WrittenPlan, style: Style) -> None:
     stories = [story for epic in written.epics for story in epic.stories]
     for place, (story, told) in enumerate(zip(plan.stories, stories, strict=True)):
         assert (story.title, story.points, bool(story.approval)) == (told.title, told.points, told.approval)
+        assert story.change == (CHANGES[told.change] if told.change else None)
         assert story.agents == [written.agents[number] for number in told.agents]
         assert story.collaborative == (len(told.agents) > 1)
         assert [d for each in story.dependencies for d in each.resolved] == earlier(
