@@ -13,8 +13,9 @@ from paceline.plans.lint_near import Nearest
 _OF_STORY = (
     "agents", "dependencies", "tasks", "acceptance_criteria", "files", "new_files", "checks", "approval",
     "points", "priority", "description", "user_story", "status", "title", "id", "epic", "sprints", "phase",
-    "no_change",
 )  # fmt: skip
+_NEVER_MEANT = ("change", "no_change")
+"""Known too, but who writes `Changes` or `Charge` means something else."""
 _OF_PLAN = (
     "stories", "deliverables", "success_criteria", "definition_of_done", "definition_of_ready", "risks",
     "mitigations", "metrics", "contingency", "goal", "objective", "theme", "duration", "sprint_length",
@@ -48,7 +49,7 @@ _LINES = 6
 def check_fields(plan: Plan) -> Iterator[Finding]:
     """Labels of stories, epics and sprints that no field holds, and other labels that are nearly known."""
     in_work = {each.id for each in [*plan.stories, *plan.epics, *plan.sprints, *plan.agents]}
-    known = labels().forms(*_OF_STORY, *_OF_PLAN, "change")
+    known = labels().forms(*_OF_STORY, *_OF_PLAN, *_NEVER_MEANT)
     unknown: dict[str, list[Fact]] = {}
     for fact in plan.facts:
         name = normal(fact.name or "")

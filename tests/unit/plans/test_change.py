@@ -86,6 +86,17 @@ def test_other_words_are_kept_and_doubted() -> None:
     assert "CHANGE_NOT_UNDERSTOOD" not in codes(with_line("- **Change**: none expected"))
 
 
+@pytest.mark.parametrize("label", ["Changes", "Charge"])
+def test_a_label_that_looks_alike_is_not_taken_for_one_that_is_wrong(label: str) -> None:
+    text = with_line(f"- **{label}**: the door, the lock")
+    found = read_plan(text)
+    told = [finding for finding in check_plan(found, {"": text}) if label in finding.message]
+    assert [(finding.code, "hange" in (finding.remedy or "")) for finding in told] == [
+        ("UNKNOWN_FIELD", False)
+    ]
+    assert found.stories[0].change is None
+
+
 def test_a_reason_beside_the_answer_is_kept() -> None:
     found = read_plan(with_line("- **Change**: none expected (it is measured only)"))
     assert [fact.value for fact in found.facts if fact.name == "Change"] == [
