@@ -28,6 +28,8 @@ _CONFIG = {
     "core.sparseCheckout": "false",
     "core.trustctime": "true",
     "core.checkStat": "default",
+    # Making many files waits for the file system more than for this process.
+    "checkout.workers": str(min(4, os.cpu_count() or 1)),
     "core.quotePath": "false",
     # A line end that does not survive a round trip must not stop work from being taken.
     "core.safecrlf": "false",
