@@ -15,8 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
@@ -34,29 +32,13 @@ from paceline.settings import Settings
 from paceline.store import runs, status
 from paceline.store.database import Database
 from paceline.store.migrate import upgrade
-from paceline.vcs import git as vcs_git
+from tests.bench.git_processes import counted_processes
 from tests.landings import Landings
 from tests.sample_plans import E, S, plan
 from tests.world import World, make_repository, scripted
 
 LINES = (1, 8, 50)
 """How many stories are ready at once."""
-
-
-@contextmanager
-def counted_processes() -> Generator[list[int]]:
-    """Count the git processes that Paceline starts."""
-    count, start = [0], vcs_git.start_git
-
-    async def counting(*args: object, **kwargs: object) -> asyncio.subprocess.Process:
-        count[0] += 1
-        return await start(*args, **kwargs)  # pyright: ignore[reportArgumentType] - passed on as they came
-
-    vcs_git.start_git = counting
-    try:
-        yield count
-    finally:
-        vcs_git.start_git = start
 
 
 async def begin(folder: Path, stories: int, check: str) -> Landings:
@@ -121,7 +103,7 @@ async def measure_line(folder: Path, line: int, stories: int, check: str) -> dic
         "stories": stories,
         "seconds": seconds,
         "merges_per_minute": 60 * stories / seconds,
-        "git_processes_per_merge": processes[0] / stories,
+        "git_processes_per_merge": len(processes) / stories,
         "plain_seconds": plain,
         "plain_merges_per_minute": 60 * stories / plain,
         "seconds_over_plain": seconds / plain,
