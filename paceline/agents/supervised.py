@@ -31,6 +31,7 @@ Heartbeat = Callable[[dict[str, Any]], None]
 # Without /proc every look starts a `ps`.
 _EAGER = 0.03 if sys.platform == "linux" else 0.2
 _EAGER_FOR, _CALM = 5.0, 0.25
+_KEENEST = 0.004 if sys.platform == "linux" else _EAGER
 _STARTS = 5
 
 
@@ -129,13 +130,20 @@ async def run_supervised(
                 declare_lost(run_dir)
             elif state == "absent":
                 starter.start()
-            await asyncio.sleep(_EAGER if time.monotonic() - began < _EAGER_FOR else _CALM)
+            await asyncio.sleep(_pause(time.monotonic() - began))
     except asyncio.CancelledError:
         if not leave_running() and starter.may_run():
             await cancel_run(run_dir, spec.grace)
         raise
     finally:
         await starter.reap()
+
+
+def _pause(waited: float) -> float:
+    """Seconds until the next look: a short command is not waited for longer than it takes."""
+    if waited >= _EAGER_FOR:
+        return _CALM
+    return min(_EAGER, max(_KEENEST, waited / 10))
 
 
 async def cancel_run(run_dir: Path, grace: float) -> bool:
