@@ -7,12 +7,15 @@ import contextlib
 import os
 import re
 import signal
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeVar
 
 from paceline.errors import ConfigurationError, RepositoryError
+
+A = TypeVar("A")
+B = TypeVar("B")
 
 MINIMUM_VERSION = (2, 38)
 """The first git with `merge-tree --write-tree`."""
@@ -159,6 +162,18 @@ async def git(
             f"`git {args[0]}` failed in {cwd}: {output.complaint}", path=str(cwd), status=output.code
         )
     return output
+
+
+async def both(first: Coroutine[Any, Any, A], second: Coroutine[Any, Any, B]) -> tuple[A, B]:
+    """Run two things at the same time, such as git commands; where one fails the other is ended too."""
+    tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 async def stop_process(process: asyncio.subprocess.Process) -> None:

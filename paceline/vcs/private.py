@@ -18,7 +18,7 @@ from pathlib import Path
 
 from paceline.errors import RepositoryError
 from paceline.vcs.attempts import record_folder
-from paceline.vcs.git import IDENTITY_EMAIL, IDENTITY_NAME, git
+from paceline.vcs.git import IDENTITY_EMAIL, IDENTITY_NAME, both, git
 from paceline.vcs.repository import Repository
 
 SEEDED = ("refs/heads/", "refs/tags/", "refs/remotes/", "refs/paceline/preserved/")
@@ -65,8 +65,10 @@ def seeds_file(worktree: Path) -> Path:
 
 async def read_origin(repository: Repository) -> Origin:
     """Read the settings and refs that private repositories begin with."""
-    listed = await git(repository.common_dir, "config", "-z", "--list", "--show-scope")
-    refs = await git(repository.common_dir, "for-each-ref", "--format=%(objectname) %(refname)", *SEEDED)
+    listed, refs = await both(
+        git(repository.common_dir, "config", "-z", "--list", "--show-scope"),
+        git(repository.common_dir, "for-each-ref", "--format=%(objectname) %(refname)", *SEEDED),
+    )
     fields = listed.out.split(b"\0")
     pairs = [
         _pair(fields[at + 1]) for at in range(0, len(fields) - 1, 2) if fields[at] not in (b"command", b"")
@@ -94,8 +96,10 @@ async def check_out(repository: Repository, worktree: Path, commit: str, branch:
         "GIT_WORK_TREE": str(worktree),
         "GIT_INDEX_FILE": str(index),
     }
-    await git(worktree, "read-tree", "--reset", "-u", commit, env=env)
-    gitdir = write_private(repository, worktree, await read_origin(repository), commit, branch)
+    origin, _ = await both(
+        read_origin(repository), git(worktree, "read-tree", "--reset", "-u", commit, env=env)
+    )
+    gitdir = write_private(repository, worktree, origin, commit, branch)
     (worktree / ".git").write_bytes(link_of(gitdir))
     return gitdir
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from paceline.errors import BranchCheckedOut, RepositoryError, RepositoryMissing
-from paceline.vcs.git import GitOutput, git, require_git
+from paceline.vcs.git import GitOutput, both, git, require_git
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,10 @@ class Repository:
         rows = [line.split(" ", 1) for line in listed.text.splitlines()]
         return {name: found for found, name in rows}
 
+    async def drop_ref(self, ref: str) -> None:
+        """Delete a ref of Paceline's own, whatever it is at; one that is not there is left so."""
+        await git(self.common_dir, "update-ref", "--no-deref", "-d", ref)
+
     async def drop_refs(self, refs: Mapping[str, str]) -> None:
         """Delete refs that are still at these objects, all or none."""
         lines = "".join(f"delete {name}\0{found}\0" for name, found in refs.items())
@@ -147,6 +152,11 @@ class Repository:
             if f"branch refs/heads/{branch}".encode() in lines:
                 found.append(Path(os.fsdecode(lines[0].removeprefix(b"worktree "))))
         return found
+
+
+def is_id(name: str) -> bool:
+    """Whether it is the full id of an object."""
+    return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", name) is not None
 
 
 async def ensure_branch(repository: Repository, branch: str, base_commit: str) -> str:
@@ -180,9 +190,10 @@ async def advance(repository: Repository, branch: str, expected: str, new: str) 
             undone; `details["checkout"]` says where that is.
     """
     ref = f"refs/heads/{branch}"
-    if await repository.resolve(ref) == new:
+    found, checkouts = await both(repository.resolve(ref), repository.checkouts_of(branch))
+    if found == new:
         return True
-    for checkout in await repository.checkouts_of(branch):
+    for checkout in checkouts:
         raise BranchCheckedOut(
             f"The branch {branch} is checked out at {checkout}; switch that checkout to another branch.",
             branch=branch,

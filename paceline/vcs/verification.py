@@ -13,7 +13,7 @@ from pathlib import Path
 from paceline.vcs.attempts import RECORDS, record_folder, root_of
 from paceline.vcs.locks import try_lock
 from paceline.vcs.private import check_out
-from paceline.vcs.repository import Repository
+from paceline.vcs.repository import Repository, is_id
 from paceline.vcs.worktrees import discard
 
 _FOLDER = "verify"
@@ -32,7 +32,7 @@ async def verification_checkout(repository: Repository, root: Path, commit: str)
     lock_path = _lock_path(root, path)
     lock = try_lock(lock_path)
     try:
-        found = await repository.resolve(commit) or commit
+        found = commit if is_id(commit) else await repository.resolve(commit) or commit
         # A candidate has no ref yet; a `git gc` of the user's would take it away.
         await repository.put_ref(_ref_of(path), found)
         await check_out(repository, path, found, None)
@@ -55,7 +55,7 @@ def _ref_of(path: Path) -> str:
 async def _remove(repository: Repository, path: Path) -> None:
     await asyncio.to_thread(discard, path, root_of(path))
     await asyncio.to_thread(discard, record_folder(path), root_of(path))
-    await repository.drop_refs(await repository.refs_below(_ref_of(path).rpartition("/")[0]))
+    await repository.drop_ref(_ref_of(path))
 
 
 async def _remove_stale(repository: Repository, root: Path) -> None:
