@@ -117,10 +117,8 @@ class _InLine:
                 if merged is not None:
                     await self._end(joined.mine, merged)
                     return merged
-            first = [joined.mine] if joined.waiting == [joined.mine] else []
             while True:
-                turn = Turn(batch=first) if first else await self._next_turn()
-                first = []
+                turn = await self._next_turn()
                 if turn.report is not None:
                     return LandReport.model_validate(turn.report)
                 await self._lead(turn.batch)

@@ -34,10 +34,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Joined:
-    """What a landing finds when it joins: its own entry, all who wait, and whether it was here before."""
+    """What a landing finds when it joins: its own entry, and whether it was here before."""
 
     mine: Entry
-    waiting: list[Entry]
     fresh: bool
     """Nobody tried to land under this claim before, so there can be no merge to find."""
 
@@ -78,7 +77,7 @@ def join_line(
         )
     mine = entry_of(session, line, claim)
     assert mine is not None  # noqa: S101 - written a line above; this tells the type checker
-    return Joined(mine, waiting_in(session, line), known is None)
+    return Joined(mine, known is None)
 
 
 def leave_line(session: Session, line: str, claim: str, holder: str) -> None:

@@ -25,7 +25,8 @@ async def test_places_are_given_in_the_order_of_arrival(database: Database) -> N
         assert (await join(database, claim)).fresh
     assert await order(database) == ["c", "a", "b"]
     other = await database.write(merge_line.join_line, "other", "z", "1", STEP, "h")
-    assert [each.place.claim for each in other.waiting] == ["z"]
+    assert (other.mine.place.number, other.fresh) == (1, True)
+    assert await order(database) == ["c", "a", "b"]
 
 
 async def test_a_repeat_keeps_its_place_and_another_landing_takes_a_new_one(database: Database) -> None:
