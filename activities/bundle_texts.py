@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from activities.no_change import NO_CHANGE
 from paceline.domain import ids
 from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event
@@ -123,7 +124,7 @@ def _by_epic(stories: list[StoryStatus]) -> dict[str | None, list[StoryStatus]]:
 
 def proven_commit(record: RunRecord, story: StoryStatus) -> str | None:
     """The commit that a story's proofs are of: its merge, or the head on which it needed no change."""
-    if story.state is not StoryState.SETTLED:
+    if story.reason_code != NO_CHANGE:
         return story.merge_commit
     proven = [each for each in record.events if each.name == "no_change.proven" and each.story == story.id]
     return str(proven[-1].data["commit"]) if proven else None
@@ -133,7 +134,7 @@ def _story(story: StoryStatus, proven_on: str | None) -> list[str]:
     lines = [f"### {_line(story.id)}: {_line(story.title)}", ""]
     attempts = f"{story.attempt} attempt{'' if story.attempt == 1 else 's'}"
     how = f"merge {_commit(story)}"
-    if proven_on is not None and story.merge_commit is None:
+    if story.reason_code == NO_CHANGE and proven_on is not None:
         how = f"no change, proven on `{proven_on[:12]}`"
     lines.append(f"{story.state.value}, {attempts}, {how}.")
     if story.reason:
@@ -173,6 +174,8 @@ def _section(title: str, entries: list[str]) -> list[str]:
 
 
 def _commit(story: StoryStatus) -> str:
+    if story.reason_code == NO_CHANGE:
+        return "no change"
     return f"`{story.merge_commit[:12]}`" if story.merge_commit else "-"
 
 

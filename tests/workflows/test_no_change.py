@@ -92,6 +92,8 @@ async def test_the_bundle_tells_people_what_it_was_proven_on(
     [bundle] = await world.database.read(artifacts.list_artifacts, run.id, None, "bundle")
     with zipfile.ZipFile(world.settings.artifact_root / bundle.path) as archive:
         summary = archive.read("documentation/project-summary.md").decode()
+        first_page = archive.read("README.md").decode()
+    assert "| Story 1.1 | Piece 1.1 | settled | no change |" in first_page
     commit = git_lines(repository, "rev-parse", "HEAD")[0][:12]
     assert f"settled, 1 attempt, no change, proven on `{commit}`." in summary
     assert "- passed: test -f README.md" in summary
