@@ -149,7 +149,7 @@ def lock_row(session: Session, *, scope: str = "", claim: str = "") -> tuple[Sco
 
 def _scope_of(session: Session, claim: str) -> str:
     query = statements.scope_of_claim(dialect_of(session))
-    row = query.run(session.connection(), {"key": claim}).one_or_none()
+    row = query.run(session.connection(), {"key": claim})
     return "" if row is None else row[0]
 
 
@@ -158,10 +158,9 @@ def _lock(
 ) -> tuple[ScopeRow, int] | None:
     at = datetime.now(UTC)
     known = {**values, "new": state, "clock": statements.microseconds(at)}
-    row = statement(dialect_of(session)).run(session.connection(), known).one_or_none()
+    row = statement(dialect_of(session)).run(session.connection(), known)
     if row is None:
         return None
-    told: list[Any] = list(row)
     # PostgreSQL has a clock of its own, and tells it.
-    at = told[3].astimezone(UTC) if len(told) > 3 else at
-    return ScopeRow(told[0], told[1], state, at), told[2]
+    at = row[3].astimezone(UTC) if len(row) > 3 else at
+    return ScopeRow(row[0], row[1], state, at), row[2]

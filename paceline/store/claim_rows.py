@@ -124,7 +124,7 @@ class LockedScope:
             "granted_at": self.at if granted else None,
             "released_at": None,
         }
-        if statements.insert_claim(self._dialect).run(self._connection, row).first() is None:
+        if statements.insert_claim(self._dialect).run(self._connection, row) is None:
             return False
         self.live[request.claim] = LiveClaim._make(row[name] for name in LIVE_COLUMNS)
         return True

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Connection, CursorResult, Dialect
+from sqlalchemy import ClauseElement, Connection, Dialect
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _DIALECTS: dict[str, Callable[[], Dialect]] = {
@@ -20,6 +21,7 @@ _DIALECTS: dict[str, Callable[[], Dialect]] = {
 }
 
 Values = Mapping[str, Any]
+Row = Sequence[Any]
 
 
 class Prepared:
@@ -49,13 +51,45 @@ class Prepared:
             if convert is not None:
                 self._converts[name] = convert
 
-    def run(self, connection: Connection, values: Values) -> CursorResult[Any]:
-        """Run it once."""
-        return connection.exec_driver_sql(self.text, self._sent(values))
+    def run(self, connection: Connection, values: Values) -> Row | None:
+        """Run it once; the first row of what comes back, if it gives one back."""
+        return self._execute(connection, self._sent(values))
 
     def run_many(self, connection: Connection, rows: Sequence[Values]) -> None:
         """Run it for each of several rows."""
-        connection.exec_driver_sql(self.text, [self._sent(row) for row in rows])
+        self._execute(connection, [self._sent(row) for row in rows])
+
+    def _execute(self, connection: Connection, sent: Any) -> Row | None:
+        """Past SQLAlchemy, which needs longer for a statement than the database, with its errors."""
+        cursor: Any = connection.connection.cursor()
+        try:
+            if isinstance(sent, list):
+                cursor.executemany(self.text, sent)
+                return None
+            cursor.execute(self.text, sent)
+            return cursor.fetchone() if cursor.description else None
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise self._failure(connection, cursor, error, sent) from error
+        finally:
+            cursor.close()
+
+    def _failure(self, connection: Connection, cursor: Any, error: Exception, sent: Any) -> BaseException:
+        """The error as SQLAlchemy would raise it; a connection that was lost is not used again."""
+        dialect = connection.dialect
+        base: Any = dialect.loaded_dbapi.Error
+        driver: Any = connection.connection.dbapi_connection
+        lost = dialect.is_disconnect(cast(Any, error), driver, cursor)
+        if lost:
+            connection.invalidate(error)
+        return DBAPIError.instance(
+            self.text,
+            sent,
+            error,
+            base,
+            connection_invalidated=lost,
+            dialect=dialect,
+            ismulti=isinstance(sent, list),
+        )
 
     def _sent(self, values: Values) -> Any:
         known = {**self._written, **values}
