@@ -222,11 +222,15 @@ def _relevant(holding: Sequence[Holding], waiting: Sequence[Waiting]) -> list[Ho
     wanted = frozenset[str]().union(*(waiter.demand.exact for waiter in waiting))
     globs = [waiter.demand for waiter in waiting if waiter.demand.globs]
     everything = [waiter.demand for waiter in waiting]
+
+    def overlaps(held: Demand) -> bool:
+        return any(held.touches(demand) for demand in (everything if held.globs else globs))
+
     return [
         held
         for held in holding
         if not held.demand.exact.isdisjoint(wanted)
-        or any(held.demand.touches(demand) for demand in (everything if held.demand.globs else globs))
+        or ((globs or held.demand.globs) and overlaps(held.demand))
     ]
 
 

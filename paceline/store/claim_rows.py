@@ -86,8 +86,9 @@ class LockedScope:
 
     def holdings(self) -> list[Holding]:
         """What the claims hold, as the rules want it."""
-        held = (row for row in self.live.values() if row.held != NOTHING)
-        return [Holding(row.claim, row.holder, demand(row.held)) for row in held]
+        return [
+            _holding(row.claim, row.holder, row.held) for row in self.live.values() if row.held != NOTHING
+        ]
 
     def waiters(self) -> list[Waiting]:
         """What the claims wait for, as the rules want it."""
@@ -254,6 +255,11 @@ def dump_needs(needs: Sequence[Need]) -> str:
 def demand(needs: str) -> Demand:
     """Needs, ready for comparison; the same few are compared at every decision."""
     return Demand(parse_needs(needs))
+
+
+@lru_cache(maxsize=8_192)
+def _holding(claim: str, holder: str, held: str) -> Holding:
+    return Holding(claim, holder, demand(held))
 
 
 # What this process remembers ---
