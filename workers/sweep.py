@@ -32,6 +32,7 @@ from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import NotFound, PacelineError
 from paceline.store import claim_decisions, claims, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
+from workers.expiry import expire_preserved
 
 THOROUGH_EVERY = 15
 """Of so many sweeps one is thorough, the first of a process among them."""
@@ -72,7 +73,8 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
 
     Args:
         context: the services of this process.
-        thorough: also compare fences and the ends of stories with Temporal, and remove old records.
+        thorough: also compare fences and the ends of stories with Temporal, and remove old records and work
+            that expired.
 
     Returns:
         Holders whose claims were freed.
@@ -89,6 +91,7 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
         for run in await context.database.read(runs.list_runs, 1000, RunState.RUNNING):
             await _record_forgotten_ends(context, run.id)
             await context.database.write(claim_decisions.trim_decisions, run.id)
+        await expire_preserved(context)
     await _end_closed_runs(context)
     return freed
 

@@ -104,6 +104,12 @@ def list_runs(session: Session, limit: int = 50, state: RunState | None = None) 
     return [_run(row) for row in session.execute(query).scalars()]
 
 
+def repositories(session: Session) -> list[str]:
+    """The paths of all repositories that there were runs of."""
+    query = select(RunRow.repository).where(RunRow.repository.is_not(None)).distinct()
+    return sorted(path for path in session.execute(query).scalars() if path)
+
+
 def runs_of(session: Session, base_project: str) -> list[Run]:
     """All runs of a project, oldest first."""
     query = select(RunRow).where(RunRow.base_id == base_project).order_by(RunRow.run_number)

@@ -27,6 +27,8 @@ class WorktreeOptions(BaseModel):
     """Submodules are welcome: their folders stay empty unless the set-up fills them."""
     sandbox: SandboxPolicy | None = None
     """Whether agents and checks are confined; a run keeps the word it began with. None: where it can be."""
+    keep_preserved_days: int | None = Field(default=None, ge=1, le=36_500)
+    """Preserved work of a run expires so many days after the run's end; None: never by itself."""
     agents: dict[str, str] = {}
     """Set-up commands of single agents, in the place of `setup`; an empty one is none."""
 

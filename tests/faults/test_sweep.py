@@ -86,7 +86,7 @@ async def ended(world: World, project: str) -> None:
 
 
 async def test_others_get_the_file_of_a_terminated_story(world: World, name: str, repository: Path) -> None:
-    begun, gate = world.settings.home / "begun", world.settings.home / "gate"
+    begun, gate = world.settings.home.parent / "begun", world.settings.home.parent / "gate"
     run = await world.start(SHARED, project=name, repository=repository, agents=gated(begun, gate))
     async with world.workers():
         await one_works(world, begun)
@@ -142,7 +142,7 @@ def _claim(project: str, story: str) -> ClaimStep:
 
 
 async def test_a_sweep_leaves_alone_who_runs(world: World, name: str, repository: Path) -> None:
-    begun, gate = world.settings.home / "begun", world.settings.home / "gate"
+    begun, gate = world.settings.home.parent / "begun", world.settings.home.parent / "gate"
     run = await world.start(SHARED, project=name, repository=repository, agents=gated(begun, gate))
     context = ActivityContext(world.database, world.settings, world.client)
     async with world.workers():
@@ -161,7 +161,7 @@ async def test_a_sweep_leaves_alone_who_runs(world: World, name: str, repository
 async def test_all_workers_die_and_the_claims_stay_with_those_who_hold_them(
     world: World, name: str, repository: Path
 ) -> None:
-    begun, gate = world.settings.home / "begun", world.settings.home / "gate"
+    begun, gate = world.settings.home.parent / "begun", world.settings.home.parent / "gate"
     run = await world.start(SHARED, project=name, repository=repository, agents=gated(begun, gate))
     async with world.workers():
         await one_works(world, begun)
@@ -196,7 +196,11 @@ async def test_an_old_copy_of_the_database_is_put_back_while_a_run_is_on(
     world: World, name: str, repository: Path, tmp_path: Path, merged: int
 ) -> None:
     """The copy is older than the first grant; since then one story has its claim, or has merged."""
-    begun, gate, copy = world.settings.home / "begun", world.settings.home / "gate", tmp_path / "copy.db"
+    begun, gate, copy = (
+        world.settings.home.parent / "begun",
+        world.settings.home.parent / "gate",
+        tmp_path / "copy.db",
+    )
     run = await world.start(SHARED, project=name, repository=repository, agents=gated(begun, gate))
     copy_database(world, copy)
     async with world.workers():
@@ -236,7 +240,7 @@ async def test_an_agent_that_ends_after_its_claim_was_given_away_changes_nothing
     world: World, name: str, repository: Path
 ) -> None:
     """The steps are driven by hand: the first story's workflow is closed while its agent is at work."""
-    begun, gate = world.settings.home / "begun", world.settings.home / "gate"
+    begun, gate = world.settings.home.parent / "begun", world.settings.home.parent / "gate"
     run = await world.start(SHARED, project=name, repository=repository, agents=gated(begun, gate))
     context = ActivityContext(world.database, world.settings, world.client)
     await ActivityEnvironment().run(
