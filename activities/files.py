@@ -29,12 +29,13 @@ def write_whole(path: Path, text: str) -> None:
     partial.replace(path)
 
 
-class Keeper:
-    """Indexes the files of one attempt and announces each once."""
+class RunKeeper:
+    """Indexes files of a run and announces each once."""
 
-    def __init__(self, context: ActivityContext, step: StoryStep) -> None:
+    def __init__(self, context: ActivityContext, project: str, story: str | None = None) -> None:
         self._context = context
-        self._step = step
+        self._project = project
+        self._story = story
 
     async def keep(self, kind: str, path: Path) -> Artifact:
         """Index a file that is already in the artifact folder; twice is once.
@@ -47,8 +48,8 @@ class Keeper:
         digest = file_digest(path)
         artifact = Artifact(
             id=f"{ids.short_digest(relative)}-{digest[:12]}",
-            project=self._step.project,
-            story=self._step.story,
+            project=self._project,
+            story=self._story,
             kind=kind,
             path=relative,
             bytes=path.stat().st_size,
@@ -56,6 +57,13 @@ class Keeper:
             created_at=datetime.now(UTC),
         )
         return await self._context.database.write(_index, artifact)
+
+
+class Keeper(RunKeeper):
+    """The same for the files of one attempt."""
+
+    def __init__(self, context: ActivityContext, step: StoryStep) -> None:
+        super().__init__(context, step.project, step.story)
 
     async def keep_of_run(self, kind: str, file: Path) -> None:
         """Index a file of an agent's run, where there is something in it.

@@ -6,6 +6,7 @@ from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
+from activities.reports import has_clock
 from paceline.contracts import (
     EpicRef,
     EpicSlice,
@@ -70,6 +71,7 @@ class OutlineActivities:
             goal=(goal or run.plan.goal or "")[:1000],
             branch=await self._ensure_branch(run, step.sprint),
             epics=[EpicRef(key=key, title=titles.get(key, key)[:200], stories=counts[key]) for key in order],
+            clock=has_clock(run),
         )
 
     async def _ensure_branch(self, run: RunContext, sprint: str) -> str | None:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.schemas import StartRequest
+from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import with_finish
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.domain import ids
+from paceline.domain.calendar import CalendarOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.plan import Finding, Plan
 from paceline.domain.proof import CriteriaPolicy
@@ -68,6 +70,7 @@ async def check_request(request: StartRequest) -> Wanted:
     options = with_finish(options, written, DECLARATIONS)
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
     agents |= _reviewing(options, declared)
+    options = _with_calendar(options, load_calendar_options(written, DECLARATIONS), agents)
     commands = any(agent.kind == "command" for agent in agents.values())
     if commands and repository is None:
         raise ConfigurationError(
@@ -167,6 +170,15 @@ def _with_claim_rules(options: RunOptions, rules: ClaimOptions) -> RunOptions:
             "growth": options.growth or rules.growth or "allow",
         }
     )
+
+
+def _with_calendar(
+    options: RunOptions, written: CalendarOptions | None, agents: dict[str, AgentDeclaration]
+) -> RunOptions:
+    """The same for the days of a sprint; without a word about them, a rehearsal has none to report."""
+    rehearsal = all(agent.kind == "simulated" for agent in agents.values())
+    calendar = options.calendar or written or CalendarOptions(reports=not rehearsal)
+    return options.model_copy(update={"calendar": calendar})
 
 
 def _reviewing(options: RunOptions, declared: dict[str, AgentDeclaration]) -> dict[str, AgentDeclaration]:

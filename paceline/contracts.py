@@ -91,6 +91,8 @@ class SprintOutline(Model):
     branch: str | None = None
     """The branch the stories merge to; None for a run without a repository."""
     epics: list[EpicRef]
+    clock: bool = False
+    """Whether its days are reported."""
 
 
 class SprintResult(Model):

@@ -78,10 +78,10 @@ class World:
         **options: object,
     ) -> Run:
         """Start a plan as the API does."""
-        # Most tests are about something else than what only people can prove, so nobody is asked about it.
-        chosen = RunOptions.model_validate(
-            {"agents": agents or SIMULATED, "criteria": "record", "gates": "record", **options}
-        )
+        # Most tests are about something else than what only people can prove, so nobody is asked about it;
+        # nor are the days of their sprints reported.
+        quiet = {"criteria": "record", "gates": "record", "calendar": {"reports": False}}
+        chosen = RunOptions.model_validate({"agents": agents or SIMULATED, **quiet, **options})
         request = StartRequest(
             plan=plan,
             repository=str(repository) if repository else None,

@@ -25,6 +25,7 @@ from activities.landing import LandingActivities
 from activities.lost import LostActivities
 from activities.outlines import OutlineActivities
 from activities.people import PeopleActivities
+from activities.reports import ReportActivities
 from activities.review import ReviewActivities
 from activities.rollback import RollbackActivities
 from activities.status import StatusActivities
@@ -34,6 +35,7 @@ from paceline.settings import Settings
 from paceline.store.database import Database
 from workers.errors import TypedFailures
 from workers.sweep import sweep_forever
+from workflows.clock import ClockWorkflow
 from workflows.epic import EpicWorkflow
 from workflows.project import ProjectWorkflow
 from workflows.rollback import RollbackWorkflow
@@ -46,6 +48,7 @@ WORKFLOWS: tuple[type, ...] = (
     EpicWorkflow,
     StoryWorkflow,
     RollbackWorkflow,
+    ClockWorkflow,
 )
 
 PASSED_THROUGH = (
@@ -112,6 +115,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         status.count_epic,
         status.skip_sprint,
         status.finish_project,
+        ReportActivities(context).report_sprint,
         rollback.ask_about_rollback,
         rollback.release_rollback,
         rollback.end_rollback,

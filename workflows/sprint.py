@@ -15,6 +15,7 @@ from temporalio.exceptions import (
 
 from workflows.epic import EpicWorkflow
 from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
+from workflows.sprint_clock import SprintClock
 
 with workflow.unsafe.imports_passed_through():
     from activities.lost import LostActivities
@@ -47,6 +48,7 @@ class SprintWorkflow:
         self._mail: dict[str, list[StorySettled]] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, bool] = {}
+        self._clock = SprintClock(start)
 
     @workflow.run
     async def run(self, start: SprintInput) -> SprintResult:
@@ -54,12 +56,18 @@ class SprintWorkflow:
         try:
             self._outline = await self._load()
             if not start.epics_started:
+                if self._outline.clock:
+                    self._clock.start()
                 for epic in self._outline.epics:
                     self._watchers[epic.key] = asyncio.create_task(self._watch(epic))
             await self._pass_on()
         except asyncio.CancelledError:
             await self._cancel_epics()
+            if self._outline.clock:
+                await self._clock.stop()
             raise
+        if self._outline.clock:
+            await self._clock.stop()
         await workflow.wait_condition(workflow.all_handlers_finished)
         return await workflow.execute_activity_method(
             StatusActivities.count_stories,
@@ -85,7 +93,8 @@ class SprintWorkflow:
             await workflow.wait_condition(lambda: self._finished() or bool(self._mail))
             mail, self._mail = self._mail, {}
             await asyncio.gather(*(self._deliver(epic, stories) for epic, stories in mail.items()))
-            if self._too_long() and not self._mail and all(key in self._started for key in self._watchers):
+            ready = self._clock.settled and all(key in self._started for key in self._watchers)
+            if self._too_long() and not self._mail and ready:
                 carried = {"epics_started": True, "ended_epics": list(self._ended)}
                 workflow.continue_as_new(self._in.model_copy(update=carried))
 

@@ -17,11 +17,13 @@ from statistics import NormalDist
 from pydantic import Field
 
 from paceline.domain.model import Model
-from paceline.domain.plan import Plan
+from paceline.domain.plan import Plan, Sprint
 
 _NORMAL = NormalDist()
 _SMALLEST = 2.0**-54
-_WEEK, _DAY = 5.0, 1.0
+DAYS_OF_WORK = 5
+"""Working days of a week."""
+_WEEK, _DAY = float(DAYS_OF_WORK), 1.0
 _WORKING_DAYS = {
     "week": _WEEK,
     "wk": _WEEK,
@@ -105,14 +107,29 @@ def stated_days(plan: Plan, optional_sprints: bool = False) -> float | None:
     for sprint in plan.sprints:
         if sprint.optional and not optional_sprints:
             continue
-        if sprint.weeks is not None:
-            total += 5.0 * (sprint.weeks[1] - sprint.weeks[0] + 1)
-            continue
-        words = (sprint.duration_text or "").replace("-", " ").lower().split()
-        unit = next(
-            (days for word, days in _WORKING_DAYS.items() if words[1:] and words[1].startswith(word)), None
-        )
-        if unit is None or not words[0].isascii() or not words[0].isdigit():
+        length = written_length(sprint)
+        if length is None:
             return None
-        total += unit * int(words[0])
+        total += length[0] * length[1]
     return total or None
+
+
+def written_length(sprint: Sprint) -> tuple[int, float] | None:
+    """How long a sprint is by what is written.
+
+    Args:
+        sprint: of any plan.
+
+    Returns:
+        A number of units, and how many working days one of them has: 5 for weeks, 1 for days. None where the
+        sprint does not say how long it is.
+    """
+    if sprint.weeks is not None:
+        return sprint.weeks[1] - sprint.weeks[0] + 1, _WEEK
+    words = (sprint.duration_text or "").replace("-", " ").lower().split()
+    unit = next(
+        (days for word, days in _WORKING_DAYS.items() if words[1:] and words[1].startswith(word)), None
+    )
+    if unit is None or not words[0].isascii() or not words[0].isdigit():
+        return None
+    return int(words[0]), unit

@@ -57,6 +57,11 @@ def sprint_workflow_id(project: str, sprint: str) -> str:
     return f"{project}/{slug(sprint)}"
 
 
+def clock_workflow_id(project: str, sprint: str) -> str:
+    """`webrtc/sprint-1@clock`; no slug has that sign, so it is no epic's."""
+    return f"{sprint_workflow_id(project, sprint)}@clock"
+
+
 def epic_workflow_id(project: str, sprint: str, epic: str) -> str:
     """`webrtc/sprint-1/epic-2`."""
     return f"{sprint_workflow_id(project, sprint)}/{slug(epic)}"

@@ -7,6 +7,7 @@ from datetime import datetime
 from pydantic import Field
 
 from paceline.domain.arbitration import ForeignEdits
+from paceline.domain.calendar import CalendarOptions
 from paceline.domain.finish import FinishChanges, FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
@@ -44,6 +45,9 @@ class RunOptions(Model):
     """What happens to an agent that needs a file beside its story's claim; None as for `foreign_edits`."""
     sandbox: SandboxPolicy | None = None
     """Whether agents and checks are confined, where an agent does not say; None: as the repository says."""
+    calendar: CalendarOptions | None = None
+    """What a day of a sprint is, and whether it is reported; None: as the repository says, or real days.
+    Where nobody says it, a run of simulated agents only is not reported."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

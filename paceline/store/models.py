@@ -386,6 +386,36 @@ class RunChangeRow(Base):
     at: Mapped[datetime]
 
 
+class ReportRow(Base):
+    """A report of a sprint; the first of a kind and number stays."""
+
+    __tablename__ = "reports"
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    sprint: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    made_at: Mapped[datetime]
+    data: Mapped[dict[str, Any]]
+
+
+class RetroEntryRow(Base):
+    """What a person added to a sprint's retrospective; only ever added."""
+
+    __tablename__ = "retrospective_entries"
+    __table_args__ = (UniqueConstraint("project", "key"),)
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str]
+    sprint: Mapped[str]
+    kind: Mapped[str]
+    topic: Mapped[str]
+    text: Mapped[str]
+    actor: Mapped[str]
+    at: Mapped[datetime]
+
+
 def table(model: type[Base]) -> Table:
     """The table of a model, for statements that do not need objects."""
     return cast(Table, model.__table__)

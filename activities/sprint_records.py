@@ -1,0 +1,117 @@
+"""Reading what the reports of a sprint are made of, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from activities.context import RunContext
+from paceline.domain.calendar import Calendar, CalendarOptions, counts_five_days
+from paceline.domain.changes import ChangeKind, changed_plan
+from paceline.domain.chronicle import PlannedStory
+from paceline.domain.events import Event
+from paceline.domain.plan import Story
+from paceline.domain.reports import Report, ReportKind
+from paceline.domain.retro_entries import RetroEntry
+from paceline.domain.retrospective import improvements
+from paceline.domain.sprint_record import SprintRecord
+from paceline.store import changes, events, proofs, reports
+
+_PAGE = 1000
+
+
+def read_sprint(session: Session, project: str, sprint: str, started_at: datetime) -> SprintRecord:
+    """One sprint of a run with its log and its stored reports.
+
+    Args:
+        session: any transaction.
+        project: the run.
+        sprint: its key.
+        started_at: when it started, where its planning report does not say it.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run, plan, changed = changes.run_in_force(session, project)
+    # Agents are those of the moment that a report is for; everything else is as it is now.
+    other = [change for change in changed if change.kind is not ChangeKind.AGENTS]
+    context = RunContext(run, changed_plan(plan, other), "", tuple(changed))
+    stored = reports.reports_of(session, project, sprint)[::-1]
+    planning = next((each for each in stored if each.kind is ReportKind.PLANNING), None)
+    start = datetime.fromisoformat(planning.data["period"]["since"]) if planning is not None else started_at
+    earlier = _earlier(session, context, sprint)
+    return SprintRecord(
+        plan=context.plan,
+        sprint=sprint,
+        stories=[_planned(context, story) for story in context.plan.stories],
+        events=list(all_events(session, project)),
+        calendar=Calendar(start, run.options.calendar or CalendarOptions(), counts_five_days(context.plan)),
+        changes=changed,
+        proofs=proofs.proofs_of(session, project),
+        reports=stored,
+        earlier=earlier,
+        entries=_entries_before(session, earlier),
+    )
+
+
+def wanted_improvements(session: Session, run: RunContext, sprint: str) -> list[str]:
+    """What the retrospective before a sprint asks for, with what people added to it up to now."""
+    earlier = _earlier(session, run, sprint)
+    last = _last_retrospective(earlier)
+    return improvements(last.data if last else None, _entries_before(session, earlier))
+
+
+def all_events(session: Session, project: str) -> Iterator[Event]:
+    """The whole log of a run."""
+    after = 0
+    while page := events.events_after(session, project, after, _PAGE):
+        yield from page
+        after = page[-1].number
+
+
+def _earlier(session: Session, run: RunContext, sprint: str) -> list[Report]:
+    """Reports of the sprints before: of earlier runs of the project, then of this one, oldest first."""
+    order = [each.id for each in run.plan.sprints]
+    before = set(order[: order.index(sprint)]) if sprint in order else set[str]()
+    kinds = (ReportKind.VELOCITY, ReportKind.RETROSPECTIVE)
+    found = reports.reports_of_earlier_runs(session, run.run.id, kinds)
+    own = [
+        each
+        for kind in kinds
+        for each in reports.reports_of(session, run.run.id, kind=kind)
+        if each.sprint in before
+    ]
+    return [*found, *sorted(own, key=lambda each: (each.made_at, each.number))]
+
+
+def _last_retrospective(earlier: Sequence[Report]) -> Report | None:
+    return next((each for each in reversed(earlier) if each.kind is ReportKind.RETROSPECTIVE), None)
+
+
+def _entries_before(session: Session, earlier: Sequence[Report]) -> list[RetroEntry]:
+    last = _last_retrospective(earlier)
+    return reports.entries_of(session, last.project, last.sprint) if last is not None else []
+
+
+def _planned(run: RunContext, story: Story) -> PlannedStory:
+    sprint = run.sprint_of(story)
+    return PlannedStory(
+        id=story.id,
+        title=story.title,
+        sprint=sprint,
+        epic=run.epic_of(story),
+        agents=tuple(dict.fromkeys(story.agents)),
+        points=_points(story, sprint),
+        dependencies=tuple(run.edges.get(story.id, [])),
+        phase=story.phase,
+        done=bool(story.done),
+        workflow_id=run.workflow_id(story),
+    )
+
+
+def _points(story: Story, sprint: str) -> float | None:
+    """Those that a split story has in its sprint; else all of them."""
+    allotted = [each.points for each in story.allocations if each.sprint == sprint]
+    return sum(allotted) if allotted else story.points

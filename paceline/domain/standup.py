@@ -1,0 +1,201 @@
+"""The standup of a day: what each agent completed, works on and is held up by, derived from the event log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from paceline.domain.changes import ChangeKind, RunChange
+from paceline.domain.chronicle import DONE_STATES, Chronicle, StoryStand
+from paceline.domain.conflicts import Conflict, conflicts
+from paceline.domain.events import Event
+from paceline.domain.model import Model
+from paceline.domain.reports import Period, ReportKind
+from paceline.domain.sprint_record import SprintRecord, agents_of
+from paceline.domain.states import SUCCESS_STATES, StoryState
+
+FOCUS_STATES = frozenset({StoryState.WORKING, StoryState.VERIFYING, StoryState.MERGING})
+
+
+class StoryLine(Model):
+    """A story in a report."""
+
+    story: str
+    title: str
+    state: StoryState
+
+
+class Blocker(Model):
+    """What holds up a story."""
+
+    story: str
+    agents: list[str]
+    kind: Literal["claim", "person", "attempt", "ended", "dependency"]
+    text: str
+
+
+class AgentStandup(Model):
+    """One agent's part of a standup."""
+
+    agent: str
+    completed: list[StoryLine]
+    focus: list[StoryLine]
+    blockers: list[Blocker]
+
+
+class Waiting(Model):
+    """A story that waits for another."""
+
+    story: str
+    agents: list[str]
+    waits_for: str
+    waits_for_agents: list[str]
+    state: StoryState
+
+
+class Reassignment(Model):
+    """A change of a story's agents since the last standup."""
+
+    revision: int
+    story: str
+    agents: list[str]
+    actor: str
+    reason: str
+    at: datetime
+    after_standup: int | None
+    """The standup that it followed; None for one before the first."""
+
+
+class Standup(Model):
+    """The standup of a day, or of several where nobody was there."""
+
+    period: Period
+    agents: list[AgentStandup]
+    conflicts: list[Conflict]
+    dependencies: list[Waiting]
+    reassignments: list[Reassignment] = Field(default_factory=list[Reassignment])
+
+
+def standup(record: SprintRecord, until: datetime) -> Standup:
+    """The standup for a moment, from where the last stored one ended.
+
+    Args:
+        record: the sprint.
+        until: events after it do not count.
+    """
+    told = record.told(until)
+    before = record.last_of(ReportKind.STANDUP)
+    period = record.period(told, until, before)
+    stands = told.of_sprint(record.sprint)
+    news = told.after(period.after_event)
+    waiting = dependencies(told, stands)
+    number = before.number if before else None
+    return Standup(
+        period=period,
+        agents=[
+            _of_agent(name, [each for each in stands if name in each.story.agents], news, waiting)
+            for name in agents_of(record.plan, stands)
+        ],
+        conflicts=conflicts(told, stands, news),
+        dependencies=waiting,
+        reassignments=_reassignments(record.changes, period, number, {each.id for each in stands}),
+    )
+
+
+def _of_agent(
+    name: str, stands: Sequence[StoryStand], news: Sequence[Event], waiting: Sequence[Waiting]
+) -> AgentStandup:
+    completed = _completed(news)
+    focus = [_line(each) for each in stands if each.state in FOCUS_STATES]
+    held_up = [blocker for each in stands for blocker in blockers_of(each, news)]
+    if not focus:
+        mine = {each.id for each in stands}
+        held_up += [_dependency(each) for each in waiting if each.story in mine]
+    return AgentStandup(
+        agent=name,
+        completed=[_line(each) for each in stands if each.done and each.id in completed],
+        focus=focus,
+        blockers=held_up,
+    )
+
+
+def _completed(news: Iterable[Event]) -> set[str]:
+    names = {f"story.{state.value}" for state in DONE_STATES} | {"story.restored"}
+    return {event.story for event in news if event.name in names and event.story}
+
+
+def blockers_of(stand: StoryStand, news: Sequence[Event]) -> list[Blocker]:
+    """What holds a story up, at the end of a period with these events."""
+
+    def blocker(kind: Literal["claim", "person", "attempt", "ended"], text: str) -> Blocker:
+        return Blocker(story=stand.id, agents=list(stand.story.agents), kind=kind, text=text)
+
+    if stand.state is StoryState.CLAIMING and stand.waits_for:
+        return [blocker("claim", f"waits for {', '.join(stand.waits_for)}")]
+    if stand.state is StoryState.WAITING_FOR_PERSON:
+        return [blocker("person", f"waits for an answer to {stand.question}")]
+    if stand.ended and stand.state not in SUCCESS_STATES:
+        why = stand.reason or stand.code
+        return [blocker("ended", f"{stand.state.value}{f': {why}' if why else ''}")]
+    failed = [event for event in news if event.story == stand.id and event.name == "attempt.ended"]
+    if failed and not stand.ended:
+        data = failed[-1].data
+        return [blocker("attempt", f"attempt {data.get('attempt')} ended: {data.get('code')}")]
+    return []
+
+
+def dependencies(told: Chronicle, stands: Sequence[StoryStand]) -> list[Waiting]:
+    """Who waits for whom: stories that cannot start, each with every story that it still needs."""
+    found: list[Waiting] = []
+    for stand in stands:
+        if stand.state is not StoryState.PENDING:
+            continue
+        for name in stand.story.dependencies:
+            other = told.stands.get(name)
+            if other is not None and other.state not in SUCCESS_STATES:
+                found.append(
+                    Waiting(
+                        story=stand.id,
+                        agents=list(stand.story.agents),
+                        waits_for=other.id,
+                        waits_for_agents=list(other.story.agents),
+                        state=other.state,
+                    )
+                )
+    return found
+
+
+def _dependency(waiting: Waiting) -> Blocker:
+    return Blocker(
+        story=waiting.story,
+        agents=waiting.agents,
+        kind="dependency",
+        text=f"waits for {waiting.waits_for} ({waiting.state.value})",
+    )
+
+
+def _reassignments(
+    changes: Sequence[RunChange], period: Period, before: int | None, own: set[str]
+) -> list[Reassignment]:
+    return [
+        Reassignment(
+            revision=change.revision,
+            story=change.target,
+            agents=list(change.names),
+            actor=change.actor,
+            reason=change.reason,
+            at=change.at,
+            after_standup=before,
+        )
+        for change in changes
+        if change.kind is ChangeKind.AGENTS
+        and change.target in own
+        and period.since < change.at <= period.until
+    ]
+
+
+def _line(stand: StoryStand) -> StoryLine:
+    return StoryLine(story=stand.id, title=stand.story.title, state=stand.state)
