@@ -40,7 +40,9 @@ class PeopleActivities:
     async def record_answer(self, step: AnsweredStep) -> Done:
         """Record a person's answer to a story's question."""
         run = await self._context.run(step.project, step.revision)
-        await self._context.database.write(_answered, run, run.story(step.story), step)
+        await self._context.tell(
+            await self._context.database.write(_answered, run, run.story(step.story), step)
+        )
         return Done()
 
     @activity.defn(name="ask-about-project")
@@ -51,9 +53,7 @@ class PeopleActivities:
     @activity.defn(name="record-project-answer")
     async def record_project_answer(self, step: ProjectAnswered) -> Done:
         """Record the answer to a question of the whole project."""
-        await self._context.database.write(
-            _record, step.project, None, step.answer, step.kind, f"{step.answer.question}#answered"
-        )
+        await self._context.database.write(_project_answered, step)
         return Done()
 
 
@@ -122,7 +122,18 @@ def asked_event(question: Question) -> EventDraft:
     )
 
 
-def _answered(session: Session, run: RunContext, story: Story, step: AnsweredStep) -> None:
+def _project_answered(session: Session, step: ProjectAnswered) -> None:
+    if step.asked is not None:
+        _ask_project(session, step.asked)
+    key = f"{step.answer.question}#answered"
+    _record(session, step.project, None, step.answer, step.kind, key)
+
+
+def _answered(session: Session, run: RunContext, story: Story, step: AnsweredStep) -> list[Grant]:
+    """Record it; a question that an older copy of the database does not have is opened before that."""
+    grants: list[Grant] = []
+    if step.asked is not None and not questions.is_known(session, step.answer.question):
+        _, grants = _ask(session, run, story, step.asked)
     key = f"{step.answer.question}#answered"
     _record(session, step.project, story.id, step.answer, step.kind, key)
     row = status.set_story(
@@ -136,6 +147,7 @@ def _answered(session: Session, run: RunContext, story: Story, step: AnsweredSte
     )
     drafts = agent_events(session, step.project, row, AgentState.IDLE, mark=key)
     events.append_events(session, step.project, drafts)
+    return grants
 
 
 def _record(

@@ -364,6 +364,8 @@ class AnsweredStep(StoryStep):
 
     answer: Answer
     kind: QuestionKind
+    asked: AskStep | None = None
+    """Opens the question again where a restored database does not know it."""
 
 
 class EndAttemptStep(StoryStep):
@@ -466,3 +468,5 @@ class ProjectAsk(RunStep):
 class ProjectAnswered(RunStep):
     answer: Answer
     kind: QuestionKind
+    asked: ProjectAsk | None = None
+    """As in `AnsweredStep`."""

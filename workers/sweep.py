@@ -33,6 +33,7 @@ from paceline.errors import NotFound, PacelineError
 from paceline.store import claim_decisions, claims, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
 from workers.expiry import expire_preserved
+from workers.lost_questions import open_lost_questions
 
 THOROUGH_EVERY = 15
 """Of so many sweeps one is thorough, the first of a process among them."""
@@ -75,6 +76,8 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
         context: the services of this process.
         thorough: also compare fences and the ends of stories with Temporal, and remove old records and work
             that expired.
+        thorough: also compare fences, the ends of stories and open questions with Temporal, and remove old
+            records.
 
     Returns:
         Holders whose claims were freed.
@@ -92,6 +95,7 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
             await _record_forgotten_ends(context, run.id)
             await context.database.write(claim_decisions.trim_decisions, run.id)
         await expire_preserved(context)
+        await open_lost_questions(context)
     await _end_closed_runs(context)
     return freed
 

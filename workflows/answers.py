@@ -6,6 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Answer, AnswerReceipt, Decision
 
 
@@ -24,6 +25,7 @@ class Answerable:
     def __init__(self) -> None:
         self._open_question: str | None = None
         self._answers: dict[str, Answer] = {}
+        self._asking: OpenQuestion | None = None
 
     async def _await_answer(self, question: str) -> Answer:
         """Wait, for weeks if need be; holds no thread and no slot."""
@@ -64,6 +66,11 @@ class Answerable:
             type="NOT_FOUND",
             non_retryable=True,
         )
+
+    @workflow.query(name="question")
+    def question(self) -> OpenQuestion | None:
+        """What it waits with until the answer is recorded; a restored database may not know of it."""
+        return self._asking
 
     @workflow.signal(name="answer")
     def answer_by_signal(self, answer: Answer) -> None:

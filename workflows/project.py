@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         SprintStep,
     )
     from paceline.domain import ids
+    from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Decision, QuestionKind
     from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
 
@@ -212,25 +213,32 @@ class ProjectWorkflow(Answerable):
     async def _agreed(self, kind: QuestionKind, text: str) -> bool:
         """Ask about the project; a rejection is the only no."""
         self._in.questions_asked += 1
+        step = ProjectAsk(
+            project=self._in.project,
+            revision=self._in.revision,
+            number=self._in.questions_asked,
+            kind=kind,
+            text=text,
+        )
         asked = await workflow.execute_local_activity_method(
             PeopleActivities.ask_about_project,
-            ProjectAsk(
-                project=self._in.project,
-                revision=self._in.revision,
-                number=self._in.questions_asked,
-                kind=kind,
-                text=text,
-            ),
+            step,
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
+        )
+        self._asking = OpenQuestion(
+            question=asked.question, asked_by="project", step=step.model_dump(mode="json")
         )
         answer = await self._await_answer(asked.question)
         await workflow.execute_local_activity_method(
             PeopleActivities.record_project_answer,
-            ProjectAnswered(project=self._in.project, revision=self._in.revision, answer=answer, kind=kind),
+            ProjectAnswered(
+                project=self._in.project, revision=self._in.revision, answer=answer, kind=kind, asked=step
+            ),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
         )
+        self._asking = None
         return answer.decision is not Decision.REJECT
 
     async def _finish(self, state: RunState) -> ProjectResult:

@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.people import PeopleActivities
     from activities.rollback import RollbackActivities
     from paceline.contracts import WORK_TASK_QUEUE, ClaimGranted, ProjectAnswered
+    from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Answer, Decision, QuestionKind
     from paceline.domain.rollback import Choice
     from paceline.domain.rollback_steps import (
@@ -124,11 +125,15 @@ class RollbackWorkflow(Answerable):
 
     async def _ask(self, survey: RollbackSurvey) -> Answer:
         self._asked += 1
+        step = RollbackAsk(**self._names(), asked=self._asked, text=survey.question, context=survey.context)
         opened = await workflow.execute_local_activity_method(
             RollbackActivities.ask_about_rollback,
-            RollbackAsk(**self._names(), asked=self._asked, text=survey.question, context=survey.context),
+            step,
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
+        )
+        self._asking = OpenQuestion(
+            question=opened.question, asked_by="rollback", step=step.model_dump(mode="json")
         )
         self._show(f"**{opened.question}**\n\n{survey.question}")
         answer = await self._await_answer(opened.question)
@@ -139,6 +144,7 @@ class RollbackWorkflow(Answerable):
             retry_policy=ALWAYS,
             summary=f"answered by {answer.actor}"[:200],
         )
+        self._asking = None
         return answer
 
     async def _claim(self, choice: Choice) -> int | None:

@@ -50,6 +50,7 @@ with workflow.unsafe.imports_passed_through():
         WorkReport,
         WorkStep,
     )
+    from paceline.domain.asking import OpenQuestion
     from paceline.domain.proof import Advice
     from paceline.domain.questions import Answer, QuestionKind
     from paceline.domain.states import StoryState
@@ -217,17 +218,21 @@ class StorySteps(Answerable):
             summary=f"ask a person: {kind.value}",
         )
         self._stop_if_cancelled()
+        self._asking = OpenQuestion(
+            question=opened.question, asked_by="story", step=step.model_dump(mode="json")
+        )
         self._show(
             StoryState.WAITING_FOR_PERSON, f"**{opened.question}**\n\n{text}\n\n{how_to_answer(opened)}"
         )
         answer = await self._await_answer(opened.question)
         await workflow.execute_local_activity_method(
             PeopleActivities.record_answer,
-            AnsweredStep(**self._step(), answer=answer, kind=kind),
+            AnsweredStep(**self._step(), answer=answer, kind=kind, asked=step),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
             summary=f"answered by {answer.actor}"[:200],
         )
+        self._asking = None
         return answer
 
     async def _end_attempt(self, route: StoryRoute, code: str, reason: str) -> None:

@@ -98,6 +98,11 @@ def get_question(session: Session, id: str) -> Question:
     return _question(row)
 
 
+def is_known(session: Session, id: str) -> bool:
+    """Whether a question of this id was ever asked, as far as this database knows."""
+    return session.execute(select(QuestionRow.id).where(QuestionRow.id == id)).first() is not None
+
+
 def list_questions(
     session: Session, project: str | None = None, state: str | None = "open", limit: int = 200
 ) -> list[Question]:
