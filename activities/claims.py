@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.orm import Session
 from temporalio import activity
@@ -27,10 +28,12 @@ from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
 from paceline.domain.status import StoryStatus
+from paceline.domain.steering import FORCED
 from paceline.errors import Refused
-from paceline.store import claims, events, questions, status
+from paceline.store import changes, claims, events, questions, status, steering
 
 _REASON_LIMIT = 500
+T = TypeVar("T", bound=StoryStep)
 
 
 class ClaimActivities:
@@ -42,18 +45,27 @@ class ClaimActivities:
     @activity.defn(name="claim-story")
     async def claim_story(self, step: ClaimStep) -> ClaimReply:
         """Ask for everything the story needs at once; asking again is how a waiter makes sure."""
-        run = await self._context.run(step.project, step.revision)
-        story = run.story(step.story)
-        return _reply(run, story, await self._context.database.write(_claim, run, story, step))
+        run, asked = await self._asked(_claim, step)
+        return _reply(run, run.story(step.story), asked)
 
     @activity.defn(name="resume-claim")
     async def resume_claim(self, step: StoryStep) -> ClaimReply:
         """Ask again for what was given back: slots while a person was asked, or all of it."""
-        run = await self._context.run(step.project, step.revision)
-        story = run.story(step.story)
-        asked = await self._context.database.write(_resume, run, story, step)
+        run, asked = await self._asked(_resume, step)
         await self._tell(asked)
-        return _reply(run, story, asked)
+        return _reply(run, run.story(step.story), asked)
+
+    async def _asked(
+        self, ask: Callable[[Session, RunContext, Story, T], Asking], step: T
+    ) -> tuple[RunContext, Asking]:
+        """Ask with the run as it is in force now: others may hold by a newer change than the story knows."""
+        revision = step.revision
+        while True:
+            run = await self._context.run(step.project, revision)
+            try:
+                return run, await self._context.database.write(_up_to_date, ask, run, step)
+            except _Outdated as outdated:
+                revision = outdated.revision
 
     @activity.defn(name="grow-claim")
     async def grow_claim(self, step: GrowStep) -> ClaimReply:
@@ -109,6 +121,25 @@ def _reply(run: RunContext, story: Story, asked: Asking) -> ClaimReply:
         waits_for=[text[:200] for text in decision.waits_for[:10]],
         route=run.route(story),
     )
+
+
+class _Outdated(Exception):
+    """The run was changed meanwhile; nothing was done."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(revision)
+        self.revision = revision
+
+
+def _up_to_date(
+    session: Session, ask: Callable[[Session, RunContext, Story, T], Asking], run: RunContext, step: T
+) -> Asking:
+    asked = ask(session, run, run.story(step.story), step)
+    # Only now: who changes the run locks the claims' scope too, and what it committed is seen behind that.
+    revision = changes.latest_revision(session, run.run.id)
+    if revision > run.revision:
+        raise _Outdated(revision)
+    return asked
 
 
 def _claim(session: Session, run: RunContext, story: Story, step: ClaimStep) -> Asking:
@@ -180,7 +211,7 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
     workflow_id = run.workflow_id(story)
     grants = claims.release_claim(session, workflow_id)
     questions.withdraw_questions(session, workflow_id)
-    if step.state not in SUCCESS_STATES:
+    if step.state not in SUCCESS_STATES or step.state is StoryState.SKIPPED or step.code == FORCED:
         step = step.model_copy(update=_success_before(session, run, story))
     row = status.set_story(
         session,
@@ -196,7 +227,7 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
     )
     failed = step.state not in SUCCESS_STATES and step.state is not StoryState.CANCELLED
     ended = EventDraft(
-        key=f"{workflow_id}#settled",
+        key=f"{workflow_id}#settled{_mark(step.round)}",
         type=EventType.WORKFLOW_EVENT,
         name=f"story.{step.state.value}",
         story=story.id,
@@ -209,11 +240,20 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
         },
     )
     agents = agent_events(
-        session, step.project, row, AgentState.ERROR if failed else AgentState.IDLE, mark="settled"
+        session,
+        step.project,
+        row,
+        AgentState.ERROR if failed else AgentState.IDLE,
+        mark=f"settled{_mark(step.round)}",
     )
     events.append_events(session, step.project, [*agents, ended])
     announce(session, grants)
     return Settlement(row.state, row.merge_commit, grants)
+
+
+def _mark(round: int) -> str:
+    """What tells the events of a story that was started again from those of before."""
+    return f"#{round}" if round else ""
 
 
 def _success_before(session: Session, run: RunContext, story: Story) -> dict[str, Any]:
@@ -228,7 +268,7 @@ def _success_before(session: Session, run: RunContext, story: Story) -> dict[str
 
 
 def closed_step(
-    run: RunContext, story: Story, row: StoryStatus, state: StoryState, reason: str
+    run: RunContext, story: Story, row: StoryStatus, state: StoryState, reason: str, round: int = 0
 ) -> SettleStep:
     """The end of a story whose own workflow can record none, because it was closed from outside."""
     return SettleStep(
@@ -241,6 +281,7 @@ def closed_step(
         code="WORKFLOW_CLOSED",
         reason=reason[:_REASON_LIMIT],
         attempts=row.attempt,
+        round=round,
     )
 
 
@@ -251,7 +292,8 @@ def settle_closed(
     row = status.story_status(session, run.run.id, story.id)
     if row.state in FINAL_STATES:
         return Settlement(row.state, row.merge_commit, [])
-    return settle(session, run, story, closed_step(run, story, row, state, reason))
+    round = steering.rounds_of(session, run.run.id, story.id)
+    return settle(session, run, story, closed_step(run, story, row, state, reason, round))
 
 
 def _block(session: Session, step: BlockedStories) -> None:
@@ -268,7 +310,7 @@ def _block(session: Session, step: BlockedStories) -> None:
         )
         drafts.append(
             EventDraft(
-                key=f"{step.project}/{step.sprint}/{step.epic}/{story}#blocked",
+                key=f"{step.project}/{step.sprint}/{step.epic}/{story}#blocked{_mark(step.round)}",
                 type=EventType.WORKFLOW_EVENT,
                 name="story.blocked",
                 story=story,

@@ -76,6 +76,10 @@ class RunContext:
         """Place in the priority order by story id."""
         return schedule.priority_rank(self.plan)
 
+    def line_weight(self, story: Story) -> float:
+        """The story's place in the waiting line: by its priority, then by the path behind it."""
+        return schedule.line_weight(self.ranks.get(story.id, 0), self.weights.get(story.id, 0.0))
+
     def story(self, key: str) -> Story:
         """One story of the plan.
 
@@ -102,7 +106,7 @@ class RunContext:
             ConfigurationError: the run was started without a declaration for it.
         """
         agents = self.run.options.agents
-        found = agents.get(agent) or agents.get("*")
+        found = agents.get(agent) or self.run.options.spare.get(agent) or agents.get("*")
         if found is None:
             raise ConfigurationError(
                 f'No declaration says how agent {agent} of {self.run.id} works; add [agents."{agent}"] '

@@ -192,7 +192,7 @@ def ask_again(session: Session, run: RunContext, story: Story) -> ClaimDecision:
     try:
         return claims.restore_claim(session, run.workflow_id(story))
     except NotFound:
-        return claims.request_claim(session, claim_request(run, story, run.weights.get(story.id, 0.0)))
+        return claims.request_claim(session, claim_request(run, story, run.line_weight(story)))
 
 
 def _with_others(

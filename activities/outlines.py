@@ -116,7 +116,7 @@ class OutlineActivities:
                     agent=" + ".join(story.agents)[:120],
                     dependencies=run.edges.get(story.id, []),
                     notify=sorted(notify.get(story.id, set()) - {step.epic}),
-                    weight=run.weights.get(story.id, 0.0),
+                    weight=run.line_weight(story),
                     rank=run.ranks.get(story.id, 0),
                 )
                 for story in mine

@@ -94,7 +94,7 @@ def _record_true_end(session: Session, step: FinishProject) -> FinishProject:
     if step.sprints:
         step = step.model_copy(update={"counts": _count(session, step.project, step.sprints)})
     failed = any(state not in SUCCESS_STATES for state, count in step.counts.items() if count)
-    if failed and step.state is RunState.COMPLETED:
+    if failed and step.state is RunState.COMPLETED and not step.forced_by:
         step = step.model_copy(update={"state": RunState.INCOMPLETE})
     record_end(session, step)
     return step.model_copy(update={"state": runs.get_run(session, step.project).state})
@@ -146,12 +146,13 @@ def record_end(session: Session, step: FinishProject) -> None:
         RunState.CANCELLED: "project.cancelled",
     }.get(step.state, "project.failed")
     draft = EventDraft(
-        key=f"{step.project}#ended",
+        key=status.end_key(step.project),
         type=EventType.WORKFLOW_EVENT,
         name=name,
         data={
             "state": step.state.value,
             "counts": {state.value: count for state, count in step.counts.items()},
+            **({"forced_by": step.forced_by} if step.forced_by else {}),
         },
     )
     events.append_events(session, step.project, [draft])

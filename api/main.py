@@ -12,7 +12,18 @@ from temporalio.client import Client
 from api import errors
 from api.deps import Parts
 from api.hub import Hub
-from api.routes import agents, artifacts, claims, health, projects, questions, rollbacks, socket, sprints
+from api.routes import (
+    agents,
+    artifacts,
+    claims,
+    health,
+    projects,
+    questions,
+    rollbacks,
+    socket,
+    sprints,
+    steering,
+)
 from api.security import Guard, required_token
 from paceline.settings import Settings
 from paceline.store.database import Database
@@ -55,6 +66,6 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for resource in (sprints, claims, projects, agents, questions, artifacts, rollbacks):
+    for resource in (sprints, claims, projects, agents, questions, artifacts, rollbacks, steering):
         routes.include_router(resource.router)
     return routes

@@ -91,7 +91,9 @@ async def check_request(request: StartRequest) -> Wanted:
         ),
         repository=str(repository.path) if repository else None,
         base_commit=base_commit,
-        options=options.model_copy(update={"agents": agents}),
+        options=options.model_copy(
+            update={"agents": agents, "spare": _spare(plan, options.agents, declared, agents)}
+        ),
         rerun=request.rerun,
         warnings=[_sentence(finding) for finding in findings],
         dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
@@ -220,6 +222,22 @@ async def _used_ids(repository: Repository) -> frozenset[str]:
         for prefix in _REFS_OF_RUNS
         if name.startswith(prefix)
     )
+
+
+def _spare(
+    plan: Plan,
+    chosen: dict[str, AgentDeclaration],
+    declared: dict[str, AgentDeclaration],
+    used: dict[str, AgentDeclaration],
+) -> dict[str, AgentDeclaration]:
+    """Agents of the plan's team and of the declarations that have no story; one may be given to them."""
+    names = dict.fromkeys([*(agent.id for agent in plan.agents), *chosen, *declared])
+    found = {name: declaration_for(name, chosen) or declaration_for(name, declared) for name in names}
+    return {
+        name: declaration
+        for name, declaration in found.items()
+        if declaration is not None and name not in used and name != EVERY_AGENT
+    }
 
 
 def _resolve_agents(

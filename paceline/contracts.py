@@ -12,6 +12,8 @@ from paceline.domain.model import Model
 from paceline.domain.proof import Advice
 from paceline.domain.questions import Answer, AnswerReceipt, QuestionKind
 from paceline.domain.states import RunState, StoryState
+from paceline.domain.steering_steps import Again, SteeredInput
+from paceline.domain.steps import FailedAttempt, RunStep, StoryStep
 from paceline.domain.work import AgentKind, WorkOutcome
 
 CONTROL_TASK_QUEUE = "paceline"
@@ -22,21 +24,13 @@ WORK_TASK_QUEUE = "paceline-work"
 HISTORY_LIMIT = 8_000
 """Events after which a workflow continues as new; the server warns at 10,240."""
 
-__all__ = ["Answer", "AnswerReceipt"]
+__all__ = ["Answer", "AnswerReceipt", "FailedAttempt", "RunStep", "StoryStep"]
 
 
 # Project and sprint ---
 
 
-class RunStep(Model):
-    """Names a run, and the least of its changes that the step has to know."""
-
-    project: str
-    revision: int = 0
-    """Number of the newest change that the workflow was told of; 0: of none."""
-
-
-class ProjectInput(RunStep):
+class ProjectInput(SteeredInput):
     """Start of a run; `done_sprints` is filled by continue-as-new."""
 
     done_sprints: list[str] = Field(default_factory=list[str])
@@ -70,7 +64,7 @@ class ProjectResult(Model):
     """Id of the bundle artifact."""
 
 
-class SprintInput(RunStep):
+class SprintInput(SteeredInput):
     """Start of a sprint; the fields after `history_limit` are filled by continue-as-new."""
 
     sprint: str
@@ -141,7 +135,7 @@ class EpicSlice(Model):
     """Dependencies that had settled before this sprint began."""
 
 
-class EpicInput(RunStep):
+class EpicInput(SteeredInput):
     """Start of an epic slice; the lists after `history_limit` are filled by continue-as-new."""
 
     sprint: str
@@ -151,6 +145,11 @@ class EpicInput(RunStep):
     settled: list[StorySettled] = Field(default_factory=list[StorySettled])
     running: list[str] = Field(default_factory=list[str])
     continued: int = 0
+    held: list[str] = Field(default_factory=list[str])
+    """Stories that were paused before they started."""
+    again: dict[str, Again] = Field(default_factory=dict[str, Again])
+    """Stories that were started again after they had ended."""
+    reopenings: int = 0
 
 
 class EpicResult(Model):
@@ -160,13 +159,7 @@ class EpicResult(Model):
 # Story ---
 
 
-class FailedAttempt(Model):
-    attempt: int
-    code: str
-    reason: str
-
-
-class StoryInput(RunStep):
+class StoryInput(SteeredInput):
     """Start of a story; the fields after `history_limit` are filled by continue-as-new."""
 
     sprint: str
@@ -192,6 +185,9 @@ class StoryInput(RunStep):
     claims_lost: int = 0
     """How often the story's claim was lost while it was under work."""
     settle_by_signal: bool = False
+    round: int = 0
+    """How often it was started again after it had ended."""
+    pauses: int = 0
 
 
 class StoryRoute(Model):
@@ -209,15 +205,6 @@ class StoryRoute(Model):
     """False for simulated and human stories, which have nothing to merge."""
     reviewer: str | None = None
     """The agent that gives advice on criteria which no command proves."""
-
-
-class StoryStep(RunStep):
-    """Names one step of one attempt; the base of every activity input of a story."""
-
-    sprint: str
-    epic: str
-    story: str
-    attempt: int
 
 
 class ClaimStep(StoryStep):
@@ -384,6 +371,7 @@ class SettleStep(StoryStep):
     summary: str = ""
     merge_commit: str | None = None
     attempts: int
+    round: int = 0
 
 
 class SettleReply(Model):
@@ -415,6 +403,8 @@ class FinishProject(RunStep):
     """As each sprint counted when it ended; a rollback may have changed it since."""
     sprints: list[str] = Field(default_factory=list[str])
     """Those whose stories count; none: `counts` are believed."""
+    forced_by: str = ""
+    """The person who said that it is complete."""
 
 
 class SprintStep(RunStep):
@@ -455,6 +445,8 @@ class BlockedStories(RunStep):
     epic: str
     stories: dict[str, str]
     """Story key to the key of the dependency that did not succeed."""
+    round: int = 0
+    """How often stories of the epic were opened again before."""
 
 
 class ProjectAsk(RunStep):

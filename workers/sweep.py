@@ -59,6 +59,9 @@ class End(NamedTuple):
     step: SettleStep
 
 
+_COMPLETED = WorkflowExecutionStatus.COMPLETED
+
+
 async def sweep_forever(context: ActivityContext) -> None:
     """Sweep at the settings' interval until cancelled; a failed sweep is logged and the next one tries."""
     for number in itertools.count():
@@ -155,7 +158,7 @@ def _settle(session: Session, end: End) -> None:
     """Record the end of a story whose workflow could not, or whose record was lost; never another end."""
     run, story, step = end
     row = status.story_status(session, run.run.id, story.id)
-    if row.state in FINAL_STATES:
+    if row.state in FINAL_STATES or step.attempts < row.attempt:
         return
     if step.merge_commit is not None:
         record_merge(session, run, story, step.merge_commit, row.fence, step.attempts)
@@ -220,7 +223,8 @@ async def _record_forgotten_ends(context: ActivityContext, project: str) -> None
     ends: list[End] = []
     async for each in context.client.list_workflows(completed):
         story = by_holder.get(each.id)
-        if story is not None:
+        # A story that was started again has an earlier run that completed, and one that goes on.
+        if story is not None and await context.execution_status(each.id) is _COMPLETED:
             ends.append(await _end_of(context, run, story))
     if ends:
         await context.database.write(_settle_all, ends)

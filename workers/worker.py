@@ -29,6 +29,7 @@ from activities.reports import ReportActivities
 from activities.review import ReviewActivities
 from activities.rollback import RollbackActivities
 from activities.status import StatusActivities
+from activities.steering import SteeringActivities
 from activities.work import WorkActivities
 from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
 from paceline.settings import Settings
@@ -95,6 +96,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     status = StatusActivities(context)
     lost = LostActivities(context)
     rollback = RollbackActivities(context)
+    steering = SteeringActivities(context)
     return [
         claims.claim_story,
         claims.resume_claim,
@@ -119,6 +121,12 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         rollback.ask_about_rollback,
         rollback.release_rollback,
         rollback.end_rollback,
+        steering.record_steer,
+        steering.refuse_steer,
+        steering.pause_story,
+        steering.reopen_stories,
+        steering.end_stories,
+        steering.cancel_run,
     ]
 
 

@@ -46,6 +46,8 @@ class Claiming(StorySteps):
         """Ask for everything at once; then wait for the signal, and ask again now and then to be sure."""
         reask = FIRST_REASK
         while True:
+            if self._is_held() and await self._stand_still():
+                return await self._resume_claim()
             reply = await workflow.execute_local_activity_method(
                 ClaimActivities.claim_story,
                 ClaimStep(**self._step(), weight=self._in.weight, approved_by=self._in.foreign_approved_by),
@@ -63,10 +65,12 @@ class Claiming(StorySteps):
             if self._granted(self._told):
                 return reply.route
 
-    async def _resume_claim(self) -> None:
+    async def _resume_claim(self) -> StoryRoute:
         """Get back what was given back while a person was asked, or to end a circle of waiters."""
         reask = FIRST_REASK
         while True:
+            if self._is_held():
+                await self._stand_still()
             self._told = None
             reply = await workflow.execute_local_activity_method(
                 ClaimActivities.resume_claim,
@@ -74,8 +78,9 @@ class Claiming(StorySteps):
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
             )
+            self._work_queue = reply.route.task_queue
             if self._granted(reply.fence if reply.granted else None):
-                return
+                return reply.route
             reask = await self._wait_in_line(reply, reask)
 
     async def _next_attempt(self, answer: Answer) -> None:
@@ -147,7 +152,15 @@ class Claiming(StorySteps):
         self._stop_if_cancelled()
         waits_for = "\n".join(f"- {text}" for text in reply.waits_for)
         self._show(StoryState.CLAIMING, f"Waits in line for:\n\n{waits_for}")
-        return await wait_to_be_told(lambda: self._told is not None, reask)
+        return await wait_to_be_told(lambda: self._told is not None or self._is_held(), reask)
+
+    def _is_held(self) -> bool:
+        """Whether the story is to stand still before its next step."""
+        raise NotImplementedError
+
+    async def _stand_still(self) -> bool:
+        """Wait until nothing holds it; returns whether it has a claim or waits for one."""
+        raise NotImplementedError
 
     @workflow.signal(name="claim-granted")
     def claim_granted(self, granted: ClaimGranted) -> None:

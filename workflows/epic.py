@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
@@ -13,6 +14,7 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
+from workflows.epic_steering import SteeredEpic
 from workflows.policies import ALWAYS, SHORT, WORKFLOW_TASK
 from workflows.story import StoryWorkflow
 
@@ -25,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
         BlockedStories,
         EpicInput,
         EpicResult,
-        EpicSlice,
         EpicStep,
         LostStory,
         SettledBatch,
@@ -36,23 +37,21 @@ with workflow.unsafe.imports_passed_through():
     from paceline.domain import ids
     from paceline.domain.states import SUCCESS_STATES, StoryState
 
+_ONCE = WorkflowIDReusePolicy.REJECT_DUPLICATE
+_AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
+_CLOSING = timedelta(seconds=1)
+
 
 @workflow.defn(name="epic")
-class EpicWorkflow:
+class EpicWorkflow(SteeredEpic):
     """Starts stories in dependency order and passes on what settled."""
 
     @workflow.init
     def __init__(self, start: EpicInput) -> None:
-        self._in = start
-        self._slice = EpicSlice(title=start.title, stories=[])
-        self._settled = {each.story: each.state for each in start.settled}
-        self._running = dict.fromkeys(start.running, True)
-        self._outbox: list[StorySettled] = []
+        super().__init__(start)
         self._sending = 0
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._adopted: dict[str, bool] = {}
-        self._started = dict.fromkeys(start.running, True)
-        self._changed = True
 
     @workflow.run
     async def run(self, start: EpicInput) -> EpicResult:
@@ -85,17 +84,15 @@ class EpicWorkflow:
 
     async def _run_stories(self) -> None:
         while not self._finished():
-            await workflow.wait_condition(lambda: self._changed)
+            await workflow.wait_condition(lambda: self._changed or self._finished())
             self._changed = False
+            await self._free_blocked()
             await self._block_unreachable()
             if self._too_long():
                 await self._continue_when_quiet()
             else:
                 self._start_ready()
             self._show()
-
-    def _finished(self) -> bool:
-        return all(story.key in self._settled for story in self._slice.stories)
 
     def _ready(self) -> list[StoryRef]:
         """Stories whose dependencies all ended in success, most urgent and most critical first."""
@@ -104,6 +101,7 @@ class EpicWorkflow:
             for story in self._slice.stories
             if story.key not in self._settled
             and story.key not in self._running
+            and self._may_start(story.key)
             and all(self._settled.get(key) in SUCCESS_STATES for key in story.dependencies)
         ]
         return sorted(ready, key=lambda story: (story.rank, -story.weight))
@@ -115,12 +113,13 @@ class EpicWorkflow:
 
     async def _watch(self, story: StoryRef) -> None:
         """Run one story as a child and take its end, however it ended."""
+        again = story.key in self._in.again
         try:
             child = await workflow.start_child_workflow(
                 StoryWorkflow.run,
                 self._story_input(story),
                 id=self._story_id(story.key),
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=_AGAIN if again else _ONCE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 task_timeout=WORKFLOW_TASK,
                 search_attributes=self._attributes(story),
@@ -130,6 +129,11 @@ class EpicWorkflow:
             self._changed = True
             state = (await child).state
         except WorkflowAlreadyStartedError:
+            if again:
+                # It told of its end, and is about to close.
+                await workflow.sleep(_CLOSING, summary=f"until {story.key} has closed"[:200])
+                await self._watch(story)
+                return
             # An earlier run of this epic that was terminated left it behind.
             self._started[story.key] = True
             await self._adopt(story)
@@ -162,15 +166,6 @@ class EpicWorkflow:
         )
         return settled.state
 
-    def _take(self, settled: StorySettled) -> None:
-        if settled.story in self._settled:
-            return
-        self._settled[settled.story] = settled.state
-        self._running.pop(settled.story, None)
-        if settled.notify:
-            self._outbox.append(settled)
-        self._changed = True
-
     async def _block_unreachable(self) -> None:
         """Stories behind one that did not succeed never start; each says which one."""
         blocked: dict[str, str] = {}
@@ -190,6 +185,7 @@ class EpicWorkflow:
                     sprint=self._in.sprint,
                     epic=self._in.epic,
                     stories=blocked,
+                    round=self._in.reopenings,
                 ),
                 start_to_close_timeout=SHORT,
                 retry_policy=ALWAYS,
@@ -251,7 +247,9 @@ class EpicWorkflow:
     async def _continue_when_quiet(self) -> None:
         """Continue as new once every child is known to have started and nothing is left to pass on."""
         await self._flush()
-        if not self._outbox and not self._sending and all(key in self._started for key in self._running):
+        started = all(key in self._started for key in self._running)
+        quiet = not self._outbox and not self._sending and not self._taken_back
+        if quiet and started and workflow.all_handlers_finished():
             workflow.continue_as_new(self._carried())
 
     def _carried(self) -> EpicInput:
@@ -290,11 +288,12 @@ class EpicWorkflow:
 
     # What people see ---
 
-    def _story_id(self, key: str) -> str:
-        return ids.story_workflow_id(self._in.project, self._in.sprint, self._in.epic, key)
-
     def _story_input(self, story: StoryRef) -> StoryInput:
+        again = self._in.again.get(story.key)
+        gone_on = again.model_dump() if again else {}
         return StoryInput(
+            **gone_on,
+            paused=self._in.paused,
             project=self._in.project,
             revision=self._in.revision,
             sprint=self._in.sprint,
@@ -356,5 +355,7 @@ class EpicWorkflow:
             return f"- [{mark}] {story.key}: {story.title} ({state.value})"
         if story.key in self._running:
             return f"- [ ] {story.key}: {story.title} (running)"
+        if not self._may_start(story.key):
+            return f"- [ ] {story.key}: {story.title} (paused)"
         missing = [key for key in story.dependencies if self._settled.get(key) not in SUCCESS_STATES]
         return f"- [ ] {story.key}: {story.title} (waits for {', '.join(missing[:5])})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
@@ -17,6 +18,7 @@ from temporalio.exceptions import (
 from workflows.answers import Answerable
 from workflows.policies import A_FEW_TIMES, ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint import SprintWorkflow
+from workflows.steering import Steerable
 
 with workflow.unsafe.imports_passed_through():
     from activities.finish import FinishActivities
@@ -25,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.outlines import OutlineActivities
     from activities.people import PeopleActivities
     from activities.status import StatusActivities
+    from activities.steering import SteeringActivities
     from paceline import search_attributes
     from paceline.contracts import (
         WORK_TASK_QUEUE,
@@ -42,8 +45,14 @@ with workflow.unsafe.imports_passed_through():
     )
     from paceline.domain import ids
     from paceline.domain.asking import OpenQuestion
-    from paceline.domain.questions import Decision, QuestionKind
+    from paceline.domain.questions import Answer, Decision, QuestionKind
     from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
+    from paceline.domain.steering import PartState, Standing, Steer, SteerAction, SteerScope
+    from paceline.domain.steering_steps import EndStep, SteerRecorded
+
+
+class _Forced(Exception):
+    """A person says that the run is complete, while it waits for something."""
 
 
 class _NotDone(Exception):
@@ -51,18 +60,23 @@ class _NotDone(Exception):
 
 
 @workflow.defn(name="project")
-class ProjectWorkflow(Answerable):
+class ProjectWorkflow(Answerable, Steerable):
     """Runs a plan's sprints in order; optional sprints ask first."""
 
     @workflow.init
     def __init__(self, start: ProjectInput) -> None:
-        super().__init__()
+        Answerable.__init__(self)
+        Steerable.__init__(self)
         self._in = start
         self._sprint = ""
+        self._running = ""
+        """The sprint that runs now."""
+        self._finishing = False
 
     @workflow.run
     async def run(self, start: ProjectInput) -> ProjectResult:
         """Run to the end, and leave a bundle also when the run was cancelled."""
+        outline = ProjectOutline(title="", sprints=[])
         try:
             outline = await workflow.execute_activity_method(
                 OutlineActivities.load_project,
@@ -77,7 +91,12 @@ class ProjectWorkflow(Answerable):
             # What was rolled back may be there again by now: that is counted when the end is recorded.
             good = SUCCESS_STATES | {StoryState.REVERTED}
             failed = any(state not in good for state, count in self._in.counts.items() if count)
+            if self._in.ending is not None:
+                raise _Forced
             result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
+        except _Forced:
+            await self._force_rest(outline)
+            result = await self._finish(RunState.COMPLETED)
         except _NotDone:
             result = await self._finish(RunState.INCOMPLETE)
         except (
@@ -97,6 +116,7 @@ class ProjectWorkflow(Answerable):
         return result
 
     async def _run_sprint(self, outline: ProjectOutline, sprint: SprintRef) -> None:
+        await self._until_free()
         self._sprint = sprint.key
         self._show(outline)
         if sprint.optional and not await self._wanted(sprint):
@@ -105,9 +125,12 @@ class ProjectWorkflow(Answerable):
         if "ready" in sprint.gates and not await self._holds(sprint, "ready"):
             self._count(sprint, await self._skip(sprint))
             return
+        await self._until_free()
+        told = self._from_above()
         child = await workflow.start_child_workflow(
             SprintWorkflow.run,
             SprintInput(
+                paused=self._in.paused,
                 project=self._in.project,
                 revision=self._in.revision,
                 sprint=sprint.key,
@@ -127,17 +150,25 @@ class ProjectWorkflow(Answerable):
             static_summary=f"{sprint.key}: {sprint.title}"[:200],
             static_details=outline.goal or "",
         )
+        self._running = sprint.key
+        if told != self._from_above():
+            await self._tell_children()
         try:
             result = await asyncio.shield(child)
         except asyncio.CancelledError:
             await self._cancel_sprint(sprint)
             result = await child
+        finally:
+            self._running = ""
         self._count(sprint, result)
+        if self._in.ending is not None:
+            raise _Forced
         if "done" in sprint.gates and not await self._holds(sprint, "done"):
             raise _NotDone
         if outline.finish:
             await self._hand_on(sprint)
-        if workflow.info().get_current_history_length() > self._in.history_limit:
+        long = workflow.info().get_current_history_length() > self._in.history_limit
+        if long and workflow.all_handlers_finished():
             workflow.continue_as_new(self._in)
 
     def _count(self, sprint: SprintRef, result: SprintResult) -> None:
@@ -242,6 +273,7 @@ class ProjectWorkflow(Answerable):
         return answer.decision is not Decision.REJECT
 
     async def _finish(self, state: RunState) -> ProjectResult:
+        self._finishing = True
         return await workflow.execute_activity_method(
             StatusActivities.finish_project,
             FinishProject(
@@ -250,12 +282,110 @@ class ProjectWorkflow(Answerable):
                 state=state,
                 counts=self._in.counts,
                 sprints=self._in.done_sprints,
+                forced_by=self._in.ending.actor if self._in.ending else "",
             ),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             summary="record the end and make the bundle",
         )
+
+    # Steering ---
+
+    async def _until_free(self) -> None:
+        """Nothing new starts while the run is paused."""
+        await workflow.wait_condition(lambda: not self._is_held() or self._in.ending is not None)
+        if self._in.ending is not None:
+            raise _Forced
+
+    async def _await_answer(self, question: str) -> Answer:
+        self._open_question = question
+        await workflow.wait_condition(
+            lambda: question in self._answers or self._in.ending is not None,
+            timeout_summary=f"answer to {question}",
+        )
+        if self._in.ending is not None:
+            self._open_question = None
+            raise _Forced
+        return await super()._await_answer(question)
+
+    async def _force_rest(self, outline: ProjectOutline) -> None:
+        """What has not ended counts as done, also in sprints that never started."""
+        steer = self._in.ending
+        left = [sprint for sprint in outline.sprints if sprint.key not in self._in.done_sprints]
+        for sprint in left:
+            if steer is None:
+                break
+            await workflow.execute_activity_method(
+                SteeringActivities.end_stories,
+                EndStep(
+                    project=self._in.project,
+                    revision=self._in.revision,
+                    steer=steer,
+                    sprint=sprint.key,
+                    stories=[],
+                ),
+                start_to_close_timeout=SHORT,
+                retry_policy=ALWAYS,
+                summary=f"{sprint.key} counts as done"[:200],
+            )
+            self._in.done_sprints.append(sprint.key)
+
+    def _scope(self) -> SteerScope:
+        return SteerScope.PROJECT
+
+    def _steered(self) -> ProjectInput:
+        return self._in
+
+    def _target(self, steer: Steer) -> dict[str, Any]:
+        return {"scope": SteerScope.PROJECT}
+
+    def _standing(self, steer: Steer) -> Standing:
+        state = PartState.PAUSED if self._own() else PartState.RUNNING
+        if self._in.ending is not None or workflow.cancellation_reason() is not None:
+            state = PartState.ENDING
+        elif self._finishing:
+            state = PartState.ENDED
+        return Standing(
+            scope=SteerScope.PROJECT,
+            name=f"Run {self._in.project}",
+            state=state,
+            paused=bool(self._own()),
+        )
+
+    async def _do(self, steer: Steer, effect: str) -> SteerRecorded:
+        if steer.action in (SteerAction.PAUSE, SteerAction.RESUME):
+            self._hold(steer.action)
+        recorded = await self._record(steer, effect)
+        if steer.action is SteerAction.CANCEL:
+            await self._cancel_run(steer, effect)
+        elif steer.action is SteerAction.FORCE_COMPLETE:
+            self._in.ending = steer
+            mark = f"{steer.id}/{ids.short_digest(self._running)}"
+            await self._signal_sprint("steer", steer.model_copy(update={"id": mark, "passed_on": True}))
+        else:
+            await self._tell_children()
+        return recorded
+
+    async def _cancel_run(self, steer: Steer, effect: str) -> None:
+        await workflow.execute_local_activity_method(
+            SteeringActivities.cancel_run,
+            self._steer_step(steer, effect),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+        )
+
+    async def _tell_children(self) -> None:
+        await self._signal_sprint("held", self._from_above())
+
+    async def _signal_sprint(self, signal: str, argument: Any) -> None:
+        if not self._running:
+            return
+        name = ids.sprint_workflow_id(self._in.project, self._running)
+        try:
+            await workflow.get_external_workflow_handle(name).signal(signal, argument)
+        except ApplicationError:
+            workflow.logger.info("sprint %s had ended before it could be told", name)
 
     def _show(self, outline: ProjectOutline) -> None:
         lines = [outline.goal or "", ""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
@@ -16,6 +17,7 @@ from temporalio.exceptions import (
 from workflows.epic import EpicWorkflow
 from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint_clock import SprintClock
+from workflows.steering import Steerable
 
 with workflow.unsafe.imports_passed_through():
     from activities.lost import LostActivities
@@ -34,14 +36,17 @@ with workflow.unsafe.imports_passed_through():
         StorySettled,
     )
     from paceline.domain import ids
+    from paceline.domain.steering import ENDS, PartState, Standing, Steer, SteerAction, SteerScope
+    from paceline.domain.steering_steps import SteerRecorded
 
 
 @workflow.defn(name="sprint")
-class SprintWorkflow:
+class SprintWorkflow(Steerable):
     """Runs the epic slices of one sprint side by side."""
 
     @workflow.init
     def __init__(self, start: SprintInput) -> None:
+        super().__init__()
         self._in = start
         self._outline = SprintOutline(epics=[])
         self._ended = dict.fromkeys(start.ended_epics, True)
@@ -93,8 +98,8 @@ class SprintWorkflow:
             await workflow.wait_condition(lambda: self._finished() or bool(self._mail))
             mail, self._mail = self._mail, {}
             await asyncio.gather(*(self._deliver(epic, stories) for epic, stories in mail.items()))
-            ready = self._clock.settled and all(key in self._started for key in self._watchers)
-            if self._too_long() and not self._mail and ready:
+            quiet = not self._mail and self._clock.settled and workflow.all_handlers_finished()
+            if self._too_long() and quiet and all(key in self._started for key in self._watchers):
                 carried = {"epics_started": True, "ended_epics": list(self._ended)}
                 workflow.continue_as_new(self._in.model_copy(update=carried))
 
@@ -119,6 +124,7 @@ class SprintWorkflow:
             child = await workflow.start_child_workflow(
                 EpicWorkflow.run,
                 EpicInput(
+                    paused=self._in.paused,
                     project=self._in.project,
                     revision=self._in.revision,
                     sprint=self._in.sprint,
@@ -194,6 +200,63 @@ class SprintWorkflow:
     def epic_ended(self, epic: str) -> None:
         """An epic's own word of its end; after continue-as-new it is the only one."""
         self._ended[epic] = True
+
+    # Steering ---
+
+    def _scope(self) -> SteerScope:
+        return SteerScope.SPRINT
+
+    def _steered(self) -> SprintInput:
+        return self._in
+
+    def _target(self, steer: Steer) -> dict[str, Any]:
+        return {"scope": SteerScope.SPRINT, "sprint": self._in.sprint}
+
+    def _standing(self, steer: Steer) -> Standing:
+        if self._in.ending is not None or workflow.cancellation_reason() is not None:
+            state = PartState.ENDING
+        elif self._outline.epics and self._finished():
+            state = PartState.ENDED
+        else:
+            state = PartState.PAUSED if self._own() else PartState.RUNNING
+        return Standing(
+            scope=SteerScope.SPRINT,
+            name=f"Sprint {self._in.sprint}",
+            state=state,
+            paused=bool(self._own()),
+            held_by=self._above(),
+        )
+
+    async def _do(self, steer: Steer, effect: str) -> SteerRecorded:
+        if steer.action in ENDS:
+            self._in.ending = steer
+        elif steer.action in (SteerAction.PAUSE, SteerAction.RESUME):
+            self._hold(steer.action)
+        recorded = await self._record(steer, effect)
+        if steer.action in ENDS:
+            for epic in list(self._outline.epics):
+                mark = f"{steer.id}/{ids.short_digest(epic.key)}"
+                await self._signal_epic(
+                    epic.key, "steer", steer.model_copy(update={"id": mark, "passed_on": True})
+                )
+        else:
+            await self._tell_children()
+        return recorded
+
+    async def _tell_children(self) -> None:
+        for epic in list(self._outline.epics):
+            await self._signal_epic(epic.key, "held", self._from_above())
+
+    async def _signal_epic(self, epic: str, signal: str, argument: Any) -> None:
+        # An epic cannot be told before it has started, and began with what was known before.
+        inherited = self._in.epics_started
+        await workflow.wait_condition(lambda: inherited or epic in self._started or epic in self._ended)
+        if epic in self._ended:
+            return
+        try:
+            await workflow.get_external_workflow_handle(self._epic_id(epic)).signal(signal, argument)
+        except ApplicationError:
+            workflow.logger.info("epic %s had ended before it could be told", epic)
 
     def _epic_id(self, epic: str) -> str:
         return ids.epic_workflow_id(self._in.project, self._in.sprint, epic)

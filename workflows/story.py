@@ -7,9 +7,10 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import is_cancelled_exception
 
-from workflows.claiming import Claiming, Ended
+from workflows.claiming import Ended
 from workflows.failures import code_of, sentence_of
 from workflows.policies import LONGEST_RETRY_PAUSE, RETRY_PAUSE
+from workflows.story_steering import EndedByPerson, SteeredStory
 from workflows.story_steps import CLAIM_LOST, LOST
 
 with workflow.unsafe.imports_passed_through():
@@ -31,7 +32,7 @@ _LOST_WORK = {"code": CLAIM_LOST, "reason": LOST, "claim_lost": True}
 
 
 @workflow.defn(name="story")
-class StoryWorkflow(Claiming):
+class StoryWorkflow(SteeredStory):
     """Carries one story to a merge, or to a stated end."""
 
     @workflow.init
@@ -42,9 +43,11 @@ class StoryWorkflow(Claiming):
     async def run(self, start: StoryInput) -> StoryResult:
         """Do the story and settle it, whatever happens."""
         try:
-            await self._carry_out()
+            await self._follow_course()
         except Ended as end:
             await self._settle(end.state, end.code, end.reason)
+        except EndedByPerson as end:
+            await self._clean_up(end.state, end.turn.code, end.turn.reason)
         except (asyncio.CancelledError, Exception) as error:
             # Cancellation and unexpected failures give everything back before they go on.
             cancelled = is_cancelled_exception(error)
@@ -54,6 +57,7 @@ class StoryWorkflow(Claiming):
             # A merge that was made before the cancellation arrived stays made, and is the story's end.
             if cancelled and self._state is StoryState.CANCELLED:
                 await self._tell_parent()
+                await workflow.wait_condition(workflow.all_handlers_finished)
                 raise
         await self._tell_parent()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -91,7 +95,8 @@ class StoryWorkflow(Claiming):
 
     def _continue_if_long(self) -> None:
         """Between attempts a long history is left behind; the claim and its fence stay."""
-        if workflow.info().get_current_history_length() > self._in.history_limit:
+        long = workflow.info().get_current_history_length() > self._in.history_limit
+        if long and self._turn is None and workflow.all_handlers_finished():
             workflow.continue_as_new(self._in)
 
     # Verify and merge ---

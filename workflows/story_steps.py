@@ -81,7 +81,7 @@ class StorySteps(Answerable):
     def __init__(self, start: StoryInput) -> None:
         super().__init__()
         self._in = start
-        self._fence = 0
+        self._fence: int = 0
         self._work_queue = WORK_TASK_QUEUE
         self._told: int | None = None
         self._lost = 0
@@ -92,6 +92,9 @@ class StorySteps(Answerable):
         self._indexed_attempt = start.attempt
         self._merge_commit: str | None = None
         self._summary = ""
+        self._opened = 0
+        self._closed = 0
+        self._settling = False
 
     def _step(self) -> _Names:
         start = self._in
@@ -124,6 +127,7 @@ class StorySteps(Answerable):
     async def _work(self, route: StoryRoute) -> WorkReport:
         """Let the agent work; stop it where its claim is lost meanwhile."""
         self._stop_if_cancelled()
+        self._opened = self._in.attempt
         self._agent_works = workflow.start_activity_method(
             WorkActivities.do_work,
             WorkStep(
@@ -142,7 +146,8 @@ class StorySteps(Answerable):
         try:
             return await self._agent_works
         except (asyncio.CancelledError, ActivityError) as error:
-            if workflow.cancellation_reason() is not None or not self._lost_claim(error):
+            self._stop_if_cancelled()
+            if not self._lost_claim(error):
                 raise
             return WorkReport(outcome=WorkOutcome.BLOCKED, code=CLAIM_LOST, reason=LOST, claim_lost=True)
         finally:
@@ -236,17 +241,22 @@ class StorySteps(Answerable):
         return answer
 
     async def _end_attempt(self, route: StoryRoute, code: str, reason: str) -> None:
+        self._stop_if_cancelled()
+        await self._end_attempt_on(route.task_queue, code, reason)
+
+    async def _end_attempt_on(self, task_queue: str, code: str, reason: str) -> None:
         failure = FailedAttempt(attempt=self._in.attempt, code=code, reason=reason[:500])
         self._in.failures = [*self._in.failures, failure][-10:]
         await workflow.execute_activity_method(
             AttemptActivities.end_attempt,
             EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
-            task_queue=route.task_queue,
+            task_queue=task_queue,
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             summary=f"preserve attempt {self._in.attempt}: {code}"[:200],
         )
+        self._closed = self._in.attempt
 
     async def _clean_up(self, state: StoryState, code: str, reason: str) -> None:
         """The way out of a story that was cancelled or broke: preserve first, then release."""
@@ -266,6 +276,7 @@ class StorySteps(Answerable):
         await self._settle(state, code, reason)
 
     async def _settle(self, state: StoryState, code: str = "", reason: str = "") -> None:
+        self._settling = True
         step = SettleStep(
             **self._step(),
             state=state,
@@ -274,6 +285,7 @@ class StorySteps(Answerable):
             summary=self._summary,
             merge_commit=self._merge_commit,
             attempts=self._in.attempt,
+            round=self._in.round,
         )
         try:
             reply = await self._settle_step(step)

@@ -147,6 +147,10 @@ class ApiClient:
         reply = await self._call("POST", f"projects/{quote(project, safe='')}/rollbacks", json=dict(body))
         return _parse(Rollback, reply["rollback"]), bool(reply["attached"])
 
+    async def steer(self, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Do something to a run, or to a part of it; returns what came of it."""
+        return await self._call("POST", f"projects/{quote(project, safe='')}/steer", json=dict(body))
+
     async def rollbacks(self, project: str) -> list[Rollback]:
         """The rollbacks of a run, oldest first."""
         return _parse(

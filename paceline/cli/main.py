@@ -8,7 +8,14 @@ from typing import cast
 
 import typer
 
-from paceline.cli import claims_commands, people_commands, rollback_commands, run_command, server_commands
+from paceline.cli import (
+    claims_commands,
+    people_commands,
+    rollback_commands,
+    run_command,
+    server_commands,
+    steer_commands,
+)
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
@@ -32,7 +39,15 @@ for command in (
     people_commands.status,
     people_commands.questions,
     people_commands.answer,
-    people_commands.cancel,
+    steer_commands.pause,
+    steer_commands.resume,
+    steer_commands.cancel,
+    steer_commands.retry,
+    steer_commands.skip,
+    steer_commands.reassign,
+    steer_commands.reprioritise,
+    steer_commands.set_parallel,
+    steer_commands.force_complete,
     rollback_commands.rollback,
     claims_commands.claims,
     claims_commands.claim,

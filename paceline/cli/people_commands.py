@@ -1,4 +1,4 @@
-"""`paceline status`, `questions`, `answer` and `cancel`: what a person asks of runs that go on elsewhere."""
+"""`paceline status`, `questions` and `answer`: what a person asks of runs that go on elsewhere."""
 
 from __future__ import annotations
 
@@ -87,11 +87,6 @@ def answer(
     """Answer a question."""
     given = Answer(question=question, decision=decision, text=text, actor=actor or getpass.getuser())
     say(call_api(lambda client: client.answer(given)))
-
-
-def cancel(project: Annotated[str, typer.Argument(help="Id of the run.")]) -> None:
-    """Stop a run: its work is preserved, nothing more is merged."""
-    say(call_api(lambda client: client.cancel(project)))
 
 
 def _json(models: Sequence[Model]) -> str:

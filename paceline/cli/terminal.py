@@ -19,6 +19,7 @@ STYLE = {
     StoryState.VERIFYING: "cyan",
     StoryState.MERGING: "cyan",
     StoryState.WAITING_FOR_PERSON: "yellow",
+    StoryState.PAUSED: "yellow",
     StoryState.MERGED: "green",
     StoryState.SETTLED: "green",
     StoryState.FAILED: "red",

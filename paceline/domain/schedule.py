@@ -37,6 +37,8 @@ _RANKS = {
 }
 UNRANKED = 4
 """The rank of a story whose priority is not written, or in no word known here: after all others."""
+_PRIORITY_WEIGHT = 1_000_000.0
+"""Beyond any path of points, so that priority comes first."""
 _LISTED = 1_000_000
 """Stories that all lists of contention name together because of globs; more would only fill memory."""
 
@@ -142,6 +144,16 @@ def priority_rank(plan: Plan) -> dict[str, int]:
         priority = story.priority or inherited.get(story.epic or "")
         ranks.setdefault(story.id, _rank(priority))
     return ranks
+
+
+def line_weight(rank: int, weight: float) -> float:
+    """How heavy a story weighs in the waiting line of claims.
+
+    Args:
+        rank: from `priority_rank`.
+        weight: its longest remaining path in points.
+    """
+    return (UNRANKED - rank) * _PRIORITY_WEIGHT + weight
 
 
 def lock_patterns(story: Story, plan: Plan) -> list[str]:

@@ -16,6 +16,8 @@ class StoryState(StrEnum):
     VERIFYING = "verifying"
     MERGING = "merging"
     WAITING_FOR_PERSON = "waiting_for_person"
+    PAUSED = "paused"
+    """A person paused it or something above it; it holds its files and nothing else."""
     MERGED = "merged"
     SETTLED = "settled"
     """Proven with nothing to merge."""

@@ -52,6 +52,8 @@ class RunOptions(Model):
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])
     """By the plan's agent name; `*` stands for every agent that is not named."""
+    spare: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])
+    """Declared agents that no story names at the start; a story can be given to one of them."""
 
 
 class Run(Model):
@@ -115,6 +117,8 @@ class ProjectStatus(Model):
     agents: list[AgentStatus]
     open_questions: int
     last_event: int
+    forced_by: str | None = None
+    """The person who said that the run is complete, where one did."""
 
 
 class Artifact(Model):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
 from paceline.domain.status import AgentStatus, ProjectStatus, StoryStatus
 from paceline.errors import NotFound, Refused
-from paceline.store.events import last_number
+from paceline.store.events import event_of, last_number
 from paceline.store.models import AgentHistoryRow, AgentRow, StoryRow, table
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
@@ -225,6 +225,7 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
     """
     run = get_run(session, project)
     stories = story_statuses(session, project)
+    ended = event_of(session, project, end_key(project)) if run.ended_at is not None else None
     succeeded = sum(story.state in SUCCESS_STATES for story in stories)
     return ProjectStatus(
         run=run,
@@ -234,7 +235,13 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
         agents=agent_statuses(session, project, dead_after),
         open_questions=count_open(session, project),
         last_event=last_number(session, project),
+        forced_by=None if ended is None else ended.data.get("forced_by"),
     )
+
+
+def end_key(project: str) -> str:
+    """Key of the event of a run's end."""
+    return f"{project}#ended"
 
 
 @cache
