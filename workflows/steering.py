@@ -88,7 +88,8 @@ class Steerable:
                 if is_cancelled_exception(error):
                     raise
                 if not steer.passed_on:
-                    await self._tell_of_refusal(steer, sentence_of(error))
+                    said = error.message if isinstance(error, ApplicationError) else sentence_of(error)
+                    await self._tell_of_refusal(steer, said)
 
     @workflow.signal(name="held")
     async def held(self, above: FromAbove) -> None:

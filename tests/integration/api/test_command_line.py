@@ -88,6 +88,11 @@ def test_a_day_with_a_server(paceline: CommandLine, plan: str, up: subprocess.Po
     assert options["conflict_attempts"] == 0
     assert (options["finish"]["push"], options["finish"]["branch"]) == ("fork", "mine")
     assert options["finish"]["pull_request"][:3] == ["gh", "pr", "create"]
+    paused = json.loads(paceline("pause", "other", "--reason", "lunch", "--json").stdout)
+    assert (paused["state"], paused["scope"], paused["target"]) == ("taken", "project", "Run other")
+    twice = paceline("pause", "other")
+    assert (twice.returncode, twice.stderr) == (1, "Run other is paused already.\n")
+    assert paceline("skip", "other", "--story", "1.1").returncode == 2
     cancelled = paceline("cancel", "other")
     assert cancelled.returncode == 0, cancelled.stderr
     followed = paceline("run", plan, "--agent", "human", "--project", "Other", "--no-input")
