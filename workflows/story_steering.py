@@ -76,6 +76,8 @@ class SteeredStory(Steerable, Claiming):
                 if self._turn is None or self._is_cancelled() or not is_cancelled_exception(error):
                     raise
             turn, self._turn = self._turn, None
+            # What it asked is withdrawn.
+            self._open_question = self._asking = None
             if turn.state is not None:
                 # Its event comes before that of the end which it causes.
                 async with self._steering:
@@ -87,7 +89,6 @@ class SteeredStory(Steerable, Claiming):
         await self._carry_out()
 
     async def _end_turned_attempt(self, turn: Turn) -> None:
-        self._open_question = None
         if self._opened != self._in.attempt:
             return
         if self._closed != self._in.attempt:
