@@ -72,6 +72,7 @@ class EpicWorkflow(SteeredEpic):
             await self._run_stories()
         except asyncio.CancelledError:
             await self._cancel_stories()
+            await workflow.wait_condition(workflow.all_handlers_finished)
             raise
         # Cancelling the forwarder while it sends would take the signal back.
         await workflow.wait_condition(lambda: not self._outbox and not self._sending)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.policies import ALWAYS, SHORT
-from workflows.steering import ELSEWHERE, Steerable, refused
+from workflows.steering import ELSEWHERE, Steerable, passed_on, refused
 
 with workflow.unsafe.imports_passed_through():
     from activities.steering import SteeringActivities
@@ -171,9 +172,9 @@ class SteeredEpic(Steerable):
         pending = [key for key in keys if key not in self._settled and key not in self._running]
         if pending:
             await self._end_stories(steer, pending)
-        for key in list(self._running):
-            action = steer.model_copy(update={"id": f"{steer.id}/{ids.short_digest(key)}", "passed_on": True})
-            await self._signal_story(key, "steer", action)
+        await asyncio.gather(
+            *(self._signal_story(key, "steer", passed_on(steer, key)) for key in list(self._running))
+        )
         return recorded
 
     async def _end_stories(self, steer: Steer, keys: Sequence[str]) -> None:
@@ -266,8 +267,8 @@ class SteeredEpic(Steerable):
     # Telling stories ---
 
     async def _tell_children(self) -> None:
-        for key in list(self._running):
-            await self._signal_story(key, "held", self._from_above())
+        above = self._from_above()
+        await asyncio.gather(*(self._signal_story(key, "held", above) for key in list(self._running)))
 
     async def _signal_story(self, key: str, signal: str, argument: Any) -> None:
         # A story cannot be told before it has started, and began with what was known before.

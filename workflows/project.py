@@ -18,7 +18,7 @@ from temporalio.exceptions import (
 from workflows.answers import Answerable
 from workflows.policies import A_FEW_TIMES, ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint import SprintWorkflow
-from workflows.steering import Steerable
+from workflows.steering import Steerable, passed_on
 
 with workflow.unsafe.imports_passed_through():
     from activities.finish import FinishActivities
@@ -107,6 +107,7 @@ class ProjectWorkflow(Answerable, Steerable):
         ) as error:
             if is_cancelled_exception(error):
                 await self._finish(RunState.CANCELLED)
+                await workflow.wait_condition(workflow.all_handlers_finished)
                 raise
             if not isinstance(error, ActivityError):
                 await self._end_sprint()
@@ -361,8 +362,7 @@ class ProjectWorkflow(Answerable, Steerable):
             await self._cancel_run(steer, effect)
         elif steer.action is SteerAction.FORCE_COMPLETE:
             self._in.ending = steer
-            mark = f"{steer.id}/{ids.short_digest(self._running)}"
-            await self._signal_sprint("steer", steer.model_copy(update={"id": mark, "passed_on": True}))
+            await self._signal_sprint("steer", passed_on(steer, self._running))
         else:
             await self._tell_children()
         return recorded

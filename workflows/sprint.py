@@ -17,7 +17,7 @@ from temporalio.exceptions import (
 from workflows.epic import EpicWorkflow
 from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint_clock import SprintClock
-from workflows.steering import Steerable
+from workflows.steering import Steerable, passed_on
 
 with workflow.unsafe.imports_passed_through():
     from activities.lost import LostActivities
@@ -70,6 +70,7 @@ class SprintWorkflow(Steerable):
             await self._cancel_epics()
             if self._outline.clock:
                 await self._clock.stop()
+            await workflow.wait_condition(workflow.all_handlers_finished)
             raise
         if self._outline.clock:
             await self._clock.stop()
@@ -209,6 +210,9 @@ class SprintWorkflow(Steerable):
     def _steered(self) -> SprintInput:
         return self._in
 
+    def _woken(self) -> None:
+        self._show()
+
     def _target(self, steer: Steer) -> dict[str, Any]:
         return {"scope": SteerScope.SPRINT, "sprint": self._in.sprint}
 
@@ -234,18 +238,15 @@ class SprintWorkflow(Steerable):
             self._hold(steer.action)
         recorded = await self._record(steer, effect)
         if steer.action in ENDS:
-            for epic in list(self._outline.epics):
-                mark = f"{steer.id}/{ids.short_digest(epic.key)}"
-                await self._signal_epic(
-                    epic.key, "steer", steer.model_copy(update={"id": mark, "passed_on": True})
-                )
+            keys = [epic.key for epic in self._outline.epics]
+            await asyncio.gather(*(self._signal_epic(key, "steer", passed_on(steer, key)) for key in keys))
         else:
             await self._tell_children()
         return recorded
 
     async def _tell_children(self) -> None:
-        for epic in list(self._outline.epics):
-            await self._signal_epic(epic.key, "held", self._from_above())
+        above, keys = self._from_above(), [epic.key for epic in self._outline.epics]
+        await asyncio.gather(*(self._signal_epic(key, "held", above) for key in keys))
 
     async def _signal_epic(self, epic: str, signal: str, argument: Any) -> None:
         # An epic cannot be told before it has started, and began with what was known before.
@@ -263,6 +264,7 @@ class SprintWorkflow(Steerable):
 
     def _show(self) -> None:
         goal = f"{self._outline.goal}\n\n" if self._outline.goal else ""
+        goal = f"**paused**\n\n{goal}" if self._is_held() else goal
         branch = f"Branch: `{self._outline.branch}`\n\n" if self._outline.branch else ""
         lines = [
             f"- [{'x' if epic.key in self._ended else ' '}] {epic.key}: {epic.title} ({_stories(epic)})"

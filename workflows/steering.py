@@ -17,6 +17,7 @@ from workflows.policies import ALWAYS, SHORT
 
 with workflow.unsafe.imports_passed_through():
     from activities.steering import SteeringActivities
+    from paceline.domain import ids
     from paceline.domain.steering import Standing, Steer, SteerAction, SteerReceipt, SteerScope
     from paceline.domain.steering import effect as effect_of
     from paceline.domain.steering import refusal as refusal_of
@@ -32,6 +33,11 @@ ELSEWHERE = "ELSEWHERE"
 def refused(reason: str, type: str = REFUSED) -> ApplicationError:
     """What a validator raises."""
     return ApplicationError(reason, type=type, non_retryable=True)
+
+
+def passed_on(steer: Steer, child: str) -> Steer:
+    """The action as it is sent to a child, under an id that stays the same."""
+    return steer.model_copy(update={"id": f"{steer.id[:80]}/{ids.short_digest(child)}", "passed_on": True})
 
 
 class Steerable:

@@ -19,9 +19,11 @@ from temporalio.client import WorkflowFailureError
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain.ids import slug
 from paceline.domain.questions import Decision
+from paceline.domain.states import StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.settings import Settings
 from tests.sample_plans import E, S, plan
+from tests.steering import steer, until_state
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -106,7 +108,33 @@ async def unchanged(world: World, repository: Path) -> str:
     return run.id
 
 
-SCENARIOS = (simulated, continued, people, failed, cancelled, unchanged)
+async def steered(world: World, repository: Path) -> str:
+    """A pause of the run, a retry, a reassignment, a story started again, a skip, and a forced end."""
+    slow = AgentDeclaration(kind="simulated", simulated_seconds=(600, 600), concurrency=9)
+    stories = [S("1.1"), S("1.2"), S("1.3", "Story 1.2"), S("1.4", "Story 1.1")]
+    run = await world.start(
+        plan(E("1", stories), agents=("Builder", "Other")), project="steered", agents={"*": slow}
+    )
+    await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+    await until_state(world, run.id, "Story 1.2", StoryState.WORKING)
+    await steer(world, run.id, "pause")
+    await steer(world, run.id, "retry", "1.1")
+    await until_state(world, run.id, "Story 1.1", StoryState.PAUSED)
+    await steer(world, run.id, "resume")
+    await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+    await steer(world, run.id, "cancel", "1.2")
+    await until_state(world, run.id, "Story 1.3", StoryState.BLOCKED)
+    await steer(world, run.id, "retry", "1.2")
+    await until_state(world, run.id, "Story 1.2", StoryState.WORKING)
+    await steer(world, run.id, "reassign", "1.2", agents=["Other"])
+    await steer(world, run.id, "skip", "1.4", reason="not now")
+    await steer(world, run.id, "set_max_parallel", max_parallel=7)
+    await steer(world, run.id, "force_complete", reason="recorded")
+    await world.result(run.id)
+    return run.id
+
+
+SCENARIOS = (simulated, continued, people, failed, cancelled, unchanged, steered)
 
 
 async def record(name: str, only: Sequence[str] = ()) -> int:

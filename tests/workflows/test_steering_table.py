@@ -169,6 +169,8 @@ async def see(
     elif action is SteerAction.REASSIGN:
         row = (await rows(world, project))[story]
         assert row.agents == ["Other"]
+        if state is WAITING:
+            await until_state(world, project, story, WORKING)
         if state is WORKING:
             await again(world, project, story, attempt + 1)
         elif state in FINAL_STATES:
