@@ -29,7 +29,7 @@ from paceline.contracts import (
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
 from paceline.errors import RepositoryError
-from paceline.store import events, runs, status
+from paceline.store import events, questions, runs, status
 
 log = logging.getLogger(__name__)
 
@@ -138,6 +138,8 @@ CLOSED_RUNS = {
 def record_end(session: Session, step: FinishProject) -> None:
     """Record the end of a run, and why stories that never started never will."""
     runs.end_run(session, step.project, step.state)
+    # Such as whether to start an optional sprint: nobody waits for the answer any more.
+    questions.withdraw_questions(session, step.project)
     if step.state in (RunState.CANCELLED, RunState.FAILED):
         _cancel_pending(session, step.project)
     name = {
