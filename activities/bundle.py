@@ -24,12 +24,14 @@ from sqlalchemy.orm import Session
 
 from activities import bundle_texts
 from activities.bundle_texts import RunRecord
+from activities.reports import REPORT, report_files
+from activities.sprint_records import all_events
 from paceline.domain import ids
 from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.status import Artifact
 from paceline.settings import Settings
-from paceline.store import artifacts, claim_decisions, events, proofs, questions, runs, status
+from paceline.store import artifacts, claim_decisions, events, proofs, questions, reports, runs, status
 from paceline.store.database import Database
 from paceline.vcs.diff import changed_paths
 from paceline.vcs.git import git
@@ -98,19 +100,15 @@ def _read_record(session: Session, project: str) -> RunRecord:
         plan=runs.load_plan(session, run.plan_digest),
         plan_text=runs.plan_text(session, run.plan_digest),
         status=status.project_status(session, project, _NEVER_DEAD),
-        events=[event for event in _all_events(session, project) if not _is_of_bundle(event)],
+        events=[event for event in all_events(session, project) if not _is_of_bundle(event)],
         questions=questions.list_questions(session, project, None, _QUESTIONS),
         proofs=proofs.proofs_of(session, project),
         decisions=list(_all_decisions(session, project)),
-        artifacts=[a for a in artifacts.list_artifacts(session, project) if a.kind != BUNDLE],
+        # Reports are written anew, with what people added to them since.
+        artifacts=[a for a in artifacts.list_artifacts(session, project) if a.kind not in (BUNDLE, REPORT)],
+        reports=reports.reports_of(session, project)[::-1],
+        entries=reports.entries_of(session, project),
     )
-
-
-def _all_events(session: Session, project: str) -> Iterator[Event]:
-    after = 0
-    while page := events.events_after(session, project, after, _PAGE):
-        yield from page
-        after = page[-1].number
 
 
 def _all_decisions(session: Session, project: str) -> Iterator[DecisionRecord]:
@@ -186,6 +184,14 @@ def _documents(record: RunRecord) -> list[Entry]:
     ]
 
 
+def _reports(record: RunRecord) -> list[Entry]:
+    return [
+        Entry(f"reports/{ids.slug(report.sprint)}/{name}", text.encode())
+        for report in record.reports
+        for name, text in report_files(report, record.plan, record.entries)
+    ]
+
+
 def _stored(root: Path, record: RunRecord) -> tuple[list[Entry], list[str]]:
     """Files of the artifact index, and those that are no longer on disk."""
     entries: list[Entry] = []
@@ -225,7 +231,7 @@ def _write_zip(root: Path, record: RunRecord, code: Iterable[Entry]) -> tuple[Pa
     folder = root / record.run.id
     folder.mkdir(parents=True, exist_ok=True)
     stored, missing = _stored(root, record)
-    entries = sorted([*_documents(record), *code, *stored], key=lambda entry: entry.name)
+    entries = sorted([*_documents(record), *_reports(record), *code, *stored], key=lambda entry: entry.name)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".bundle-", delete=False) as scratch:
         partial = Path(scratch.name)
         try:

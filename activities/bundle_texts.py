@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from activities.no_change import NO_CHANGE
 from paceline.domain import ids
@@ -11,6 +11,8 @@ from paceline.domain.events import Event
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import Proof
 from paceline.domain.questions import Question
+from paceline.domain.reports import Report
+from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.states import SUCCESS_STATES, StoryState
 from paceline.domain.status import Artifact, ProjectStatus, Run, StoryStatus
 
@@ -28,6 +30,10 @@ class RunRecord:
     proofs: list[Proof]
     decisions: list[DecisionRecord]
     artifacts: list[Artifact]
+    reports: list[Report] = field(default_factory=list[Report])
+    """Of its sprints, oldest first."""
+    entries: list[RetroEntry] = field(default_factory=list[RetroEntry])
+    """What people added to retrospectives."""
 
     @property
     def sprints(self) -> list[str]:
@@ -41,6 +47,7 @@ _CONTENTS = """\
 - `requirements/`: the plan as it was given, and the stories with their acceptance criteria and checks
 - `documentation/project-summary.md`: what was done, epic by epic, and what people decided
 - `code/`: the change of each sprint branch as a patch (`git apply --binary`), and its files in `changes.json`
+- `reports/`: standups, daily reports, velocity, reviews and retrospectives, where they were made
 - `stories/`: logs, evidence and diffs of each story
 - `plan.json`, `status.json`, `events.jsonl`, `questions.json`, `proofs.json`: the same for programs
 - `claims.jsonl`: every decision about who may change what, and why

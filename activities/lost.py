@@ -13,6 +13,7 @@ from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
 from activities.merges import note_merge
 from activities.outlines import dependants, stories_of
+from activities.reports import has_clock
 from paceline.contracts import Done, EpicStep, SettledBatch, SprintStep, StorySettled
 from paceline.domain import ids
 from paceline.domain.plan import Story
@@ -51,6 +52,8 @@ class LostActivities:
             names = [ids.epic_workflow_id(step.project, step.sprint, epic) for epic in epics]
             await asyncio.gather(*(self._close(name) for name in names))
             await self._end_stories(run, step.sprint, stories)
+            if has_clock(run):
+                await self._close(ids.clock_workflow_id(step.project, step.sprint))
         return Done()
 
     async def _end_stories(self, run: RunContext, sprint: str, stories: list[Story]) -> SettledBatch:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -178,9 +177,3 @@ def _found(report: Report) -> dict[str, Any]:
             "assignments": [{name: each[name] for name in names} for each in data["reassignments"]],
         }
     return {}
-
-
-def started_at(session: Session, project: str, sprint: str) -> datetime | None:
-    """When a sprint started, by its planning report; None where it has none."""
-    found = reports.reports_of(session, project, sprint, ReportKind.PLANNING)
-    return datetime.fromisoformat(found[0].data["period"]["since"]) if found else None

@@ -12,12 +12,15 @@ from paceline.domain.calendar import Calendar, CalendarOptions, counts_five_days
 from paceline.domain.changes import ChangeKind, changed_plan
 from paceline.domain.chronicle import PlannedStory
 from paceline.domain.events import Event
-from paceline.domain.plan import Story
+from paceline.domain.plan import Plan, Story
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.retrospective import improvements
 from paceline.domain.sprint_record import SprintRecord
-from paceline.store import changes, events, proofs, reports
+from paceline.domain.standup import standup
+from paceline.domain.states import FINAL_STATES
+from paceline.store import changes, events, proofs, reports, status
+from paceline.store.statements import read_clock
 
 _PAGE = 1000
 
@@ -115,3 +118,44 @@ def _points(story: Story, sprint: str) -> float | None:
     """Those that a split story has in its sprint; else all of them."""
     allotted = [each.points for each in story.allocations if each.sprint == sprint]
     return sum(allotted) if allotted else story.points
+
+
+def current_sprint(session: Session, project: str) -> tuple[str, datetime]:
+    """The sprint that a run is in, or was in last, and when it started as far as anybody knows.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run, plan, _ = changes.run_in_force(session, project)
+    begun = reports.reports_of(session, project, kind=ReportKind.PLANNING, limit=1)
+    if begun:
+        return begun[0].sprint, run.started_at
+    left = [row.sprint for row in status.story_statuses(session, project) if row.state not in FINAL_STATES]
+    return (left[0] if left else plan.sprints[-1].id), run.started_at
+
+
+def sprint_to_look_back_on(session: Session, project: str) -> str:
+    """The sprint whose retrospective people add to: the last one that ended; before that the current one."""
+    ended = reports.reports_of(session, project, kind=ReportKind.RETROSPECTIVE, limit=1)
+    return ended[0].sprint if ended else current_sprint(session, project)[0]
+
+
+def standup_now(session: Session, project: str) -> tuple[Report, Plan]:
+    """The standup of this moment, which is not stored; with the plan whose words it uses.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    sprint, started_at = current_sprint(session, project)
+    record = read_sprint(session, project, sprint, started_at)
+    now = read_clock(session)
+    found = standup(record, now)
+    made = Report(
+        project=project,
+        sprint=sprint,
+        kind=ReportKind.STANDUP,
+        number=found.period.last_day,
+        made_at=now,
+        data=found.model_dump(mode="json"),
+    )
+    return made, record.plan

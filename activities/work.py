@@ -17,6 +17,8 @@ from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
 from activities.no_change import EMPTY_DIFF
 from activities.orders import story_order
+from activities.reports import has_clock
+from activities.sprint_records import wanted_improvements
 from activities.wishes import (
     LOST_REPORT,
     Held,
@@ -90,6 +92,10 @@ class WorkActivities:
                 delivered, claimed = await self._context.database.read(_begun, run, story)
                 preserved = await self._preserved(repository, step)
                 order = self._order(run, story, step, delivered, preserved, claimed)
+                if has_clock(run):
+                    order.improvements = await self._context.database.read(
+                        wanted_improvements, run, step.sprint
+                    )
                 return await self._command(run, story, step, order, stored, sandbox)
             except (WorktreeSetup, SandboxUnavailable) as error:
                 return WorkReport(outcome=WorkOutcome.FAILED, code=error.code, reason=error.message[:2000])

@@ -19,6 +19,7 @@ from api.routes import (
     health,
     projects,
     questions,
+    reports,
     rollbacks,
     socket,
     sprints,
@@ -66,6 +67,6 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
 
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for resource in (sprints, claims, projects, agents, questions, artifacts, rollbacks, steering):
+    for resource in (sprints, claims, projects, agents, questions, artifacts, rollbacks, reports, steering):
         routes.include_router(resource.router)
     return routes

@@ -20,6 +20,7 @@ def render_prompt(order: WorkOrder) -> str:
         _list("It is accepted when", order.acceptance_criteria),
         _paths(order),
         _checks(order),
+        _list("What the last retrospective asks for", order.improvements),
         _amendments(order),
         _conflict(order),
         _failures(order),

@@ -21,6 +21,8 @@ from paceline.cli.settings import load_settings
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, Question
+from paceline.domain.reports import Report, ReportKind
+from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.rollback import Boundary, Rollback
 from paceline.domain.status import Artifact, ProjectStatus, Run, RunOptions
 from paceline.errors import PacelineError, ServerUnavailable
@@ -162,6 +164,39 @@ class ApiClient:
         path = f"projects/{quote(project, safe='')}/boundaries"
         return _parse(list[Boundary], await self._call("GET", path))
 
+    async def reports(
+        self, project: str, kind: ReportKind | None = None, sprint: str | None = None
+    ) -> list[Report]:
+        """The reports of a run's sprints, newest first."""
+        wanted = {"kind": kind.value if kind else None, "sprint": sprint}
+        params = {name: value for name, value in wanted.items() if value is not None}
+        path = f"projects/{quote(project, safe='')}/reports"
+        return _parse(list[Report], await self._call("GET", path, params=params))
+
+    async def report_text(self, report: Report) -> str:
+        """A report in markdown."""
+        place = f"{report.kind.value}/{quote(report.sprint, safe='')}/{report.number}"
+        return await self._markdown(f"projects/{quote(report.project, safe='')}/reports/{place}")
+
+    async def standup(self, project: str) -> Report:
+        """The standup of this moment."""
+        return _parse(Report, await self._call("GET", f"projects/{quote(project, safe='')}/standup"))
+
+    async def standup_text(self, project: str) -> str:
+        """The same in markdown."""
+        return await self._markdown(f"projects/{quote(project, safe='')}/standup")
+
+    async def retro_entries(self, project: str, sprint: str | None = None) -> list[RetroEntry]:
+        """What people added to the retrospectives of a run, oldest first."""
+        params = {"sprint": sprint} if sprint else {}
+        path = f"projects/{quote(project, safe='')}/retrospective"
+        return _parse(list[RetroEntry], await self._call("GET", path, params=params))
+
+    async def add_retro_entry(self, project: str, body: Mapping[str, Any]) -> RetroEntry:
+        """Add to a retrospective."""
+        path = f"projects/{quote(project, safe='')}/retrospective"
+        return _parse(RetroEntry, await self._call("POST", path, json=dict(body)))
+
     async def bundle(self, project: str) -> tuple[Artifact, str]:
         """The bundle of a run as it stands now, and its path on the machine of the API."""
         quoted = quote(project, safe="")
@@ -191,7 +226,13 @@ class ApiClient:
         except (ConnectionClosed, InvalidHandshake, OSError):
             return
 
+    async def _markdown(self, path: str) -> str:
+        return (await self._send("GET", path, headers={"Accept": "text/markdown"})).text
+
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:
+        return (await self._send(method, path, **arguments)).json()
+
+    async def _send(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
         try:
             reply = await self._http.request(method, f"/api/v1/{path}", **arguments)
         except httpx2.TransportError as error:
@@ -201,7 +242,7 @@ class ApiClient:
             ) from error
         if reply.status_code >= 400:
             raise as_error(reply.status_code, reply.text, self.url)
-        return reply.json()
+        return reply
 
 
 def as_error(status: int, text: str, url: str) -> PacelineError:

@@ -11,6 +11,7 @@ import typer
 from paceline.cli import (
     claims_commands,
     people_commands,
+    report_commands,
     rollback_commands,
     run_command,
     server_commands,
@@ -49,6 +50,9 @@ for command in (
     steer_commands.set_parallel,
     steer_commands.force_complete,
     rollback_commands.rollback,
+    report_commands.reports,
+    report_commands.standup,
+    report_commands.retro,
     claims_commands.claims,
     claims_commands.claim,
     server_commands.up,

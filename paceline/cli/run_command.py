@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from paceline.agents.presets import preset
 from paceline.cli.client import ApiClient
@@ -31,6 +32,7 @@ from paceline.cli.progress import Lines, LiveTable, stories_table
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
 from paceline.domain import ids
+from paceline.domain.calendar import CalendarOptions
 from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
@@ -114,6 +116,10 @@ def run(
         Verdict | None,
         typer.Option(help="Agents that need more files than their story claimed; default: the same."),
     ] = None,
+    day_length: Annotated[
+        str | None,
+        typer.Option(help="What a day of the sprint lasts in a rehearsal, as 2s, 5m or 1h; default: a day."),
+    ] = None,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Run although the checkout has uncommitted changes.")
     ] = False,
@@ -145,6 +151,7 @@ def run(
             merge_batch=merge_batch,
             foreign_edits=foreign_edits.value if foreign_edits else None,
             growth=growth.value if growth else None,
+            calendar=calendar_of(day_length),
             allow_dirty=allow_dirty,
             agents=choose_agents(agent, agent_command),
         ),
@@ -153,6 +160,21 @@ def run(
         actor=getpass.getuser() if is_interactive() and not no_input else None,
     )
     raise typer.Exit(asyncio.run(carry_out(order, load_settings())))
+
+
+def calendar_of(day_length: str | None) -> CalendarOptions | None:
+    """The calendar of a rehearsal; None where the repository's is to hold.
+
+    Raises:
+        ConfigurationError: it is no length.
+    """
+    if day_length is None:
+        return None
+    try:
+        return CalendarOptions.model_validate({"day_length": day_length})
+    except ValidationError as problem:
+        said = problem.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
+        raise ConfigurationError(f"--day-length {day_length} is no length of a day: {said}.") from None
 
 
 def choose_agents(agent: str | None, command: str | None) -> dict[str, AgentDeclaration]:

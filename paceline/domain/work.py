@@ -141,6 +141,8 @@ class WorkOrder(Model):
     earlier_attempts: list[EarlierAttempt] = Field(default_factory=list[EarlierAttempt])
     amendments: list[str] = Field(default_factory=list[str])
     """What people said, word for word, oldest first."""
+    improvements: list[str] = Field(default_factory=list[str])
+    """What the retrospective of the sprint before asks for."""
     conflict: ConflictOrder | None = None
     """Where the work of the last attempt does not apply on the branch any more."""
     worktree: str | None = None

@@ -16,8 +16,20 @@ from pydantic import BaseModel, SecretStr
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from api.errors import STATUS_OF_CODE
-from api.routes import agents, artifacts, claims, health, projects, questions, rollbacks, sprints, steering
+from api.routes import (
+    agents,
+    artifacts,
+    claims,
+    health,
+    projects,
+    questions,
+    reports,
+    rollbacks,
+    sprints,
+    steering,
+)
 from paceline import errors
+from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.finish_options import load_finish_options
 from paceline.agents.model_declaration import load_models
@@ -211,7 +223,18 @@ def test_commands_and_options_are_those_of_the_command_line() -> None:
 def test_endpoints_are_those_of_the_api() -> None:
     told = {quoted(row[0])[0] for row in rows("api.md")}
     real: set[str] = set()
-    for module in (sprints, claims, projects, agents, questions, artifacts, rollbacks, steering, health):
+    for module in (
+        sprints,
+        claims,
+        projects,
+        agents,
+        questions,
+        artifacts,
+        rollbacks,
+        reports,
+        steering,
+        health,
+    ):
         prefix = "" if module is health else "/api/v1"
         for route in cast(list[Any], module.router.routes):
             path = re.sub(r"\{(\w+):path\}", r"{\1}", route.path)
@@ -289,7 +312,7 @@ def test_declarations_in_the_documents_are_valid() -> None:
         worktrees = load_worktree_options(text, name) != WorktreeOptions()
         proof = load_proof_options(text, name) != ProofOptions()
         finish = load_finish_options(text, name) != FinishOptions()
-        rules = load_claim_options(text, name) != ClaimOptions()
+        rules = load_claim_options(text, name) != ClaimOptions() or load_calendar_options(text, name)
         assert (
             load_declarations(text, name) or load_models(text, name) or worktrees or proof or finish or rules
         )

@@ -1,0 +1,127 @@
+"""`paceline reports`, `paceline standup`, `paceline retro`: how a sprint goes, and what is to be better."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from paceline.cli.client import call_api
+from paceline.cli.terminal import printable, say, wide_console
+from paceline.domain.reports import Report, ReportKind
+from paceline.domain.retro_entries import EntryKind
+from paceline.errors import NotFound, Refused
+
+Project = Annotated[str, typer.Argument(help="Id of a run.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs.")]
+Sprint = Annotated[str | None, typer.Option(help="Of this sprint.")]
+
+
+def reports(
+    project: Project,
+    kind: Annotated[ReportKind | None, typer.Option(help="Only reports of this kind.")] = None,
+    sprint: Sprint = None,
+    number: Annotated[
+        int | None, typer.Option(min=1, help="Show this one of the kind: a day, a week, or 1.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List the reports of a run's sprints, newest first, or show one."""
+    found = call_api(lambda client: client.reports(project, kind, sprint))
+    if number is None:
+        _list(found, as_json)
+        return
+    if kind is None:
+        raise Refused("--number counts within a kind of reports; add --kind, as `--kind standup`.")
+    one = next((each for each in found if each.number == number), None)
+    if one is None:
+        raise NotFound(f"{project} has no {kind.value} {number}; without --number all are listed.")
+    _show(one, as_json)
+
+
+def standup(project: Project, as_json: Json = False) -> None:
+    """Show the standup of this moment, from where the last daily one ended."""
+    if as_json:
+        made = call_api(lambda client: client.standup(project))
+        say(made.model_dump_json(indent=2))
+    else:
+        say(printable(call_api(lambda client: client.standup_text(project))))
+
+
+def retro(
+    project: Project,
+    add: Annotated[str | None, typer.Option(help="What the next sprint is to do better.")] = None,
+    note: Annotated[bool, typer.Option("--note", help="It is only a remark, no improvement.")] = False,
+    topic: Annotated[str, typer.Option(help="The heading that it belongs under.")] = "",
+    sprint: Sprint = None,
+    actor: Annotated[str | None, typer.Option(help="Who says it; default: the user here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the newest retrospective with what people added, or add to it."""
+    if add is not None:
+        body = {
+            "text": add,
+            "kind": (EntryKind.NOTE if note else EntryKind.IMPROVEMENT).value,
+            "topic": topic,
+            "sprint": sprint,
+            "actor": actor or getpass.getuser(),
+        }
+        entry = call_api(lambda client: client.add_retro_entry(project, body))
+        words = f"Added to the retrospective of {entry.sprint}: {entry.text}"
+        say(entry.model_dump_json(indent=2) if as_json else printable(words))
+        return
+    found = call_api(lambda client: client.reports(project, ReportKind.RETROSPECTIVE, sprint))
+    if found and not as_json:
+        _show(found[0], as_json)
+        return
+    entries = call_api(lambda client: client.retro_entries(project, sprint))
+    if as_json:
+        say(
+            json.dumps(
+                {
+                    "retrospectives": [each.model_dump(mode="json") for each in found],
+                    "entries": [each.model_dump(mode="json") for each in entries],
+                },
+                indent=2,
+            )
+        )
+        return
+    say("No sprint has ended yet." if not entries else "No sprint has ended yet; so far people added:")
+    for entry in entries:
+        say(printable(f"  {entry.text} ({entry.kind.value}, {entry.actor})"))
+
+
+def _list(found: list[Report], as_json: bool) -> None:
+    if as_json:
+        say(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
+        return
+    if not found:
+        say("There are no reports; they are made of runs whose days are reported.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("made", "sprint", "kind", "number", "days"):
+        table.add_column(name)
+    for each in found:
+        period = each.data["period"]
+        first, last = period["first_day"], period["last_day"]
+        days = str(last) if first == last else f"{first} to {last}"
+        cells = (
+            f"{each.made_at.astimezone():%Y-%m-%d %H:%M}",
+            each.sprint,
+            each.kind.value,
+            each.number,
+            days,
+        )
+        table.add_row(*(Text(printable(str(cell))) for cell in cells))
+    wide_console().print(table)
+
+
+def _show(report: Report, as_json: bool) -> None:
+    if as_json:
+        say(report.model_dump_json(indent=2))
+    else:
+        say(printable(call_api(lambda client: client.report_text(report))))
