@@ -35,7 +35,7 @@ TITLES = {
     ReportKind.REVIEW: "Sprint review",
     ReportKind.RETROSPECTIVE: "Retrospective",
 }
-_STANDUP_WORDS = {
+STANDUP_WORDS = {
     "completed": r"complet|done|finished|yesterday",
     "focus": r"focus|current|today|working on",
     "blockers": r"block|impediment|obstacle",
@@ -88,7 +88,7 @@ def _planning(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retr
 
 def _standup(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroEntry]) -> list[str]:
     found = Standup.model_validate(data)
-    words = _STANDUP_HEADINGS | headed(told.topics, _STANDUP_WORDS)
+    words = _STANDUP_HEADINGS | headed(told.topics, STANDUP_WORDS)
     lines = _head(ReportKind.STANDUP, found.period, told)
     for agent in found.agents:
         lines += _of_agent(agent, words)
