@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -44,9 +45,17 @@ class RunKeeper:
             kind: one of the kinds of `Artifact`.
             path: absolute, inside the artifact folder.
         """
+        return (await self.keep_all(kind, [path]))[0]
+
+    async def keep_all(self, kind: str, paths: Sequence[Path]) -> list[Artifact]:
+        """The same for several, in one transaction."""
+        found = [self._described(kind, path) for path in paths]
+        return await self._context.database.write(_index, found)
+
+    def _described(self, kind: str, path: Path) -> Artifact:
         relative = path.relative_to(self._context.settings.artifact_root).as_posix()
         digest = file_digest(path)
-        artifact = Artifact(
+        return Artifact(
             id=f"{ids.short_digest(relative)}-{digest[:12]}",
             project=self._project,
             story=self._story,
@@ -56,7 +65,6 @@ class RunKeeper:
             sha256=digest,
             created_at=datetime.now(UTC),
         )
-        return await self._context.database.write(_index, artifact)
 
 
 class Keeper(RunKeeper):
@@ -74,14 +82,19 @@ class Keeper(RunKeeper):
             await self.keep(kind, file)
 
 
-def _index(session: Session, artifact: Artifact) -> Artifact:
-    stored = artifacts.index_artifact(session, artifact)
-    draft = EventDraft(
+def _index(session: Session, found: Sequence[Artifact]) -> list[Artifact]:
+    stored = [artifacts.index_artifact(session, artifact) for artifact in found]
+    for project in dict.fromkeys(artifact.project for artifact in found):
+        own = [_announced(artifact) for artifact in found if artifact.project == project]
+        events.append_events(session, project, own)
+    return stored
+
+
+def _announced(artifact: Artifact) -> EventDraft:
+    return EventDraft(
         key=f"artifact#{artifact.id}",
         type=EventType.ARTIFACT_CREATED,
         name="artifact.created",
         story=artifact.story,
         data={"artifact": artifact.id, "kind": artifact.kind, "path": artifact.path, "bytes": artifact.bytes},
     )
-    events.append_events(session, artifact.project, [draft])
-    return stored

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -65,7 +67,8 @@ class ReportActivities:
             record = await self._context.database.read(
                 read_sprint, step.project, step.sprint, step.started_at
             )
-            drafts = due_reports(record, step.now, over=over)
+            # Thousands of events take a while, in which the worker does other things.
+            drafts = await asyncio.to_thread(due_reports, record, step.now, over=over)
             if await self._context.database.write(_save, step.project, record, drafts):
                 return record
 
@@ -73,14 +76,16 @@ class ReportActivities:
         """Write the reports of a sprint that have no file, also those of a try that died before it did."""
         stored, entries, known = await self._context.database.read(_unkept, project, sprint)
         folder = self._context.settings.artifact_root / project / "reports" / ids.slug(sprint)
-        keeper = RunKeeper(self._context, project)
+        written: list[Path] = []
         for report in stored:
             for name, text in report_files(report, plan, entries):
                 path = folder / name
                 if path.relative_to(self._context.settings.artifact_root).as_posix() not in known:
                     folder.mkdir(parents=True, exist_ok=True)
                     write_whole(path, text)
-                    await keeper.keep(REPORT, path)
+                    written.append(path)
+        if written:
+            await RunKeeper(self._context, project).keep_all(REPORT, written)
 
 
 def report_files(report: Report, plan: Plan, entries: Sequence[RetroEntry]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from paceline.domain.conflicts import conflicts
 from paceline.domain.model import Model
 from paceline.domain.reports import Period, ReportKind
 from paceline.domain.sprint_record import SprintRecord
-from paceline.domain.standup import Blocker, blockers_of
+from paceline.domain.standup import Blocker, blockers_of, ended_attempts
 from paceline.domain.states import FINAL_STATES, StoryState
 
 Schedule = Literal["done", "on_schedule", "late", "unknown"]
@@ -79,7 +79,7 @@ def daily_report(record: SprintRecord, until: datetime) -> DailyReport:
     done = rounded(today.scope - today.left)
     late = late_stories(record, stands, period.last_day)
     projected = projected_days(done, today.left, period.last_day)
-    states = [each.state for each in stands]
+    states, ended = [each.state for each in stands], ended_attempts(news)
     return DailyReport(
         period=period,
         unit=record.weights.unit,
@@ -95,7 +95,7 @@ def daily_report(record: SprintRecord, until: datetime) -> DailyReport:
         schedule=_schedule(today, record.planned, projected, late, stands),
         projected_days=projected,
         late=late,
-        blockers=[blocker for each in stands for blocker in blockers_of(each, news)],
+        blockers=[blocker for each in stands for blocker in blockers_of(each, ended)],
         open_conflicts=sum(each.open for each in conflicts(told, stands, news)),
         open_questions=sum(each.state is StoryState.WAITING_FOR_PERSON for each in stands),
         risks=_risks(record),

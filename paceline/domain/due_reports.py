@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 from paceline.domain.daily_report import daily_report
@@ -53,7 +52,8 @@ def due_reports(record: SprintRecord, now: datetime, *, over: bool = False) -> l
         before = record.last_of(kind)
         if before is None or before.number < number:
             draft = _draft(record, kind, number, until)
-            record = _with(record, draft, until)
+            made = Report(project="", made_at=until, **draft.model_dump())
+            record = record.with_report(made)
             drafts.append(draft)
     return drafts
 
@@ -72,9 +72,3 @@ def _last(day: int, days_a_week: int, now: datetime) -> list[tuple[ReportKind, i
 def _draft(record: SprintRecord, kind: ReportKind, number: int, until: datetime) -> ReportDraft:
     content = _MAKERS[kind](record, until).model_dump(mode="json")
     return ReportDraft(sprint=record.sprint, kind=kind, number=number, data=content)
-
-
-def _with(record: SprintRecord, draft: ReportDraft, until: datetime) -> SprintRecord:
-    """The record with one report more, from which the next of its kind begins."""
-    made = Report(project="", made_at=until, **draft.model_dump())
-    return replace(record, reports=[*record.reports, made])

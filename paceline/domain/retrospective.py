@@ -37,6 +37,8 @@ TOPIC_WORDS = {
     "quality": r"quality|defect|bug|test",
     "collaboration": r"collabora|team|coordinat",
 }
+_FEWEST_ESTIMATES = 3
+"""Of fewer stories nobody can say what is usual."""
 _FAR_OFF = 2.0
 """An estimate is far off where a story took so many times longer or shorter than its points say."""
 
@@ -130,31 +132,19 @@ def _velocity(
 
 def _far_off(told: Chronicle, stands: Sequence[StoryStand]) -> list[str]:
     """Stories that took far longer or shorter a point than the median of the sprint's stories."""
+    begun: dict[str, datetime] = {}
+    for event in told.told:
+        if event.name == "claim.granted" and event.story:
+            begun.setdefault(event.story, event.at)
     pace: dict[str, float] = {}
     for stand in stands:
-        times = _between(told.told, stand.id, "claim.granted", f"story.{stand.state.value}")
-        if stand.done and stand.story.points and times:
-            pace[stand.id] = max(times) / stand.story.points
-    if len(pace) < 3:
-        return []
-    usual = median(pace.values())
+        start = begun.get(stand.id)
+        if stand.done and stand.story.points and start is not None and stand.since is not None:
+            pace[stand.id] = (stand.since - start).total_seconds() / stand.story.points
+    usual = median(pace.values()) if len(pace) >= _FEWEST_ESTIMATES else 0.0
     return [
-        story for story, each in pace.items() if not usual / _FAR_OFF <= each <= usual * _FAR_OFF and usual
+        story for story, each in pace.items() if usual and not usual / _FAR_OFF <= each <= usual * _FAR_OFF
     ]
-
-
-def _between(events: Sequence[Event], story: str, begins: str, ends: str) -> list[float]:
-    """Seconds from the first event of a name to each of another name, of one story."""
-    start: datetime | None = None
-    found: list[float] = []
-    for event in events:
-        if event.story != story:
-            continue
-        if event.name == begins and start is None:
-            start = event.at
-        elif event.name == ends and start is not None:
-            found.append((event.at - start).total_seconds())
-    return found
 
 
 def _communication(news: Sequence[Event]) -> dict[str, Fact]:

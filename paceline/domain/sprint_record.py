@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -35,7 +35,15 @@ class SprintRecord:
     earlier: Sequence[Report] = ()
     """Velocity and retrospective reports of the sprints before, oldest first."""
     entries: Sequence[RetroEntry] = ()
-    """What people noted for the retrospectives of this sprint and of the one before."""
+    """What people noted for the retrospective of the sprint before."""
+    known: dict[datetime, Chronicle] = field(
+        default_factory=dict[datetime, Chronicle], init=False, repr=False, compare=False
+    )
+    """The log up to the moments that were asked for: several reports are made for one moment."""
+    burnt: dict[datetime, list[BurnDay]] = field(
+        default_factory=dict[datetime, list[BurnDay]], init=False, repr=False, compare=False
+    )
+    """Likewise the burn-down."""
 
     @cached_property
     def written(self) -> Sprint:
@@ -60,12 +68,26 @@ class SprintRecord:
 
     def told(self, until: datetime) -> Chronicle:
         """The run's log up to a moment, with the agents that stories had then."""
-        stories = reassigned(self.stories, self.changes, until)
-        return chronicle(stories, told_until(self.events, until))
+        found = self.known.get(until)
+        if found is None:
+            stories = reassigned(self.stories, self.changes, until)
+            found = self.known[until] = chronicle(stories, told_until(self.events, until))
+        return found
 
     def burn(self, told: Chronicle, until: datetime) -> list[BurnDay]:
         """The sprint's burn-down."""
-        return burn_down(told, self.sprint, self.weights, self.calendar, self.planned, until)
+        found = self.burnt.get(until)
+        if found is None:
+            found = burn_down(told, self.sprint, self.weights, self.calendar, self.planned, until)
+            self.burnt[until] = found
+        return found
+
+    def with_report(self, report: Report) -> SprintRecord:
+        """The same with one more stored report, from which the next of its kind begins."""
+        found = replace(self, reports=[*self.reports, report])
+        found.known.update(self.known)
+        found.burnt.update(self.burnt)
+        return found
 
     def last_of(self, kind: ReportKind) -> Report | None:
         """The newest stored report of a kind."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -92,11 +92,12 @@ def standup(record: SprintRecord, until: datetime) -> Standup:
     stands = told.of_sprint(record.sprint)
     news = told.after(period.after_event)
     waiting = dependencies(told, stands)
+    completed, ended = _completed(news), ended_attempts(news)
     number = before.number if before else None
     return Standup(
         period=period,
         agents=[
-            _of_agent(name, [each for each in stands if name in each.story.agents], news, waiting)
+            _of_agent(name, [each for each in stands if name in each.story.agents], completed, ended, waiting)
             for name in agents_of(record.plan, stands)
         ],
         conflicts=conflicts(told, stands, news),
@@ -106,11 +107,14 @@ def standup(record: SprintRecord, until: datetime) -> Standup:
 
 
 def _of_agent(
-    name: str, stands: Sequence[StoryStand], news: Sequence[Event], waiting: Sequence[Waiting]
+    name: str,
+    stands: Sequence[StoryStand],
+    completed: set[str],
+    ended: Mapping[str, Event],
+    waiting: Sequence[Waiting],
 ) -> AgentStandup:
-    completed = _completed(news)
     focus = [_line(each) for each in stands if each.state in FOCUS_STATES]
-    held_up = [blocker for each in stands for blocker in blockers_of(each, news)]
+    held_up = [blocker for each in stands for blocker in blockers_of(each, ended)]
     if not focus:
         mine = {each.id for each in stands}
         held_up += [_dependency(each) for each in waiting if each.story in mine]
@@ -127,8 +131,18 @@ def _completed(news: Iterable[Event]) -> set[str]:
     return {event.story for event in news if event.name in names and event.story}
 
 
-def blockers_of(stand: StoryStand, news: Sequence[Event]) -> list[Blocker]:
-    """What holds a story up, at the end of a period with these events."""
+def ended_attempts(news: Iterable[Event]) -> dict[str, Event]:
+    """By story, the end of its last attempt that did not merge."""
+    return {event.story: event for event in news if event.name == "attempt.ended" and event.story}
+
+
+def blockers_of(stand: StoryStand, ended: Mapping[str, Event]) -> list[Blocker]:
+    """What holds a story up.
+
+    Args:
+        stand: where the story stands.
+        ended: the attempts that ended within the period.
+    """
 
     def blocker(kind: Literal["claim", "person", "attempt", "ended"], text: str) -> Blocker:
         return Blocker(story=stand.id, agents=list(stand.story.agents), kind=kind, text=text)
@@ -140,9 +154,9 @@ def blockers_of(stand: StoryStand, news: Sequence[Event]) -> list[Blocker]:
     if stand.ended and stand.state not in SUCCESS_STATES:
         why = stand.reason or stand.code
         return [blocker("ended", f"{stand.state.value}{f': {why}' if why else ''}")]
-    failed = [event for event in news if event.story == stand.id and event.name == "attempt.ended"]
-    if failed and not stand.ended:
-        data = failed[-1].data
+    failed = ended.get(stand.id)
+    if failed is not None and not stand.ended:
+        data = failed.data
         return [blocker("attempt", f"attempt {data.get('attempt')} ended: {data.get('code')}")]
     return []
 
