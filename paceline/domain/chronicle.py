@@ -113,7 +113,9 @@ def chronicle(stories: Iterable[PlannedStory], events: Sequence[Event]) -> Chron
 
 def follow(stand: StoryStand, event: Event) -> StoryStand:
     """Where a story stands after one more event of its own."""
-    if event.name.startswith("story."):
+    if event.name in _AGAIN:
+        return replace(stand, state=StoryState.PENDING, since=event.at, code="", reason="", waits_for=())
+    if event.name.startswith("story.") and event.name not in _STEPS:
         return _ended(stand, event)
     step = _STEPS.get(event.name)
     changed = step(stand, event.data) if step is not None else None
@@ -189,6 +191,13 @@ def _merged(stand: StoryStand, data: _Data) -> StoryStand:
     return replace(stand, commit=str(data.get("commit") or "") or None)
 
 
+def _paused(stand: StoryStand, data: _Data) -> StoryStand:
+    reason = str(data.get("reason") or "")
+    return replace(stand, state=StoryState.PAUSED, waits_for=(), question=None, reason=reason)
+
+
+_AGAIN = frozenset({"story.reopened", "story.unblocked"})
+"""A person had it start again after it had ended."""
 _STEPS: dict[str, Callable[[StoryStand, _Data], StoryStand]] = {
     "claim.waiting": _waiting,
     "claim.granted": _granted,
@@ -197,6 +206,7 @@ _STEPS: dict[str, Callable[[StoryStand, _Data], StoryStand]] = {
     "question.asked": _asked,
     "question.answered": _answered,
     "merge.waiting": _merging,
+    "story.paused": _paused,
     "merge.made": _merged,
 }
 

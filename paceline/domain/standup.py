@@ -17,6 +17,8 @@ from paceline.domain.reports import Period, ReportKind
 from paceline.domain.sprint_record import SprintRecord, agents_of
 from paceline.domain.states import SUCCESS_STATES, StoryState
 
+_NO_FAILURES = frozenset({"REASSIGNED", "PAUSED", "NEEDS_FILES", "CLAIM_LOST"})
+"""Codes of attempts that ended because somebody or something else wanted it."""
 FOCUS_STATES = frozenset({StoryState.WORKING, StoryState.VERIFYING, StoryState.MERGING})
 
 
@@ -33,7 +35,7 @@ class Blocker(Model):
 
     story: str
     agents: list[str]
-    kind: Literal["claim", "person", "attempt", "ended", "dependency"]
+    kind: Literal["claim", "person", "paused", "attempt", "ended", "dependency"]
     text: str
 
 
@@ -144,18 +146,20 @@ def blockers_of(stand: StoryStand, ended: Mapping[str, Event]) -> list[Blocker]:
         ended: the attempts that ended within the period.
     """
 
-    def blocker(kind: Literal["claim", "person", "attempt", "ended"], text: str) -> Blocker:
+    def blocker(kind: Literal["claim", "person", "paused", "attempt", "ended"], text: str) -> Blocker:
         return Blocker(story=stand.id, agents=list(stand.story.agents), kind=kind, text=text)
 
     if stand.state is StoryState.CLAIMING and stand.waits_for:
         return [blocker("claim", f"waits for {', '.join(stand.waits_for)}")]
     if stand.state is StoryState.WAITING_FOR_PERSON:
         return [blocker("person", f"waits for an answer to {stand.question}")]
+    if stand.state is StoryState.PAUSED:
+        return [blocker("paused", stand.reason or "is paused")]
     if stand.ended and stand.state not in SUCCESS_STATES:
         why = stand.reason or stand.code
         return [blocker("ended", f"{stand.state.value}{f': {why}' if why else ''}")]
     failed = ended.get(stand.id)
-    if failed is not None and not stand.ended:
+    if failed is not None and not stand.ended and failed.data.get("code") not in _NO_FAILURES:
         data = failed.data
         return [blocker("attempt", f"attempt {data.get('attempt')} ended: {data.get('code')}")]
     return []

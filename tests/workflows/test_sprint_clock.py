@@ -25,6 +25,7 @@ from paceline.domain.retro_entries import EntryDraft
 from paceline.domain.work import AgentDeclaration
 from paceline.store import artifacts, reports
 from tests.sample_plans import E, S, plan
+from tests.steering import steer
 from tests.world import World, scripted
 
 pytestmark = pytest.mark.temporal
@@ -244,3 +245,34 @@ async def test_improvements_are_in_the_next_sprints_plan_and_orders(
         if each.path.endswith(".json")
     }
     assert told == {"STORY-1": [], "STORY-2": ["Ask about the crane sooner"]}
+
+
+async def test_a_changed_assignment_is_told_by_the_next_standup(world: World, name: str) -> None:
+    async with world.workers():
+        text = plan(E("1", [S("1.1", points=3)]), agents=("Builder", "Reviewer"))
+        held = AgentDeclaration(kind="simulated", simulated_seconds=(600, 600))
+        agents = {"Builder": held, "Reviewer": held}
+        run = await world.start(text, project=name, agents=agents, calendar=DAYS)
+        await until_reported(world, run.id, ReportKind.STANDUP)
+        await steer(world, run.id, "reassign", "1.1", agents=["Reviewer"])
+
+        async def told() -> bool:
+            found = await stored(world, run.id, ReportKind.STANDUP)
+            return any(each.data["reassignments"] for each in found)
+
+        await world.until(told, "a standup that tells of it")
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+    standups = await stored(world, run.id, ReportKind.STANDUP)
+    told_of = [each for each in standups if each.data["reassignments"]]
+    assert len(told_of) == 1
+    change = told_of[0].data["reassignments"][0]
+    before = [each.number for each in standups if each.number < told_of[0].number]
+    assert (change["story"], change["agents"]) == ("Story 1.1", ["Reviewer"])
+    assert change["after_standup"] == before[-1]
+    events = [event.data for event in await world.events(run.id) if event.name == "report.made"]
+    linked = [each["assignments"] for each in events if each.get("assignments")]
+    assert [[each["after_standup"] for each in found] for found in linked] == [[before[-1]]]
+    parts = told_of[0].data["agents"]
+    assert [each["agent"] for each in parts] == ["Reviewer"]

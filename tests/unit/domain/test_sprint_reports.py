@@ -301,3 +301,19 @@ def test_every_kind_of_report_has_a_text() -> None:
         text = report_text(kept(kind, data), found.plan)
         assert text.startswith("# ")
         assert "None" not in text
+
+
+def test_a_paused_story_holds_up_its_agent_and_one_that_was_opened_again_is_to_be_done() -> None:
+    events = log(
+        (0.1, "claim.granted", "a", {"attempt": 1}),
+        (0.2, "attempt.ended", "a", {"attempt": 1, "code": "REASSIGNED"}),
+        (0.3, "story.paused", "b", {"state": "paused", "reason": "paused by kim"}),
+        (0.4, "story.failed", "c", {"state": "failed"}),
+        (0.5, "story.reopened", "c", {"attempt": 2, "round": 1}),
+    )
+    found = record(STORIES, events)
+    told = {each.agent: each for each in standup(found, MORNING).agents}
+    assert (told["Ada"].blockers, [each.story for each in told["Ada"].focus]) == ([], ["a"])
+    assert [(each.kind, each.text) for each in told["Bo"].blockers] == [("paused", "paused by kim")]
+    assert told["Cy"].blockers == []
+    assert daily_report(found, MORNING).stories_ended == 0
