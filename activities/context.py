@@ -211,6 +211,14 @@ class ActivityContext:
             self._runs[project] = found
         return found
 
+    async def newest(self, project: str) -> RunContext:
+        """The run of a project with every change, for who was told of none.
+
+        Raises:
+            NotFound: there is no such run.
+        """
+        return await self.run(project, await self.database.read(changes.latest_revision, project))
+
     async def repository(self, run: RunContext) -> Repository:
         """The git repository of a run, opened once.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
@@ -67,12 +69,29 @@ class OutlineActivities:
         order = [epic.id for epic in run.plan.epics if epic.id in counts]
         order += [key for key in counts if key not in titles]
         goal = next((sprint.goal for sprint in run.plan.sprints if sprint.id == step.sprint), None)
+        pending = await self._pending(run, step)
         return SprintOutline(
             goal=(goal or run.plan.goal or "")[:1000],
             branch=await self._ensure_branch(run, step.sprint),
-            epics=[EpicRef(key=key, title=titles.get(key, key)[:200], stories=counts[key]) for key in order],
+            epics=[
+                EpicRef(
+                    key=key,
+                    title=titles.get(key, key)[:200],
+                    stories=counts[key],
+                    pending=pending.get(key, 0),
+                )
+                for key in order
+            ],
             clock=has_clock(run),
         )
+
+    async def _pending(self, run: RunContext, step: SprintStep) -> Counter[str]:
+        """Stories by epic that have not begun; nobody asks of a run that was not changed."""
+        if not step.revision:
+            return Counter()
+        rows = await self._context.database.read(status.story_statuses, step.project)
+        waiting = {row.id for row in rows if row.state is StoryState.PENDING}
+        return Counter(run.epic_of(each) for each in stories_of(run, step.sprint) if each.id in waiting)
 
     async def _ensure_branch(self, run: RunContext, sprint: str) -> str | None:
         if run.run.repository is None or run.run.base_commit is None:
@@ -97,18 +116,20 @@ class OutlineActivities:
         notify = dependants(run, step.sprint)
         outside = {key for story in mine for key in run.edges.get(story.id, [])}
         rows = await self._context.database.read(status.story_statuses, step.project)
+        own = {story.id for story in mine}
         settled = [
             StorySettled(story=row.id, state=row.state)
             for row in rows
             if row.state in FINAL_STATES
-            and (row.id in outside)
-            and run.sprint_of(run.story(row.id)) != step.sprint
+            and row.id in own | outside
+            # Of its own sprint, an epic hears by signal; one that begins again, or looks again, missed some.
+            and (row.sprint != step.sprint or step.revision)
         ]
         settled += [StorySettled(story=s.id, state=StoryState.SETTLED) for s in run.plan.stories if s.done]
         title = next((epic.title for epic in run.plan.epics if epic.id == step.epic), step.epic)
         return EpicSlice(
             title=title[:200],
-            settled=[each for each in settled if each.story in outside],
+            settled=[each for each in settled if each.story in own | outside],
             stories=[
                 StoryRef(
                     key=story.id,

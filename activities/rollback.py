@@ -103,7 +103,7 @@ class RollbackActivities:
     async def claim_rollback(self, step: RollbackClaim) -> RollbackClaimReply:
         """Ask for every path that it changes; asking again is how a waiter makes sure."""
         rollback = await self._rollback(step)
-        run = await self._context.run(step.project)
+        run = await self._context.newest(step.project)
         repository = await self._context.repository(run)
         branch, _ = await newest_branch(run, repository)
         decision = await self._context.database.write(rows.claim, run, rollback, branch, step)
@@ -138,7 +138,7 @@ class RollbackActivities:
                 return RollbackReport(code=error.code, reason=error.message[:2000])
 
     async def _make(self, step: RollbackMake) -> RollbackReport:
-        run = await self._context.run(step.project)
+        run = await self._context.newest(step.project)
         repository = await self._context.repository(run)
         branch, _ = await newest_branch(run, repository)
         return await RollbackLanding(self._context, run, repository, branch, step).land()

@@ -14,6 +14,7 @@ from api.deps import Parts
 from api.hub import Hub
 from api.routes import (
     agents,
+    amendments,
     artifacts,
     claims,
     health,
@@ -65,8 +66,12 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     return app
 
 
+RESOURCES = (sprints, claims, projects, amendments, steering, agents, questions, artifacts, rollbacks, reports)
+"""The modules whose routes stand below the prefix."""
+
+
 def _routes() -> APIRouter:
     routes = APIRouter()
-    for resource in (sprints, claims, projects, agents, questions, artifacts, rollbacks, reports, steering):
+    for resource in RESOURCES:
         routes.include_router(resource.router)
     return routes

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from paceline.domain.amendment import Amendment
 from paceline.domain.model import Model
 from paceline.domain.questions import Decision
 from paceline.domain.states import RunState, StoryState
@@ -16,8 +17,8 @@ NAME_LIMIT = 200
 FilePath = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class StartRequest(Model):
-    """A sprint to start."""
+class PlanTexts(Model):
+    """A plan as it is written: one text, or the texts of a folder."""
 
     plan: str | None = Field(default=None, description="The plan's text, in any format that is read.")
     files: dict[FilePath, str] | None = Field(
@@ -28,13 +29,9 @@ class StartRequest(Model):
     file: str | None = Field(
         default=None, max_length=1000, description="Name of the plan's file, or of the folder, for messages."
     )
-    repository: str | None = Field(default=None, max_length=4096, description="Path of the git repository.")
-    project: str | None = Field(default=None, min_length=1, max_length=NAME_LIMIT)
-    options: RunOptions = Field(default_factory=RunOptions)
-    rerun: bool = Field(default=False, description="Run again although the same plan has ended.")
 
     @model_validator(mode="after")
-    def _one_of_both(self) -> StartRequest:
+    def _one_of_both(self) -> PlanTexts:
         if (self.plan is None) == (self.files is None):
             raise ValueError("send either `plan`, a text, or `files`, the texts of a folder")
         return self
@@ -45,6 +42,15 @@ class StartRequest(Model):
             len(text.encode(errors="surrogatepass"))
             for text in [self.plan or "", *(self.files or {}).values()]
         )
+
+
+class StartRequest(PlanTexts):
+    """A sprint to start."""
+
+    repository: str | None = Field(default=None, max_length=4096, description="Path of the git repository.")
+    project: str | None = Field(default=None, min_length=1, max_length=NAME_LIMIT)
+    options: RunOptions = Field(default_factory=RunOptions)
+    rerun: bool = Field(default=False, description="Run again although the same plan has ended.")
 
 
 class StartReply(Model):
@@ -160,3 +166,33 @@ class Readiness(Model):
 
 
 Completion.model_rebuild()
+
+
+class AmendRequest(PlanTexts):
+    """An edited plan for a run that goes on."""
+
+    id: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=NAME_LIMIT,
+        description="Names the request: sent again, it changes nothing. Default: by what it says.",
+    )
+    renames: dict[FilePath, FilePath] = Field(
+        default_factory=dict[FilePath, FilePath],
+        max_length=20_000,
+        description="Id of a story in the run to its id in the edited plan.",
+    )
+    apply: bool = Field(default=False, description="Follow it from now on; otherwise only say what changes.")
+    actor: str = Field(default="unknown", min_length=1, max_length=NAME_LIMIT)
+    reason: str = Field(default="", max_length=2000)
+
+
+class AmendmentReply(Model):
+    """What an edited plan changes of a run."""
+
+    project: str
+    applied: bool
+    revision: int
+    """Number of the run's newest change."""
+    amendment: Amendment
+    warnings: list[str] = Field(default_factory=list[str])

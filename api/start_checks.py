@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.schemas import StartRequest
+from api.schemas import PlanTexts, StartRequest
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.confinement import find_sandbox
@@ -60,8 +60,8 @@ class Wanted:
 async def check_request(request: StartRequest) -> Wanted:
     """Everything that can be refused before anything is written."""
     # A large plan takes seconds, in which the API answers others.
-    plan, text, findings = await asyncio.to_thread(_read_and_check, request)
-    _refuse_errors(findings)
+    plan, text, findings = await asyncio.to_thread(read_and_check, request)
+    refuse_errors(findings)
     repository = await _open(request.repository)
     written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
     declared = load_declarations(written, DECLARATIONS)
@@ -95,18 +95,19 @@ async def check_request(request: StartRequest) -> Wanted:
             update={"agents": agents, "spare": _spare(plan, options.agents, declared, agents)}
         ),
         rerun=request.rerun,
-        warnings=[_sentence(finding) for finding in findings],
+        warnings=[sentence_of(finding) for finding in findings],
         dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
         used=await _used_ids(repository) if repository else frozenset(),
     )
 
 
-def _read_and_check(request: StartRequest) -> tuple[Plan, str, list[Finding]]:
+def read_and_check(request: PlanTexts) -> tuple[Plan, str, list[Finding]]:
+    """A plan, its text to keep, and what the linter says of it."""
     plan, text = _read(request)
     return plan, text, check_plan(plan, request.files or {request.file or "": text})
 
 
-def _read(request: StartRequest) -> tuple[Plan, str]:
+def _read(request: PlanTexts) -> tuple[Plan, str]:
     """The plan, and its text to keep; of a folder that of all files, one after the other, for people.
 
     The normal form is kept beside it, so nothing has to read the text again.
@@ -117,17 +118,22 @@ def _read(request: StartRequest) -> tuple[Plan, str]:
     return read_folder(request.files, request.file), joined_texts(request.files)
 
 
-def _refuse_errors(findings: list[Finding]) -> None:
+def refuse_errors(findings: list[Finding]) -> None:
+    """Refuse a plan with errors.
+
+    Raises:
+        PlanError: it has some.
+    """
     errors = [finding for finding in findings if finding.severity == "error"]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise PlanError(
-            f"The plan has errors, nothing was started: {_sentence(errors[0])}{more}",
+            f"The plan has errors, nothing was started: {sentence_of(errors[0])}{more}",
             findings=[finding.model_dump() for finding in findings],
         )
 
 
-def _sentence(finding: Finding) -> str:
+def sentence_of(finding: Finding) -> str:
     where = ":".join(str(part) for part in (finding.file, finding.line) if part is not None)
     remedy = f" {finding.remedy}" if finding.remedy else ""
     return f"{where}: {finding.message}{remedy}" if where else f"{finding.message}{remedy}"

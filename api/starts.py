@@ -28,9 +28,9 @@ from paceline import search_attributes
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain import graph, ids
 from paceline.domain.events import EventDraft, EventType
-from paceline.domain.plan import Plan, Story
-from paceline.domain.states import AgentState, RunState, StoryState
-from paceline.domain.status import Run, StoryStatus
+from paceline.domain.plan import Plan
+from paceline.domain.states import AgentState, RunState
+from paceline.domain.status import Run, first_status
 from paceline.errors import (
     Conflict,
     NotFound,
@@ -172,7 +172,7 @@ def _contradiction(run: Run, same_place: bool) -> Conflict:
 
 def _write_first_rows(session: Session, run: Run, plan: Plan) -> None:
     edges = graph.story_edges(plan)
-    status.plan_stories(session, run.id, [_first_status(story, plan, edges) for story in plan.stories])
+    status.plan_stories(session, run.id, [first_status(story, plan, edges) for story in plan.stories])
     for name in dict.fromkeys(name for story in plan.stories for name in story.agents):
         status.set_agent(session, run.id, name, AgentState.IDLE)
     started = EventDraft(
@@ -188,20 +188,6 @@ def _write_first_rows(session: Session, run: Run, plan: Plan) -> None:
         },
     )
     events.append_events(session, run.id, [started])
-
-
-def _first_status(story: Story, plan: Plan, edges: dict[str, list[str]]) -> StoryStatus:
-    return StoryStatus(
-        id=story.id,
-        title=story.title,
-        epic=story.epic,
-        sprint=story.sprints[0] if story.sprints else plan.sprints[0].id,
-        agents=list(dict.fromkeys(story.agents)),
-        state=StoryState.SETTLED if story.done else StoryState.PENDING,
-        reason="done before this run, says the plan" if story.done else None,
-        dependencies=edges.get(story.id, []),
-        points=story.points,
-    )
 
 
 # Starting ---

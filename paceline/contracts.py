@@ -78,6 +78,8 @@ class EpicRef(Model):
     key: str
     title: str
     stories: int
+    pending: int = 0
+    """Of an amended plan: those that have not begun."""
 
 
 class SprintOutline(Model):

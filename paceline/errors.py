@@ -7,7 +7,8 @@ PacelineError                       PACELINE
 ├── Conflict                        CONFLICT
 │   ├── AlreadyAnswered             ALREADY_ANSWERED
 │   ├── StaleFence                  STALE_FENCE
-│   └── PlanChanged                 PLAN_CHANGED
+│   ├── PlanChanged                 PLAN_CHANGED
+│   └── AmendmentRefused            AMENDMENT_REFUSED
 ├── Refused                         REFUSED
 │   ├── ForeignFile                 FOREIGN_FILE
 │   └── Unauthorized                UNAUTHORIZED
@@ -101,6 +102,12 @@ class PlanChanged(Conflict):
     """A run of this project is under way with another text of the plan."""
 
     code = "PLAN_CHANGED"
+
+
+class AmendmentRefused(Conflict):
+    """An edited plan changes what cannot change any more; `details["refusals"]` lists it."""
+
+    code = "AMENDMENT_REFUSED"
 
 
 class Refused(PacelineError):

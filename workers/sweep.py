@@ -171,7 +171,7 @@ async def _end_of_holder(context: ActivityContext, look: Look, holder: str) -> E
         if record.holder != holder or record.story is None:
             continue
         try:
-            run = await context.run(record.project)
+            run = await context.newest(record.project)
         except NotFound:
             return None  # a run that the database does not know has no stories to settle
         return await _end_of(context, run, run.story(record.story))
@@ -217,7 +217,7 @@ async def _record_forgotten_ends(context: ActivityContext, project: str) -> None
     left = [row.id for row in rows if row.state not in FINAL_STATES]
     if not left:
         return
-    run = await context.run(project)
+    run = await context.newest(project)
     by_holder = {run.workflow_id(run.story(name)): run.story(name) for name in left}
     completed = f"WorkflowType = 'story' AND ExecutionStatus = 'Completed' AND {_is_of(project)}"
     ends: list[End] = []

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.amending import AmendingActivities
 from activities.attempts import AttemptActivities
 from activities.claims import ClaimActivities
 from activities.context import ActivityContext
@@ -118,6 +119,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         status.skip_sprint,
         status.finish_project,
         ReportActivities(context).report_sprint,
+        AmendingActivities(context).amend_plan,
         rollback.ask_about_rollback,
         rollback.release_rollback,
         rollback.end_rollback,

@@ -57,16 +57,7 @@ class EpicWorkflow(SteeredEpic):
     async def run(self, start: EpicInput) -> EpicResult:
         """Run every story of the slice to its end."""
         try:
-            self._slice = await workflow.execute_local_activity_method(
-                OutlineActivities.load_epic,
-                EpicStep(
-                    project=start.project, revision=start.revision, sprint=start.sprint, epic=start.epic
-                ),
-                start_to_close_timeout=SHORT,
-                retry_policy=ALWAYS,
-            )
-            for each in self._slice.settled:
-                self._settled.setdefault(each.story, each.state)
+            await self._load()
             forwarder = asyncio.create_task(self._forward())
             await self._adopt_running()
             await self._run_stories()
@@ -83,10 +74,44 @@ class EpicWorkflow(SteeredEpic):
             return await self._count()
         return EpicResult(counts=self._counts())
 
+    async def _load(self) -> None:
+        self._slice = await workflow.execute_local_activity_method(
+            OutlineActivities.load_epic,
+            EpicStep(
+                project=self._in.project,
+                revision=self._in.revision,
+                sprint=self._in.sprint,
+                epic=self._in.epic,
+            ),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+        )
+        for each in self._slice.settled:
+            self._settled.setdefault(each.story, each.state)
+
+    async def _look_again(self) -> None:
+        """The plan was amended: stories may have come, gone, or wait for others."""
+        self._seen = self._in.amended
+        told = {story.key: story.notify for story in self._slice.stories}
+        await self._load()
+        for story in self._slice.stories:
+            # Who waits for it only now was not told when it ended.
+            late = [epic for epic in story.notify if epic not in told.get(story.key, [])]
+            if late and story.key in self._settled:
+                self._outbox.append(
+                    StorySettled(story=story.key, state=self._settled[story.key], notify=late)
+                )
+        stays = self._refs()
+        for key in [key for key in self._running if key not in stays]:
+            # It began while it was being removed.
+            await self._cancel_story(key)
+
     async def _run_stories(self) -> None:
         while not self._finished():
             await workflow.wait_condition(lambda: self._changed or self._finished())
             self._changed = False
+            if self._in.amended > self._seen:
+                await self._look_again()
             await self._free_blocked()
             await self._block_unreachable()
             if self._too_long():
@@ -141,7 +166,8 @@ class EpicWorkflow(SteeredEpic):
             return
         except ChildWorkflowError as error:
             state = await self._ended_by_force(story, error)
-        self._take(StorySettled(story=story.key, state=state, notify=story.notify))
+        now = self._refs().get(story.key, story)
+        self._take(StorySettled(story=story.key, state=state, notify=now.notify))
 
     async def _ended_by_force(self, story: StoryRef, error: ChildWorkflowError) -> StoryState:
         """A cancelled story has cleaned up; a terminated one could not, so its claim is freed here."""
@@ -249,7 +275,8 @@ class EpicWorkflow(SteeredEpic):
         """Continue as new once every child is known to have started and nothing is left to pass on."""
         await self._flush()
         started = all(key in self._started for key in self._running)
-        quiet = not self._outbox and not self._sending and not self._taken_back
+        known = self._in.amended == self._seen
+        quiet = known and not self._outbox and not self._sending and not self._taken_back
         if quiet and started and workflow.all_handlers_finished():
             workflow.continue_as_new(self._carried())
 
@@ -279,13 +306,16 @@ class EpicWorkflow(SteeredEpic):
         for key in list(self._running):
             if key not in self._watchers and key not in self._adopted:
                 await self._adopt(StoryRef(key=key, title=key, agent=""))
-            # A story cannot be cancelled before it has started, and would then run on.
-            await workflow.wait_condition(lambda key=key: key in self._started or key in self._settled)
-            try:
-                await workflow.get_external_workflow_handle(self._story_id(key)).cancel()
-            except ApplicationError:
-                workflow.logger.info("story %s had ended before it could be cancelled", key)
+            await self._cancel_story(key)
         await workflow.wait_condition(lambda: not self._running)
+
+    async def _cancel_story(self, key: str) -> None:
+        # A story cannot be cancelled before it has started, and would then run on.
+        await workflow.wait_condition(lambda: key in self._started or key in self._settled)
+        try:
+            await workflow.get_external_workflow_handle(self._story_id(key)).cancel()
+        except ApplicationError:
+            workflow.logger.info("story %s had ended before it could be cancelled", key)
 
     # What people see ---
 

@@ -40,6 +40,8 @@ class SteeredEpic(Steerable):
         self._started = dict.fromkeys(start.running, True)
         self._outbox: list[StorySettled] = []
         self._changed = True
+        self._seen = start.amended
+        """The amendment of the plan that its stories are of."""
         self._reserved = ""
         """A story that a person changes just now; it does not start meanwhile."""
         self._taken_back: list[str] = []
@@ -48,7 +50,8 @@ class SteeredEpic(Steerable):
     def _finished(self) -> bool:
         # What a person does just now may open a story again.
         settled = all(story.key in self._settled for story in self._slice.stories)
-        return settled and not self._steering.locked() and not self._taken_back
+        quiet = not self._steering.locked() and not self._taken_back
+        return settled and quiet and self._in.amended == self._seen
 
     def _may_start(self, key: str) -> bool:
         """Whether nobody holds the story back."""

@@ -15,6 +15,7 @@ from temporalio.exceptions import (
     is_cancelled_exception,
 )
 
+from workflows.amending import Amendable
 from workflows.answers import Answerable
 from workflows.policies import A_FEW_TIMES, ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint import SprintWorkflow
@@ -60,7 +61,7 @@ class _NotDone(Exception):
 
 
 @workflow.defn(name="project")
-class ProjectWorkflow(Answerable, Steerable):
+class ProjectWorkflow(Answerable, Amendable, Steerable):
     """Runs a plan's sprints in order; optional sprints ask first."""
 
     @workflow.init
@@ -78,16 +79,13 @@ class ProjectWorkflow(Answerable, Steerable):
         """Run to the end, and leave a bundle also when the run was cancelled."""
         outline = ProjectOutline(title="", sprints=[])
         try:
-            outline = await workflow.execute_activity_method(
-                OutlineActivities.load_project,
-                start,
-                start_to_close_timeout=SHORT,
-                retry_policy=ALWAYS,
-                summary="read the plan",
-            )
-            for sprint in outline.sprints:
-                if sprint.key not in self._in.done_sprints:
-                    await self._run_sprint(outline, sprint)
+            outline, known = await self._load(), self._in.amended
+            while (sprint := self._next_sprint(outline)) is not None:
+                await self._run_sprint(outline, sprint)
+                await self._amended()
+                if self._in.amended > known:
+                    outline, known = await self._load(), self._in.amended
+            self._ending = True
             # What was rolled back may be there again by now: that is counted when the end is recorded.
             good = SUCCESS_STATES | {StoryState.REVERTED}
             failed = any(state not in good for state, count in self._in.counts.items() if count)
@@ -116,6 +114,18 @@ class ProjectWorkflow(Answerable, Steerable):
         await workflow.wait_condition(workflow.all_handlers_finished)
         return result
 
+    async def _load(self) -> ProjectOutline:
+        return await workflow.execute_activity_method(
+            OutlineActivities.load_project,
+            self._in,
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary="read the plan",
+        )
+
+    def _next_sprint(self, outline: ProjectOutline) -> SprintRef | None:
+        return next((each for each in outline.sprints if each.key not in self._in.done_sprints), None)
+
     async def _run_sprint(self, outline: ProjectOutline, sprint: SprintRef) -> None:
         await self._until_free()
         self._sprint = sprint.key
@@ -127,6 +137,25 @@ class ProjectWorkflow(Answerable, Steerable):
             self._count(sprint, await self._skip(sprint))
             return
         await self._until_free()
+        known = self._in.amended
+        result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        while await self._added_late(result, known):
+            known = self._in.amended
+            result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+        self._count(sprint, result)
+        if self._in.ending is not None:
+            raise _Forced
+        if "done" in sprint.gates and not await self._holds(sprint, "done"):
+            raise _NotDone
+        if outline.finish:
+            await self._hand_on(sprint)
+        long = workflow.info().get_current_history_length() > self._in.history_limit
+        if long and workflow.all_handlers_finished():
+            workflow.continue_as_new(self._in)
+
+    async def _run_child(
+        self, outline: ProjectOutline, sprint: SprintRef, reuse: WorkflowIDReusePolicy
+    ) -> SprintResult:
         told = self._from_above()
         child = await workflow.start_child_workflow(
             SprintWorkflow.run,
@@ -137,9 +166,10 @@ class ProjectWorkflow(Answerable, Steerable):
                 sprint=sprint.key,
                 title=sprint.title,
                 history_limit=self._in.history_limit,
+                amended=self._in.amended,
             ),
             id=ids.sprint_workflow_id(self._in.project, sprint.key),
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_reuse_policy=reuse,
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             task_timeout=WORKFLOW_TASK,
             search_attributes=TypedSearchAttributes(
@@ -155,22 +185,17 @@ class ProjectWorkflow(Answerable, Steerable):
         if told != self._from_above():
             await self._tell_children()
         try:
-            result = await asyncio.shield(child)
+            return await asyncio.shield(child)
         except asyncio.CancelledError:
             await self._cancel_sprint(sprint)
-            result = await child
+            return await child
         finally:
             self._running = ""
-        self._count(sprint, result)
-        if self._in.ending is not None:
-            raise _Forced
-        if "done" in sprint.gates and not await self._holds(sprint, "done"):
-            raise _NotDone
-        if outline.finish:
-            await self._hand_on(sprint)
-        long = workflow.info().get_current_history_length() > self._in.history_limit
-        if long and workflow.all_handlers_finished():
-            workflow.continue_as_new(self._in)
+
+    async def _added_late(self, result: SprintResult, known: int) -> bool:
+        """Whether stories were put into a sprint that was just then ending and did not hear of it."""
+        await self._amended()
+        return self._in.amended > known and result.counts.get(StoryState.PENDING, 0) > 0
 
     def _count(self, sprint: SprintRef, result: SprintResult) -> None:
         for state, count in result.counts.items():

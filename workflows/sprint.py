@@ -36,8 +36,12 @@ with workflow.unsafe.imports_passed_through():
         StorySettled,
     )
     from paceline.domain import ids
+    from paceline.domain.states import StoryState
     from paceline.domain.steering import ENDS, PartState, Standing, Steer, SteerAction, SteerScope
     from paceline.domain.steering_steps import SteerRecorded
+
+_ONCE = WorkflowIDReusePolicy.REJECT_DUPLICATE
+_AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
 
 
 @workflow.defn(name="sprint")
@@ -54,6 +58,8 @@ class SprintWorkflow(Steerable):
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, bool] = {}
         self._clock = SprintClock(start)
+        self._seen = start.amended
+        """The amendment of the plan that its epics are of."""
 
     @workflow.run
     async def run(self, start: SprintInput) -> SprintResult:
@@ -96,10 +102,15 @@ class SprintWorkflow(Steerable):
     async def _pass_on(self) -> None:
         while not self._finished():
             self._show()
-            await workflow.wait_condition(lambda: self._finished() or bool(self._mail))
+            await workflow.wait_condition(
+                lambda: self._finished() or bool(self._mail) or self._in.amended > self._seen
+            )
+            if self._in.amended > self._seen:
+                await self._look_again()
             mail, self._mail = self._mail, {}
             await asyncio.gather(*(self._deliver(epic, stories) for epic, stories in mail.items()))
-            quiet = not self._mail and self._clock.settled and workflow.all_handlers_finished()
+            known = self._in.amended == self._seen
+            quiet = known and not self._mail and self._clock.settled and workflow.all_handlers_finished()
             if self._too_long() and quiet and all(key in self._started for key in self._watchers):
                 carried = {"epics_started": True, "ended_epics": list(self._ended)}
                 workflow.continue_as_new(self._in.model_copy(update=carried))
@@ -107,8 +118,21 @@ class SprintWorkflow(Steerable):
     def _too_long(self) -> bool:
         return workflow.info().get_current_history_length() > self._in.history_limit
 
+    async def _look_again(self) -> None:
+        """The plan was amended: epics begin that had no stories here, or whose stories had all ended."""
+        self._seen = self._in.amended
+        before = {epic.key for epic in self._outline.epics}
+        self._outline = await self._load()
+        for epic in self._outline.epics:
+            ended = epic.key in self._ended and epic.pending > 0
+            if epic.key not in before or ended:
+                self._ended.pop(epic.key, None)
+                self._started.pop(epic.key, None)
+                self._watchers[epic.key] = asyncio.create_task(self._watch(epic, again=ended))
+
     def _finished(self) -> bool:
-        return all(epic.key in self._ended for epic in self._outline.epics)
+        ended = all(epic.key in self._ended for epic in self._outline.epics)
+        return ended and self._in.amended == self._seen
 
     async def _deliver(self, epic: str, stories: list[StorySettled]) -> None:
         if epic in self._ended:
@@ -120,7 +144,8 @@ class SprintWorkflow(Steerable):
         except ApplicationError:
             workflow.logger.warning("epic %s is closed and was not told", epic)
 
-    async def _watch(self, epic: EpicRef) -> None:
+    async def _watch(self, epic: EpicRef, again: bool = False) -> None:
+        """Run an epic as a child; one that had ended, or did not hear of an amendment, runs again."""
         try:
             child = await workflow.start_child_workflow(
                 EpicWorkflow.run,
@@ -132,9 +157,10 @@ class SprintWorkflow(Steerable):
                     epic=epic.key,
                     title=epic.title,
                     history_limit=self._in.history_limit,
+                    amended=self._in.amended,
                 ),
                 id=self._epic_id(epic.key),
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=_AGAIN if again else _ONCE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 task_timeout=WORKFLOW_TASK,
                 search_attributes=TypedSearchAttributes(
@@ -148,7 +174,11 @@ class SprintWorkflow(Steerable):
                 static_details=_stories(epic),
             )
             self._started[epic.key] = True
-            await child
+            result = await child
+            if self._in.amended and result.counts.get(StoryState.PENDING):
+                self._ended.pop(epic.key, None)
+                await self._watch(epic, again=True)
+                return
         except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
             workflow.logger.warning("epic %s ended by force: %s", epic.key, error.__cause__ or error)
             # Of a sprint that is cancelled, nobody waits for the stories of a cancelled epic.

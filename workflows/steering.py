@@ -103,6 +103,7 @@ class Steerable:
         state = self._steered()
         state.paused = [*self._own(), *above.paused]
         state.revision = max(state.revision, above.revision)
+        state.amended = max(state.amended, above.amended)
         self._woken()
         async with self._steering:
             await self._tell_children()
@@ -220,4 +221,4 @@ class Steerable:
 
     def _from_above(self) -> FromAbove:
         state = self._steered()
-        return FromAbove(paused=state.paused, revision=state.revision)
+        return FromAbove(paused=state.paused, revision=state.revision, amended=state.amended)

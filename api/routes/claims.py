@@ -55,7 +55,7 @@ async def grow_claim(
 ) -> ClaimAnswer:
     """Ask for files beside a story's claim, as its agent does while it works; answered at once."""
     context = ActivityContext(database, settings, client)
-    run = await context.run(project)
+    run = await context.newest(project)
     known = run.story(story)
     token = claim_token(settings, run.workflow_id(known), wish.attempt, wish.fence)
     if not allows(settings, bearer_token(request.headers), token):

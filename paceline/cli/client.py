@@ -118,6 +118,12 @@ class ApiClient:
         """Ask a run to stop; returns a sentence."""
         return (await self._call("POST", f"projects/{quote(project, safe='')}/cancel"))["message"]
 
+    async def amend(self, project: str, source: PlanSource, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send an edited plan; returns what it changes, and whether it is followed now."""
+        plan = {"files": source.texts} if source.is_folder else {"plan": source.text}
+        path = f"projects/{quote(project, safe='')}/amend"
+        return await self._call("POST", path, json={**plan, "file": source.name, **body})
+
     async def questions(self, project: str | None = None) -> list[Question]:
         """Open questions, of one run or of all."""
         params = {"project": project} if project else {}

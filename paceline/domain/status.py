@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from pydantic import Field
@@ -11,6 +12,7 @@ from paceline.domain.calendar import CalendarOptions
 from paceline.domain.finish import FinishChanges, FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
+from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration, SandboxPolicy
@@ -133,3 +135,24 @@ class Artifact(Model):
     bytes: int
     sha256: str
     created_at: datetime
+
+
+def first_status(story: Story, plan: Plan, edges: Mapping[str, list[str]]) -> StoryStatus:
+    """Where a story stands before a run has touched it.
+
+    Args:
+        story: one of the plan's.
+        plan: whose first sprint takes the stories that name none.
+        edges: the effective dependencies, as `graph.story_edges` returns them.
+    """
+    return StoryStatus(
+        id=story.id,
+        title=story.title,
+        epic=story.epic,
+        sprint=story.sprints[0] if story.sprints else plan.sprints[0].id,
+        agents=list(dict.fromkeys(story.agents)),
+        state=StoryState.SETTLED if story.done else StoryState.PENDING,
+        reason="done before this run, says the plan" if story.done else None,
+        dependencies=edges.get(story.id, []),
+        points=story.points,
+    )

@@ -18,6 +18,8 @@ class SteeredInput(RunStep):
     """The newest of the actions that it took."""
     ending: Steer | None = None
     """The action that ends all its stories."""
+    amended: int = 0
+    """Revision of the newest amendment of the plan that it was told of; 0: of none."""
 
 
 class FromAbove(Model):
@@ -25,6 +27,7 @@ class FromAbove(Model):
 
     paused: list[SteerScope]
     revision: int = 0
+    amended: int = 0
 
 
 class Again(Model):

@@ -16,18 +16,8 @@ from pydantic import BaseModel, SecretStr
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from api.errors import STATUS_OF_CODE
-from api.routes import (
-    agents,
-    artifacts,
-    claims,
-    health,
-    projects,
-    questions,
-    reports,
-    rollbacks,
-    sprints,
-    steering,
-)
+from api.main import RESOURCES
+from api.routes import health
 from paceline import errors
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
@@ -223,18 +213,7 @@ def test_commands_and_options_are_those_of_the_command_line() -> None:
 def test_endpoints_are_those_of_the_api() -> None:
     told = {quoted(row[0])[0] for row in rows("api.md")}
     real: set[str] = set()
-    for module in (
-        sprints,
-        claims,
-        projects,
-        agents,
-        questions,
-        artifacts,
-        rollbacks,
-        reports,
-        steering,
-        health,
-    ):
+    for module in (*RESOURCES, health):
         prefix = "" if module is health else "/api/v1"
         for route in cast(list[Any], module.router.routes):
             path = re.sub(r"\{(\w+):path\}", r"{\1}", route.path)

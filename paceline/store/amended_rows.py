@@ -1,0 +1,48 @@
+"""The rows of stories whose plan was amended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.states import StoryState
+from paceline.domain.status import StoryStatus
+from paceline.store.models import StoryRow
+from paceline.store.status import plan_stories
+
+REMOVED = "REMOVED"
+"""Reason code of a story that was removed from the plan."""
+_FROM_PLAN = ("title", "epic", "sprint", "agents", "dependencies", "points")
+
+
+def forget_removed(session: Session, project: str, stories: Sequence[str]) -> None:
+    """Let stories that were removed earlier begin anew: their rows go."""
+    session.execute(
+        delete(StoryRow).where(
+            StoryRow.project == project,
+            StoryRow.id.in_(stories),
+            StoryRow.state == StoryState.CANCELLED.value,
+            StoryRow.reason_code == REMOVED,
+        )
+    )
+
+
+def plan_again(session: Session, project: str, stories: Sequence[StoryStatus]) -> None:
+    """Give every story the place, names and dependencies of the amended plan; where it stands is untouched.
+
+    Args:
+        session: in a write transaction.
+        project: the run.
+        stories: as they would first be, in plan order.
+    """
+    plan_stories(session, project, stories)
+    for position, story in enumerate(stories):
+        values = {name: getattr(story, name) for name in _FROM_PLAN}
+        session.execute(
+            update(StoryRow)
+            .where(StoryRow.project == project, StoryRow.id == story.id)
+            .values(position=position, **values)
+            .execution_options(synchronize_session=False)
+        )

@@ -1,0 +1,79 @@
+"""How a run comes to follow an edited plan: one validated Update, and the same as a Signal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+from workflows.policies import ALWAYS
+
+with workflow.unsafe.imports_passed_through():
+    from activities.amending import AmendingActivities
+    from paceline.contracts import ProjectInput
+    from paceline.domain.amendment_steps import Amend, AmendReply, AmendStep
+
+AMENDING = timedelta(minutes=2)
+"""Comparing and writing plans of thousands of stories takes seconds."""
+
+
+class Amendable:
+    """The part of a project's workflow that takes edited plans; its subclass names who is to be told."""
+
+    _in: ProjectInput
+    _ending: bool = False
+    """Nothing starts any more."""
+    _amending: int = 0
+    """Amendments that are being applied."""
+
+    async def _amended(self) -> None:
+        """Wait until what is being applied has been: it may have put work where there was none."""
+        await workflow.wait_condition(lambda: not self._amending)
+
+    async def _tell_children(self) -> None:
+        """Let the workflows below know of it."""
+        raise NotImplementedError
+
+    @workflow.update(name="amend")
+    async def amend(self, amend: Amend) -> AmendReply:
+        """Follow an edited plan from now on, unless something of it cannot be."""
+        return await self._apply(amend)
+
+    async def _apply(self, amend: Amend) -> AmendReply:
+        self._amending += 1
+        try:
+            reply = await workflow.execute_activity_method(
+                AmendingActivities.amend_plan,
+                AmendStep(
+                    project=self._in.project,
+                    revision=self._in.revision,
+                    amend=amend,
+                    ended_sprints=list(self._in.done_sprints),
+                ),
+                start_to_close_timeout=AMENDING,
+                retry_policy=ALWAYS,
+                summary=f"amend the plan: {amend.actor}"[:200],
+            )
+            if reply.applied:
+                self._in.revision = max(reply.revision, self._in.revision)
+                self._in.amended = max(reply.revision, self._in.amended)
+                await self._tell_children()
+            return reply
+        finally:
+            self._amending -= 1
+
+    @amend.validator
+    def _check_amend(self, amend: Amend) -> None:
+        if self._ending:
+            raise ApplicationError(
+                f"Run {self._in.project} is ending, so its plan cannot change any more; start a new run.",
+                type="REFUSED",
+                non_retryable=True,
+            )
+
+    @workflow.signal(name="amend")
+    async def amend_by_signal(self, amend: Amend) -> None:
+        """The same by signal; what cannot be changes nothing."""
+        if not self._ending:
+            await self._apply(amend)
