@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.amending import compared
 from api.schemas import AmendmentReply, AmendRequest
 from api.start_checks import EVERY_AGENT, read_and_check, refuse_errors, sentence_of
-from api.temporal import TemporalErrors, is_not_found, unavailable
+from api.temporal import TemporalErrors, is_not_found, unavailable, update_workflow
 from paceline.domain.amendment import Amendment
 from paceline.domain.amendment_steps import Amend, AmendReply, AmendStep
 from paceline.domain.plan import Plan
@@ -115,9 +115,7 @@ def _refuse_unknown_agents(plan: Plan, declared: Collection[str]) -> None:
 async def _update(client: Client, project: str, amend: Amend) -> AmendReply:
     try:
         async with asyncio.timeout(UPDATE_SECONDS):
-            return await client.get_workflow_handle(project).execute_update(  # pyright: ignore[reportUnknownMemberType] - open generic
-                "amend", amend, result_type=AmendReply
-            )
+            return await update_workflow(client, project, "amend", amend, AmendReply)
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
         raise ServerUnavailable(
             f"No worker took the amended plan of {project} in {UPDATE_SECONDS:g} s; it may be taken when one "

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from api.schemas import AnswerReply
-from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
+from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable, update_workflow
 from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Decision, Question, QuestionKind
 from paceline.errors import AlreadyAnswered, Conflict, NotFound, PacelineError, Refused
 from paceline.store import questions
@@ -54,7 +54,7 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(question.workflow_id)
     try:
         async with asyncio.timeout(UPDATE_SECONDS):
-            receipt = await _update(handle, answer)
+            receipt = await _update(client, question.workflow_id, answer)
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         return await _send(handle, question, answer)
     except TemporalErrors as error:
@@ -85,15 +85,14 @@ def _refuse_empty(question: Question, answer: Answer) -> None:
         )
 
 
-async def _update(handle: WorkflowHandle[Any, Any], answer: Answer) -> AnswerReceipt:
+async def _update(client: Client, workflow_id: str, answer: Answer) -> AnswerReceipt:
     """Give the answer; ask again while the workflow has not heard that its question is open.
 
     The question is in the database before the workflow knows of it, and a quick answer can fall in between.
     """
     for delay in EARLY_DELAYS:
         try:
-            # The SDK's overload for several arguments has a type that no checker can know.
-            return await handle.execute_update(Answerable.answer, answer)  # pyright: ignore[reportUnknownMemberType]
+            return await update_workflow(client, workflow_id, "answer", answer, AnswerReceipt)
         except WorkflowUpdateFailedError as error:
             refusal = _refusal(error.cause)
             if delay is None or not isinstance(refusal, NotFound):

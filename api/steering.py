@@ -20,7 +20,7 @@ from temporalio.service import RPCError
 from activities.context import RunContext
 from api.answers import EARLY_DELAYS, UPDATE_SECONDS
 from api.schemas import NAME_LIMIT
-from api.temporal import RPC_TIMEOUT, is_not_found, unavailable
+from api.temporal import RPC_TIMEOUT, is_not_found, unavailable, update_workflow
 from paceline.domain import ids
 from paceline.domain.changes import changed_plan
 from paceline.domain.events import Event
@@ -130,7 +130,7 @@ async def _give(client: Client, steer: Steer, target: Target) -> SteerReply:
             handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id)
             try:
                 async with asyncio.timeout(UPDATE_SECONDS):
-                    return _reply(await _update(handle, asked), target)
+                    return _reply(await _update(client, workflow_id, asked), target)
             except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
                 return await _send(handle, asked, target)
             except _Elsewhere as error:
@@ -145,12 +145,9 @@ async def _give(client: Client, steer: Steer, target: Target) -> SteerReply:
     raise AssertionError("the last delay is None")
 
 
-async def _update(handle: WorkflowHandle[Any, Any], steer: Steer) -> SteerReceipt:
+async def _update(client: Client, workflow_id: str, steer: Steer) -> SteerReceipt:
     try:
-        # The SDK's overload for several arguments has a type that no checker can know.
-        return await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]
-            "steer", steer, result_type=SteerReceipt
-        )
+        return await update_workflow(client, workflow_id, "steer", steer, SteerReceipt)
     except WorkflowUpdateFailedError as error:
         cause = error.cause
         if isinstance(cause, ApplicationError) and cause.type == ELSEWHERE:

@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from api.schemas import StartRequest
 from api.starts import start_run
+from api.temporal import update_workflow
 from paceline.contracts import ProjectResult
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, AnswerReceipt, Decision, Question
@@ -131,11 +132,8 @@ class World:
         self, question: Question, decision: Decision, text: str = "", actor: str = "ada"
     ) -> AnswerReceipt:
         """Answer by update, as the API does."""
-        handle = self.client.get_workflow_handle(question.workflow_id)
         answer = Answer(question=question.id, decision=decision, text=text, actor=actor)
-        return await handle.execute_update(  # pyright: ignore[reportUnknownMemberType] - open generic
-            "answer", answer, result_type=AnswerReceipt
-        )
+        return await update_workflow(self.client, question.workflow_id, "answer", answer, AnswerReceipt)
 
 
 @asynccontextmanager

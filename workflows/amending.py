@@ -22,10 +22,14 @@ class Amendable:
     """The part of a project's workflow that takes edited plans; its subclass names who is to be told."""
 
     _in: ProjectInput
-    _ending: bool = False
+    _finishing: bool = False
     """Nothing starts any more."""
     _amending: int = 0
     """Amendments that are being applied."""
+
+    def _over(self) -> bool:
+        """Whether nothing starts any more."""
+        return self._finishing or self._in.ending is not None or workflow.cancellation_reason() is not None
 
     async def _amended(self) -> None:
         """Wait until what is being applied has been: it may have put work where there was none."""
@@ -65,7 +69,7 @@ class Amendable:
 
     @amend.validator
     def _check_amend(self, amend: Amend) -> None:
-        if self._ending:
+        if self._over():
             raise ApplicationError(
                 f"Run {self._in.project} is ending, so its plan cannot change any more; start a new run.",
                 type="REFUSED",
@@ -75,5 +79,5 @@ class Amendable:
     @workflow.signal(name="amend")
     async def amend_by_signal(self, amend: Amend) -> None:
         """The same by signal; what cannot be changes nothing."""
-        if not self._ending:
+        if not self._over():
             await self._apply(amend)

@@ -85,7 +85,7 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
                 await self._amended()
                 if self._in.amended > known:
                     outline, known = await self._load(), self._in.amended
-            self._ending = True
+            self._finishing = True
             # What was rolled back may be there again by now: that is counted when the end is recorded.
             good = SUCCESS_STATES | {StoryState.REVERTED}
             failed = any(state not in good for state, count in self._in.counts.items() if count)
