@@ -43,8 +43,8 @@ OVERTAKEN_PAUSE = 0.05
 async def update_workflow(client: Client, workflow_id: str, name: str, argument: Model, result: type[R]) -> R:
     """Send a workflow an update and wait for what it says; one that is overtaken by other news is sent again.
 
-    Where a signal arrives while a workflow ends by an update, the server gives the update back. All updates here
-    are idempotent by an id in their argument.
+    Where a signal arrives while a workflow ends by an update, the server gives the update back. All updates
+    here are idempotent by an id in their argument.
 
     Raises:
         WorkflowUpdateFailedError: the workflow refused it.
