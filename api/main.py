@@ -66,7 +66,18 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     return app
 
 
-RESOURCES = (sprints, claims, projects, amendments, steering, agents, questions, artifacts, rollbacks, reports)
+RESOURCES = (
+    sprints,
+    claims,
+    projects,
+    amendments,
+    steering,
+    agents,
+    questions,
+    artifacts,
+    rollbacks,
+    reports,
+)
 """The modules whose routes stand below the prefix."""
 
 
