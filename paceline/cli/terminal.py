@@ -27,7 +27,7 @@ STYLE = {
     StoryState.CANCELLED: "red",
     StoryState.REVERTED: "magenta",
 }
-_DETAILS = ("reason", "waits_for", "code", "text", "decision", "merge_commit", "path", "state")
+_DETAILS = ("report", "reason", "waits_for", "code", "text", "decision", "merge_commit", "path", "state")
 _WIDTH = 160
 _SAID_FROM = 4
 """Shorter facts, such as the number of an attempt, are in any text by chance."""

@@ -36,6 +36,9 @@ def due_reports(record: SprintRecord, now: datetime, *, over: bool = False) -> l
         now: the moment.
         over: the sprint has ended, so that its last day is reported although it is not over.
     """
+    if record.last_of(ReportKind.REVIEW) is not None:
+        # A sprint that was reviewed has no more days, also for a clock that hears of it late.
+        return []
     calendar = record.calendar
     day = calendar.day_of(now)
     due = [(ReportKind.PLANNING, 1, calendar.start)]

@@ -134,7 +134,16 @@ async def steered(world: World, repository: Path) -> str:
     return run.id
 
 
-SCENARIOS = (simulated, continued, people, failed, cancelled, unchanged, steered)
+async def reported(world: World, repository: Path) -> str:
+    """A sprint of some days of half a second, and its clock."""
+    slow = {"*": AgentDeclaration(kind="simulated", simulated_seconds=(0.6, 0.8), concurrency=1)}
+    text = plan(E("1", [S("1.1", points=3), S("1.2", "Story 1.1", points=2)]))
+    run = await world.start(text, project="reported", agents=slow, calendar={"day_length": "0.5s"})
+    await world.result(run.id)
+    return run.id
+
+
+SCENARIOS = (simulated, continued, people, failed, cancelled, unchanged, steered, reported)
 
 
 async def record(name: str, only: Sequence[str] = ()) -> int:

@@ -35,7 +35,7 @@ def test_there_are_histories_of_every_kind() -> None:
         ]["name"]
         for file in FILES
     }
-    assert kinds == {"project", "sprint", "epic", "story"}
+    assert kinds == {"project", "sprint", "epic", "story", "clock"}
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")

@@ -77,7 +77,7 @@ async def test_a_death_before_the_files_leaves_them_to_the_next_try(world: World
     before = await made(world, step.project)
     assert before["review", 1] == 1
     (folder / "reports").unlink()
-    later = step.model_copy(update={"now": step.now + timedelta(hours=1)})
+    later = step.model_copy(update={"now": step.now + timedelta(days=20)})
     await ActivityEnvironment().run(activities(world).report_sprint, later)
     assert await made(world, step.project) == before
     names = {path.name for path in (folder / "reports" / "sprint").iterdir()}
