@@ -21,8 +21,10 @@ from paceline.contracts import (
     StoryRef,
     StorySettled,
 )
+from paceline.domain import graph
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.domain.status import RunMode
 from paceline.store import merge_line, status
 from paceline.vcs.repository import ensure_branch
 
@@ -127,8 +129,12 @@ class OutlineActivities:
         ]
         settled += [StorySettled(story=s.id, state=StoryState.SETTLED) for s in run.plan.stories if s.done]
         title = next((epic.title for epic in run.plan.epics if epic.id == step.epic), step.epic)
+        waves = waves_of(run, step.sprint)
+        # Who waits for a whole wave has to hear of each story of it.
+        every = {run.epic_of(story) for wave in waves for story in map(run.story, wave)}
         return EpicSlice(
             title=title[:200],
+            waves=waves,
             settled=[each for each in settled if each.story in own | outside],
             stories=[
                 StoryRef(
@@ -136,7 +142,7 @@ class OutlineActivities:
                     title=story.title[:120],
                     agent=" + ".join(story.agents)[:120],
                     dependencies=run.edges.get(story.id, []),
-                    notify=sorted(notify.get(story.id, set()) - {step.epic}),
+                    notify=sorted((notify.get(story.id, set()) | every) - {step.epic}),
                     weight=run.line_weight(story),
                     rank=run.ranks.get(story.id, 0),
                 )
@@ -148,6 +154,15 @@ class OutlineActivities:
 def stories_of(run: RunContext, sprint: str) -> list[Story]:
     """The stories to do in a sprint."""
     return [story for story in run.plan.stories if run.sprint_of(story) == sprint and not story.done]
+
+
+def waves_of(run: RunContext, sprint: str) -> list[list[str]]:
+    """The stories of a sprint in batch mode, by wave; empty in a run that starts each as soon as it can."""
+    if run.run.options.mode is not RunMode.BATCH:
+        return []
+    mine = {story.id for story in stories_of(run, sprint)}
+    edges = {key: [each for each in run.edges.get(key, []) if each in mine] for key in sorted(mine)}
+    return graph.topological_waves(edges)
 
 
 def dependants(run: RunContext, sprint: str) -> dict[str, set[str]]:

@@ -52,7 +52,7 @@ async def amend_run(
         )
     plan, text, findings = await asyncio.to_thread(read_and_check, request)
     refuse_errors(findings)
-    _refuse_unknown_agents(plan, run.options.agents)
+    _refuse_unknown_agents(plan, run.options.agents | run.options.spare)
     digest = await database.write(runs.save_plan, plan, text)
     known = await database.read(changes.latest_revision, project)
     amend = Amend(

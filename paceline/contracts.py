@@ -135,6 +135,8 @@ class EpicSlice(Model):
     stories: list[StoryRef]
     settled: list[StorySettled] = Field(default_factory=list[StorySettled])
     """Dependencies that had settled before this sprint began."""
+    waves: list[list[str]] = Field(default_factory=list[list[str]])
+    """In batch mode, all stories of the sprint by wave; otherwise empty."""
 
 
 class EpicInput(SteeredInput):

@@ -122,15 +122,24 @@ class EpicWorkflow(SteeredEpic):
 
     def _ready(self) -> list[StoryRef]:
         """Stories whose dependencies all ended in success, most urgent and most critical first."""
+        later = self._later_waves()
         ready = [
             story
             for story in self._slice.stories
             if story.key not in self._settled
+            and story.key not in later
             and story.key not in self._running
             and self._may_start(story.key)
             and all(self._settled.get(key) in SUCCESS_STATES for key in story.dependencies)
         ]
         return sorted(ready, key=lambda story: (story.rank, -story.weight))
+
+    def _later_waves(self) -> set[str]:
+        """In batch mode: the stories of the waves behind the first one that has not ended."""
+        for number, wave in enumerate(self._slice.waves):
+            if any(key not in self._settled for key in wave):
+                return {key for later in self._slice.waves[number + 1 :] for key in later}
+        return set()
 
     def _start_ready(self) -> None:
         for story in self._ready():

@@ -37,7 +37,7 @@ from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import RunState
-from paceline.domain.status import ProjectStatus, Run, RunOptions
+from paceline.domain.status import ProjectStatus, Run, RunMode, RunOptions
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, Refused, ServerUnavailable
 from paceline.settings import Settings
@@ -71,6 +71,9 @@ def run(
     plan: PlanArgument,
     repo: Annotated[Path | None, typer.Option(help="The git repository to work in.")] = None,
     max_parallel: Annotated[int, typer.Option(min=1, max=1000, help="Stories at work at once.")] = 4,
+    mode: Annotated[
+        RunMode, typer.Option(help="Each story as soon as it can start, or in waves, one after the other.")
+    ] = RunMode.CONTINUOUS,
     agent: Annotated[
         str | None,
         typer.Option(help="Who does the stories: simulated, human, claude, codex, opencode or aider."),
@@ -139,6 +142,7 @@ def run(
         project=project,
         options=RunOptions(
             max_parallel=max_parallel,
+            mode=mode,
             approve_merges=approve_merges,
             criteria=criteria,
             reviewer=reviewer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from enum import StrEnum
 
 from pydantic import Field
 
@@ -18,11 +19,22 @@ from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration, SandboxPolicy
 
 
+class RunMode(StrEnum):
+    """How the stories of a sprint that may start are let in."""
+
+    CONTINUOUS = "continuous"
+    """Each as soon as there is room for it."""
+    BATCH = "batch"
+    """In the waves of the plan's dependencies: a wave starts when every story of the one before has ended."""
+
+
 class RunOptions(Model):
     """What the person who starts a run may choose."""
 
     max_parallel: int = Field(default=4, ge=1, le=1000)
     """The most stories that work at once in one sprint."""
+    mode: RunMode = RunMode.CONTINUOUS
+    """How stories that may start are let in."""
     approve_merges: bool = False
     """Ask a person before every merge, also where the plan does not."""
     criteria: CriteriaPolicy | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
@@ -111,3 +113,18 @@ async def test_starting_the_same_plan_again_attaches(world: World, name: str) ->
     assert first.id == again.id == after.id
     ended = [event for event in await world.events(first.id) if event.name == "story.settled"]
     assert len(ended) == 7
+
+
+async def test_in_batch_mode_a_wave_starts_when_the_one_before_has_ended(world: World, name: str) -> None:
+    stories = [S("1.1"), S("1.2", "Story 1.1"), S("1.3", "Story 1.2")]
+    text = plan(E("1", stories), E("2", [S("2.1"), S("2.2", "Story 2.1"), S("2.3")]))
+    run = await world.start(text, project=name, mode="batch", max_parallel=50)
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.SETTLED: 6}
+    events = await world.events(run.id)
+    started, ended = numbers(events, "claim.granted"), numbers(events, "story.settled")
+    waves = [["1.1", "2.1", "2.3"], ["1.2", "2.2"], ["1.3"]]
+    for before, after in pairwise(waves):
+        last = max(ended[f"Story {key}"] for key in before)
+        assert all(started[f"Story {key}"] > last for key in after)
