@@ -70,7 +70,8 @@ def _planning(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retr
     return [
         *_head(ReportKind.PLANNING, found.period, told),
         *([f"Goal: {one_line(found.goal)}", ""] if found.goal else []),
-        f"- {amount(found.points, found.unit)} in {counted(len(found.stories), 'story', 'stories')}"
+        f"- {counted(len(found.stories), 'story', 'stories')}"
+        + (f" of {amount(found.points, found.unit)}" if found.unit == "points" else "")
         + (f"; the plan states {number(found.stated_points)}" if found.stated_points is not None else ""),
         f"- capacity: {span(least, most)}; velocity so far: {number(found.velocity)}: "
         f"{found.fits.replace('_', ' ')}",
@@ -133,29 +134,31 @@ def _daily(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroEn
     return [
         *_head(ReportKind.DAILY, found.period, told),
         f"- stories: {found.stories_done} of {found.stories} done ({states})",
-        f"- {found.unit}: {number(found.points_done)} of {number(found.points)} done, "
-        f"{number(found.points_left)} left{ideal}",
+        f"- {found.unit} left: {number(found.points_left)} of {number(found.points)}{ideal}",
         f"- schedule: {found.schedule.replace('_', ' ')}"
         + (f", projected to take {number(found.projected_days)} days" if found.projected_days else ""),
         f"- open questions: {found.open_questions}; open conflicts: {found.open_conflicts}",
         "",
-        *table(
-            ("epic", "stories done", f"{found.unit} done"),
-            [
-                (
-                    each.epic or "-",
-                    f"{each.stories_done} of {each.stories}",
-                    f"{number(each.points_done)} of {number(each.points)}",
-                )
-                for each in found.epics
-            ],
-        ),
+        *_epics(found),
         *bullets(
             "Late", [f"{each.story}: due on day {each.due_day}, {each.state.value}" for each in found.late]
         ),
         *bullets("Blockers", [_blocker(each) for each in found.blockers]),
         *bullets("Risks of the plan", found.risks),
     ]
+
+
+def _epics(found: DailyReport) -> list[str]:
+    with_points = found.unit == "points"
+    rows = [
+        (
+            each.epic or "-",
+            f"{each.stories_done} of {each.stories}",
+            *([f"{number(each.points_done)} of {number(each.points)}"] if with_points else []),
+        )
+        for each in found.epics
+    ]
+    return table(("epic", "stories done", *(["points done"] if with_points else [])), rows)
 
 
 def _velocity(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroEntry]) -> list[str]:
@@ -190,11 +193,12 @@ def _velocity(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retr
 
 def _review(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroEntry]) -> list[str]:
     found = SprintReview.model_validate(data)
+    in_points = found.unit == "points"
     return [
         *_head(ReportKind.REVIEW, found.period, told),
         *([f"Goal: {one_line(found.goal)}", ""] if found.goal else []),
-        f"{number(found.completed)} of {amount(found.planned, found.unit)} completed, "
-        f"{len(found.done)} of {counted(len(found.done) + len(found.not_done), 'story', 'stories')}.",
+        f"{len(found.done)} of {counted(len(found.done) + len(found.not_done), 'story', 'stories')} completed"
+        + (f", {number(found.completed)} of {amount(found.planned, 'points')}." if in_points else "."),
         "",
         *table(
             ("story", "title", "commit", "proofs"),
@@ -255,9 +259,15 @@ def _head(kind: ReportKind, period: Period, told: Ceremony) -> list[str]:
         f"# {TITLES[kind]}: {one_line(period.sprint)}, day {days}{of}",
         "",
         f"{period.since:%Y-%m-%d %H:%M} to {period.until:%Y-%m-%d %H:%M} UTC{phases}. "
-        f"Events {period.after_event + 1} to {period.last_event}. {planned}".rstrip(),
+        f"{_events(period)} {planned}".rstrip(),
         "",
     ]
+
+
+def _events(period: Period) -> str:
+    if period.last_event <= period.after_event:
+        return "Nothing happened yet."
+    return f"Events {period.after_event + 1} to {period.last_event}."
 
 
 def _talk(topics: Iterable[str], used: Mapping[str, str]) -> list[str]:

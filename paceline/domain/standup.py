@@ -166,24 +166,30 @@ def blockers_of(stand: StoryStand, ended: Mapping[str, Event]) -> list[Blocker]:
 
 
 def dependencies(told: Chronicle, stands: Sequence[StoryStand]) -> list[Waiting]:
-    """Who waits for whom: stories that cannot start, each with every story that it still needs."""
+    """Who waits for whom: stories that cannot start, each with the stories that it needs next."""
     found: list[Waiting] = []
     for stand in stands:
         if stand.state is not StoryState.PENDING:
             continue
-        for name in stand.story.dependencies:
-            other = told.stands.get(name)
-            if other is not None and other.state not in SUCCESS_STATES:
-                found.append(
-                    Waiting(
-                        story=stand.id,
-                        agents=list(stand.story.agents),
-                        waits_for=other.id,
-                        waits_for_agents=list(other.story.agents),
-                        state=other.state,
-                    )
-                )
+        found += [
+            Waiting(
+                story=stand.id,
+                agents=list(stand.story.agents),
+                waits_for=other.id,
+                waits_for_agents=list(other.story.agents),
+                state=other.state,
+            )
+            for other in _nearest(told, stand)
+        ]
     return found
+
+
+def _nearest(told: Chronicle, stand: StoryStand) -> list[StoryStand]:
+    """The stories that one still needs, without those that one of these waits for itself."""
+    needed = [told.stands[name] for name in stand.story.dependencies if name in told.stands]
+    left = [each for each in needed if each.state not in SUCCESS_STATES]
+    behind = {name for each in left for name in each.story.dependencies}
+    return [each for each in left if each.id not in behind]
 
 
 def _dependency(waiting: Waiting) -> Blocker:

@@ -317,3 +317,19 @@ def test_a_paused_story_holds_up_its_agent_and_one_that_was_opened_again_is_to_b
     assert [(each.kind, each.text) for each in told["Bo"].blockers] == [("paused", "paused by kim")]
     assert told["Cy"].blockers == []
     assert daily_report(found, MORNING).stories_ended == 0
+
+
+def test_of_a_chain_of_dependencies_the_nearest_is_told() -> None:
+    chain = [story("a"), story("b", "Bo", 1, "a"), story("c", "Cy", 1, "a", "b")]
+    found = standup(record(chain, BUSY[:1]), MORNING)
+    assert [(each.story, each.waits_for) for each in found.dependencies] == [("b", "a"), ("c", "b")]
+
+
+def test_without_points_nothing_is_said_of_them() -> None:
+    found = record([story("a", points=None), story("b", points=None)], BUSY[:1])
+    daily = report_text(kept(ReportKind.DAILY, daily_report(found, MORNING)), found.plan)
+    assert "- stories left: 2 of 2, 1.86 on the straight line" in daily
+    assert "points" not in daily
+    planning = report_text(kept(ReportKind.PLANNING, sprint_planning(found, START)), found.plan)
+    assert "- 2 stories\n" in planning
+    assert "Nothing happened yet." in planning
