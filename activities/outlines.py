@@ -6,6 +6,7 @@ from collections import Counter
 
 from temporalio import activity
 
+from activities.carrying import carried
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
 from activities.reports import has_clock
@@ -118,6 +119,7 @@ class OutlineActivities:
         notify = dependants(run, step.sprint)
         outside = {key for story in mine for key in run.edges.get(story.id, [])}
         rows = await self._context.database.read(status.story_statuses, step.project)
+        again = await self._context.database.read(carried, step.project) if step.revision else {}
         own = {story.id for story in mine}
         settled = [
             StorySettled(story=row.id, state=row.state)
@@ -145,6 +147,7 @@ class OutlineActivities:
                     notify=sorted((notify.get(story.id, set()) | every) - {step.epic}),
                     weight=run.line_weight(story),
                     rank=run.ranks.get(story.id, 0),
+                    again=again.get(story.id),
                 )
                 for story in mine
             ],

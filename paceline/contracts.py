@@ -126,6 +126,8 @@ class StoryRef(Model):
     """Longest remaining path in points, the story included."""
     rank: int = 0
     """Place in the priority order; smaller is more urgent."""
+    again: Again | None = None
+    """Where its attempts go on, if it was carried over from an earlier sprint."""
 
 
 class EpicSlice(Model):

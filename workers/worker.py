@@ -18,6 +18,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.amending import AmendingActivities
 from activities.attempts import AttemptActivities
+from activities.carrying import CarryingActivities
 from activities.claims import ClaimActivities
 from activities.context import ActivityContext
 from activities.finish import FinishActivities
@@ -92,6 +93,7 @@ def keep_bytecode(cache: Path) -> None:
 def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     """Short activities around the database; most run as local activities."""
     claims = ClaimActivities(context)
+    carrying = CarryingActivities(context)
     people = PeopleActivities(context)
     outlines = OutlineActivities(context)
     status = StatusActivities(context)
@@ -120,6 +122,8 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         status.finish_project,
         ReportActivities(context).report_sprint,
         AmendingActivities(context).amend_plan,
+        carrying.find_unfinished,
+        carrying.carry_over,
         rollback.ask_about_rollback,
         rollback.release_rollback,
         rollback.end_rollback,

@@ -329,7 +329,7 @@ class EpicWorkflow(SteeredEpic):
     # What people see ---
 
     def _story_input(self, story: StoryRef) -> StoryInput:
-        again = self._in.again.get(story.key)
+        again = self._in.again.get(story.key) or story.again
         gone_on = again.model_dump() if again else {}
         return StoryInput(
             **gone_on,

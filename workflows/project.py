@@ -22,6 +22,7 @@ from workflows.sprint import SprintWorkflow
 from workflows.steering import Steerable, passed_on
 
 with workflow.unsafe.imports_passed_through():
+    from activities.carrying import CarryingActivities
     from activities.finish import FinishActivities
     from activities.gates import GateActivities
     from activities.lost import LostActivities
@@ -46,8 +47,10 @@ with workflow.unsafe.imports_passed_through():
     )
     from paceline.domain import ids
     from paceline.domain.asking import OpenQuestion
+    from paceline.domain.carrying import UNFINISHED_STATES, CarryLook, CarryStep
     from paceline.domain.questions import Answer, Decision, QuestionKind
     from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
+    from paceline.domain.status import CarryOver
     from paceline.domain.steering import PartState, Standing, Steer, SteerAction, SteerScope
     from paceline.domain.steering_steps import EndStep, SteerRecorded
 
@@ -145,6 +148,8 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         self._count(sprint, result)
         if self._in.ending is not None:
             raise _Forced
+        if any(result.counts.get(state) for state in UNFINISHED_STATES):
+            await self._carry_over(outline, sprint)
         if "done" in sprint.gates and not await self._holds(sprint, "done"):
             raise _NotDone
         if outline.finish:
@@ -201,6 +206,41 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         for state, count in result.counts.items():
             self._in.counts[state] = self._in.counts.get(state, 0) + count
         self._in.done_sprints.append(sprint.key)
+
+    async def _carry_over(self, outline: ProjectOutline, sprint: SprintRef) -> None:
+        """Let what the sprint ended without go on in the next one, if that is wanted."""
+        after = [each for each in outline.sprints if each.key not in self._in.done_sprints]
+        into = next((each for each in after if not each.optional), after[0] if after else None)
+        if into is None or not workflow.patched("carry-over"):
+            return
+        look = CarryLook(
+            project=self._in.project, revision=self._in.revision, sprint=sprint.key, into=into.key
+        )
+        found = await workflow.execute_activity_method(
+            CarryingActivities.find_unfinished,
+            look,
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"what {sprint.key} ended without"[:200],
+        )
+        if not found.stories:
+            return
+        actor, note = "paceline", ""
+        if found.policy is CarryOver.PERSON:
+            answer = await self._answered(QuestionKind.CARRY_OVER, found.question)
+            if answer.decision is Decision.REJECT:
+                return
+            actor, note = answer.actor, answer.text
+        reply = await workflow.execute_activity_method(
+            CarryingActivities.carry_over,
+            CarryStep(**look.model_dump(), stories=found.stories, actor=actor, note=note[:2000]),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"carry over into {into.key}"[:200],
+        )
+        self._in.revision = max(reply.revision, self._in.revision)
+        for state, count in reply.left.items():
+            self._in.counts[state] = self._in.counts.get(state, 0) - count
 
     async def _skip(self, sprint: SprintRef) -> SprintResult:
         return await workflow.execute_activity_method(
@@ -269,6 +309,9 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
 
     async def _agreed(self, kind: QuestionKind, text: str) -> bool:
         """Ask about the project; a rejection is the only no."""
+        return (await self._answered(kind, text)).decision is not Decision.REJECT
+
+    async def _answered(self, kind: QuestionKind, text: str) -> Answer:
         self._in.questions_asked += 1
         step = ProjectAsk(
             project=self._in.project,
@@ -296,7 +339,7 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
             retry_policy=ALWAYS,
         )
         self._asking = None
-        return answer.decision is not Decision.REJECT
+        return answer
 
     async def _finish(self, state: RunState) -> ProjectResult:
         self._finishing = True

@@ -37,7 +37,7 @@ from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import RunState
-from paceline.domain.status import ProjectStatus, Run, RunMode, RunOptions
+from paceline.domain.status import CarryOver, ProjectStatus, Run, RunMode, RunOptions
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, Refused, ServerUnavailable
 from paceline.settings import Settings
@@ -119,6 +119,10 @@ def run(
         Verdict | None,
         typer.Option(help="Agents that need more files than their story claimed; default: the same."),
     ] = None,
+    carry_over: Annotated[
+        CarryOver | None,
+        typer.Option(help="Who decides about stories that a sprint ended without; default: person."),
+    ] = None,
     day_length: Annotated[
         str | None,
         typer.Option(help="What a day of the sprint lasts in a rehearsal, as 2s, 5m or 1h; default: a day."),
@@ -143,6 +147,7 @@ def run(
         options=RunOptions(
             max_parallel=max_parallel,
             mode=mode,
+            carry_over=carry_over,
             approve_merges=approve_merges,
             criteria=criteria,
             reviewer=reviewer,

@@ -36,6 +36,8 @@ class QuestionKind(StrEnum):
     START_OPTIONAL_SPRINT = "start_optional_sprint"
     CONFIRM_ROLLBACK = "confirm_rollback"
     """Merged work is to be taken back."""
+    CARRY_OVER = "carry_over"
+    """A sprint ended with stories that did not succeed, and there is another one."""
 
 
 class Decision(StrEnum):
@@ -111,6 +113,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "roll it back, with the stories that build on it",
         Decision.AMEND: "roll back only what was named and leave the others, for this reason",
         Decision.REJECT: "leave all as it is",
+    },
+    QuestionKind.CARRY_OVER: {
+        Decision.APPROVE: "carry all of them over",
+        Decision.AMEND: "carry all of them over, with this note",
+        Decision.REJECT: "leave them where they are",
     },
 }
 

@@ -28,6 +28,14 @@ class RunMode(StrEnum):
     """In the waves of the plan's dependencies: a wave starts when every story of the one before has ended."""
 
 
+class CarryOver(StrEnum):
+    """Who decides whether stories that did not succeed go on in the next sprint."""
+
+    PERSON = "person"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 class RunOptions(Model):
     """What the person who starts a run may choose."""
 
@@ -57,6 +65,8 @@ class RunOptions(Model):
     """What happens to stories that change files of other agents; None: as the repository says, or allow."""
     growth: ForeignEdits | None = None
     """What happens to an agent that needs a file beside its story's claim; None as for `foreign_edits`."""
+    carry_over: CarryOver | None = None
+    """Who decides about stories that a sprint ended without; None: a person, in a rehearsal nobody."""
     sandbox: SandboxPolicy | None = None
     """Whether agents and checks are confined, where an agent does not say; None: as the repository says."""
     calendar: CalendarOptions | None = None

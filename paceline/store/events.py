@@ -67,6 +67,18 @@ def event_of(session: Session, project: str, key: str) -> Event | None:
     return _event(found) if found is not None else None
 
 
+def latest_event(session: Session, project: str, name: str, story: str) -> Event | None:
+    """The newest event of a name that is about a story; None where there is none."""
+    query = (
+        select(_EVENTS)
+        .where(_EVENTS.c.project == project, _EVENTS.c.story == story, _EVENTS.c.name == name)
+        .order_by(_EVENTS.c.number.desc())
+        .limit(1)
+    )
+    found = session.connection().execute(query).mappings().one_or_none()
+    return _event(found) if found is not None else None
+
+
 def last_number(session: Session, project: str) -> int:
     """The number of the newest event; 0 before the first."""
     query = select(_COUNTERS.c.last).where(_COUNTERS.c.project == project)

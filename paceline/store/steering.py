@@ -36,6 +36,12 @@ def reopen_story(session: Session, project: str, story: str, attempt: int | None
     session.execute(opened.values(values if attempt is None else {**values, "attempt": attempt}))
 
 
+def move(session: Session, project: str, story: str, sprint: str, reason: str, code: str) -> None:
+    """Put a pending story into another sprint, and say why."""
+    moved = update(StoryRow).where(StoryRow.project == project, StoryRow.id == story)
+    session.execute(moved.values(sprint=sprint, reason=reason, reason_code=code))
+
+
 def assign(session: Session, project: str, story: str, agents: Sequence[str]) -> None:
     """Say who does a story now."""
     given = update(StoryRow).where(StoryRow.project == project, StoryRow.id == story)

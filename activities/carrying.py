@@ -1,0 +1,124 @@
+"""Carrying stories over from a sprint that ended into the next one."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+from temporalio import activity
+
+from activities.context import ActivityContext, RunContext
+from paceline.domain.carrying import (
+    CARRIED,
+    CarryLook,
+    CarryOver,
+    CarryReply,
+    CarryReport,
+    CarryStep,
+    carry_question,
+    unfinished,
+)
+from paceline.domain.changes import ChangeDraft, ChangeKind
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.states import StoryState
+from paceline.domain.status import StoryStatus
+from paceline.domain.steering_steps import Again
+from paceline.domain.steps import FailedAttempt
+from paceline.store import changes, events, status, steering
+
+
+class CarryingActivities:
+    """Find what a sprint ended without, and let it go on in the next."""
+
+    def __init__(self, context: ActivityContext) -> None:
+        self._context = context
+
+    @activity.defn(name="find-unfinished")
+    async def find_unfinished(self, step: CarryLook) -> CarryReport:
+        """The stories that did not succeed, and whether a person decides about them."""
+        run = await self._context.run(step.project, step.revision)
+        policy = _policy(run)
+        rows = unfinished(await self._context.database.read(status.story_statuses, step.project), step.sprint)
+        if not rows or policy is CarryOver.NEVER:
+            return CarryReport()
+        return CarryReport(
+            stories=[row.id for row in rows],
+            policy=policy,
+            question=carry_question(step.sprint, step.into, rows),
+        )
+
+    @activity.defn(name="carry-over")
+    async def carry_over(self, step: CarryStep) -> CarryReply:
+        """Move stories into the next sprint, where they begin again from their preserved work."""
+        return await self._context.database.write(_carry, step)
+
+
+def _policy(run: RunContext) -> CarryOver:
+    """A rehearsal with simulated agents asks nobody, unless it was told to."""
+    options = run.run.options
+    if options.carry_over is not None:
+        return options.carry_over
+    rehearsal = all(agent.kind == "simulated" for agent in options.agents.values())
+    return CarryOver.NEVER if rehearsal else CarryOver.PERSON
+
+
+def _carry(session: Session, step: CarryStep) -> CarryReply:
+    rows = {row.id: row for row in status.story_statuses(session, step.project)}
+    wanted = set(step.stories)
+    moved = [row for row in unfinished(list(rows.values()), step.sprint) if row.id in wanted]
+    drafts = [
+        ChangeDraft(
+            key=_key(step.sprint, story),
+            kind=ChangeKind.SPRINT,
+            target=story,
+            text=step.into,
+            actor=step.actor,
+            reason=step.note or f"{step.sprint} ended without it",
+        )
+        for story in step.stories
+    ]
+    revision = changes.record_changes(session, step.project, drafts)
+    told = [_begin_again(session, step, row) for row in moved]
+    events.append_events(session, step.project, told)
+    left: dict[StoryState, int] = {}
+    for story in step.stories:
+        event = events.event_of(session, step.project, _key(step.sprint, story))
+        if event is not None:
+            state = StoryState(event.data["was"])
+            left[state] = left.get(state, 0) + 1
+    return CarryReply(revision=revision, left=left)
+
+
+def _begin_again(session: Session, step: CarryStep, row: StoryStatus) -> EventDraft:
+    """The story is pending in the next sprint; its event says where its attempts go on."""
+    failed = FailedAttempt(attempt=row.attempt, code=row.reason_code or CARRIED, reason=row.reason or "")
+    again = Again(round=0, attempt=row.attempt + 1, failures=[failed] if row.attempt else [])
+    steering.reopen_story(session, step.project, row.id, again.attempt if row.attempt else None)
+    steering.move(session, step.project, row.id, step.into, f"carried over from {step.sprint}", CARRIED)
+    return EventDraft(
+        key=_key(step.sprint, row.id),
+        type=EventType.WORKFLOW_EVENT,
+        name="story.carried_over",
+        actor=step.actor,
+        story=row.id,
+        data={
+            "from": step.sprint,
+            "into": step.into,
+            "was": row.state.value,
+            "note": step.note,
+            "again": again.model_dump(mode="json") if row.attempt else None,
+        },
+    )
+
+
+def carried(session: Session, project: str) -> dict[str, Again]:
+    """Where the attempts of stories go on that were carried over and have not begun yet."""
+    found: dict[str, Again] = {}
+    for row in status.story_statuses(session, project):
+        if row.state is StoryState.PENDING and row.reason_code == CARRIED:
+            event = events.latest_event(session, project, "story.carried_over", row.id)
+            if event is not None and event.data.get("again"):
+                found[row.id] = Again.model_validate(event.data["again"])
+    return found
+
+
+def _key(sprint: str, story: str) -> str:
+    return f"carried#{sprint}#{story}"
