@@ -24,7 +24,7 @@ from paceline.domain.claims import Grant, Need, Retreat
 from paceline.domain.gates import Gate, GatePolicy, gates_of
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
-from paceline.domain.status import Run
+from paceline.domain.status import Collaboration, Run
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, NotFound
 from paceline.settings import Settings
@@ -118,13 +118,24 @@ class RunContext:
         """The agent that leads the story."""
         return story.agents[0] if story.agents else "*"
 
+    def takes_turns(self, story: Story) -> list[str]:
+        """The agents that work on the story, in their order; a single one, unless it is collaborative.
+
+        Of a collaborative story these are the commands among its agents, where its lead is one.
+        """
+        lead = self.lead(story)
+        together = story.collaborative and self.run.options.collaboration is Collaboration.TURNS
+        if not together or self.declaration(lead).kind != "command":
+            return [lead]
+        return [name for name in dict.fromkeys(story.agents) if self.declaration(name).kind == "command"]
+
     def route(self, story: Story) -> StoryRoute:
         """How the story is done."""
         lead, options = self.declaration(self.lead(story)), self.run.options
         return StoryRoute(
             kind=lead.kind,
             task_queue=lead.task_queue or WORK_TASK_QUEUE,
-            timeout=lead.timeout,
+            timeout=sum(self.declaration(name).timeout for name in self.takes_turns(story)) or lead.timeout,
             max_attempts=lead.max_attempts,
             approval=bool(story.approval) or options.approve_merges,
             merges=lead.kind == "command",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.checkout_watch import CheckoutWatch
-from activities.confinement import around_checkout, sandbox_of, unconfined_draft
+from activities.confinement import sandbox_of, unconfined_draft
 from activities.conflicts import resume
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper, write_whole
@@ -19,6 +18,7 @@ from activities.no_change import EMPTY_DIFF
 from activities.orders import story_order
 from activities.reports import has_clock
 from activities.sprint_records import wanted_improvements
+from activities.turns import Turns, summed_up
 from activities.wishes import (
     LOST_REPORT,
     Held,
@@ -28,8 +28,8 @@ from activities.wishes import (
     judge_wish,
     take_wish_back,
 )
-from activities.worktrees import Site, quota_exceeded, watching_disk
-from paceline.agents.command import AgentRun, run_command_agent
+from activities.worktrees import Site
+from paceline.agents.command import AgentRun
 from paceline.agents.confinement import Sandbox
 from paceline.agents.simulated import simulate
 from paceline.contracts import WorkReport, WorkStep
@@ -40,7 +40,6 @@ from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.work import AgentDeclaration, Delivered, EarlierAttempt, WorkOrder, WorkOutcome
 from paceline.errors import (
-    DiskQuota,
     RepositoryError,
     RepositoryUnsupported,
     SandboxUnavailable,
@@ -118,21 +117,18 @@ class WorkActivities:
         order = order.model_copy(update={"conflict": conflict})
         watch = CheckoutWatch(self._context, repository, step, folder / "checkout.json")
         worktree, _ = await asyncio.gather(site.ready(start, _leave_running), watch.begin())
-        async with watching_disk(worktree, folder / "run", settings):
-            done = await run_command_agent(
-                run.declaration(order.agent),
-                order,
-                folder / "run",
-                worktree,
-                lambda details: activity.heartbeat(details),
-                settings,
-                _leave_running,
-                claim_environment(settings, run, step, step.fence),
-                around_checkout(sandbox, worktree, folder / "run"),
-            )
-        too_much = await quota_exceeded(worktree, settings)
-        if too_much is not None:
-            done = replace(done, result=None, code=DiskQuota.code, reason=too_much)
+        agents = run.takes_turns(story)
+        turns = await Turns(
+            run=run,
+            agents=agents,
+            folder=folder,
+            worktree=worktree,
+            settings=settings,
+            sandbox=sandbox,
+            variables=claim_environment(settings, run, step, step.fence),
+            leave_running=_leave_running,
+        ).work(order)
+        done = summed_up(turns, agents)
         title = f"{story.id}: {' '.join(story.title.split())[:120]}"
         work, _ = await asyncio.gather(
             collect_work(worktree, base, title, self._trailers(run, story, step)), watch.end()
@@ -141,7 +137,7 @@ class WorkActivities:
         if held.wished:
             await self._context.tell(await self._context.database.write(take_wish_back, run, story))
         report = self._judge(story, done, work, held)
-        await self._keep(step, repository, work, done)
+        await self._keep(step, repository, work, turns)
         write_whole(stored, report.model_dump_json())
         return report
 
@@ -243,15 +239,14 @@ class WorkActivities:
         write_whole(note, head + "\n")
         return head
 
-    async def _keep(self, step: WorkStep, repository: Repository, work: WorkCommit, done: AgentRun) -> None:
+    async def _keep(
+        self, step: WorkStep, repository: Repository, work: WorkCommit, turns: list[AgentRun]
+    ) -> None:
         keeper = Keeper(self._context, step)
-        files = done.files
-        for kind, file in (
-            ("work-order", files.order),
-            ("transcript", files.stdout),
-            ("transcript", files.stderr),
-        ):
-            await keeper.keep_of_run(kind, file)
+        for files in (turn.files for turn in turns):
+            await keeper.keep_of_run("work-order", files.order)
+            await keeper.keep_of_run("transcript", files.stdout)
+            await keeper.keep_of_run("transcript", files.stderr)
         if work.commit is not None:
             diff = self._context.attempt_folder(step) / "work.diff"
             diff.write_text(await diff_text(repository, work.base, work.commit, _DIFF_LIMIT))
@@ -304,7 +299,12 @@ def _started(run: RunContext, story: Story, step: WorkStep, sandbox: Sandbox) ->
         type=EventType.WORKFLOW_EVENT,
         name="attempt.started",
         story=story.id,
-        data={"attempt": step.attempt, "agent": run.lead(story), **confined},
+        data={
+            "attempt": step.attempt,
+            "agent": run.lead(story),
+            "agents": run.takes_turns(story),
+            **confined,
+        },
     )
 
 

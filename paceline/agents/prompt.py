@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 from paceline.agents.outputs import BLOCKED, NEEDS_PERSON
-from paceline.domain.work import ReviewRequest, WorkOrder
+from paceline.domain.work import ReviewRequest, TurnOrder, WorkOrder
 
 
 def render_prompt(order: WorkOrder) -> str:
@@ -56,6 +56,8 @@ def _what_changed(review: ReviewRequest) -> str:
 
 
 def _where(order: WorkOrder) -> str:
+    if order.turn is not None:
+        return _turn(order, order.turn)
     lines = [f"You are {order.agent}, working alone on this story; this is attempt {order.attempt}."]
     if len(order.agents) > 1:
         lines.append(f"The story belongs to {', '.join(order.agents)} together.")
@@ -64,6 +66,20 @@ def _where(order: WorkOrder) -> str:
     if order.goal:
         lines.append(f"The goal of the sprint: {order.goal}")
     return "\n".join(lines)
+
+
+def _turn(order: WorkOrder, turn: TurnOrder) -> str:
+    """Who works before and after, and what those before left."""
+    lines = [
+        f"You are {order.agent}. {', '.join(order.agents)} do this story together, one after the other in "
+        f"this worktree; yours is turn {turn.number} of {turn.of}.",
+        f"This is attempt {order.attempt}.",
+        *(["You are the last: leave it so that the checks pass."] if turn.number == turn.of else []),
+        *([f"It is part of {order.epic}."] if order.epic else []),
+        *([f"The goal of the sprint: {order.goal}"] if order.goal else []),
+    ]
+    said = _list("What was done before you", turn.before)
+    return "\n".join(lines) + (f"\n\n{said}" if said else "")
 
 
 def _paths(order: WorkOrder) -> str:

@@ -37,7 +37,7 @@ from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import RunState
-from paceline.domain.status import CarryOver, ProjectStatus, Run, RunMode, RunOptions
+from paceline.domain.status import CarryOver, Collaboration, ProjectStatus, Run, RunMode, RunOptions
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, Refused, ServerUnavailable
 from paceline.settings import Settings
@@ -119,6 +119,10 @@ def run(
         Verdict | None,
         typer.Option(help="Agents that need more files than their story claimed; default: the same."),
     ] = None,
+    collaboration: Annotated[
+        Collaboration,
+        typer.Option(help="Collaborative stories: by turns of their agents, or by the first of them alone."),
+    ] = Collaboration.TURNS,
     carry_over: Annotated[
         CarryOver | None,
         typer.Option(help="Who decides about stories that a sprint ended without; default: person."),
@@ -147,6 +151,7 @@ def run(
         options=RunOptions(
             max_parallel=max_parallel,
             mode=mode,
+            collaboration=collaboration,
             carry_over=carry_over,
             approve_merges=approve_merges,
             criteria=criteria,

@@ -36,6 +36,15 @@ class CarryOver(StrEnum):
     NEVER = "never"
 
 
+class Collaboration(StrEnum):
+    """How the agents of a collaborative story share it."""
+
+    TURNS = "turns"
+    """Each works once in the same worktree, one after the other, in the plan's order."""
+    LEAD = "lead"
+    """The first does it; the others are held by its claim and do nothing else meanwhile."""
+
+
 class RunOptions(Model):
     """What the person who starts a run may choose."""
 
@@ -43,6 +52,8 @@ class RunOptions(Model):
     """The most stories that work at once in one sprint."""
     mode: RunMode = RunMode.CONTINUOUS
     """How stories that may start are let in."""
+    collaboration: Collaboration = Collaboration.TURNS
+    """How the agents of a collaborative story share it."""
     approve_merges: bool = False
     """Ask a person before every merge, also where the plan does not."""
     criteria: CriteriaPolicy | None = None

@@ -117,6 +117,15 @@ class ConflictOrder(Model):
     """Who changed them on the branch, oldest first."""
 
 
+class TurnOrder(Model):
+    """The turn of one agent of a story that several do together in one worktree."""
+
+    number: int
+    of: int
+    before: list[str] = Field(default_factory=list[str])
+    """What each of those before it says that it did."""
+
+
 class WorkOrder(Model):
     """Everything an agent needs for one attempt."""
 
@@ -145,6 +154,8 @@ class WorkOrder(Model):
     """What the retrospective of the sprint before asks for."""
     conflict: ConflictOrder | None = None
     """Where the work of the last attempt does not apply on the branch any more."""
+    turn: TurnOrder | None = None
+    """Set where several agents work one after the other on what the others left."""
     worktree: str | None = None
     review: ReviewRequest | None = None
     """Set where the agent is to review another's work and not to change anything."""

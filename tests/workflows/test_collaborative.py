@@ -1,0 +1,91 @@
+"""Stories that several agents do together: by turns in one worktree, merged once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from paceline.domain.states import StoryState
+from paceline.domain.work import AgentDeclaration
+from paceline.store import artifacts
+from tests.sample_plans import E, S, plan
+from tests.world import World, git_lines
+
+pytestmark = pytest.mark.temporal
+
+TEXT = plan(
+    E("1", [S("1.1", agent="Ann + Bob + Cid", files=("a.txt",))]), agents=("Ann", "Bob", "Cid", "Dora")
+)
+SIGN = """
+echo "$NAME after $(wc -l < a.txt 2>/dev/null || echo 0)" >> a.txt
+echo "$NAME" >> {log}
+printf '{"outcome": "done", "summary": "%s signed"}' "$NAME" > "$PACELINE_WORK_RESULT"
+"""
+ASK = """
+echo "$NAME" >> {log}
+printf '{"outcome": "needs_person", "question": "how?"}' > "$PACELINE_WORK_RESULT"
+"""
+
+
+def _agents(log: Path, **scripts: str) -> dict[str, AgentDeclaration]:
+    return {
+        name: AgentDeclaration(
+            kind="command",
+            command=["sh", "-c", f"NAME={name}\n{scripts.get(name, SIGN).replace('{log}', str(log))}"],
+            sandbox="off",
+            max_attempts=1,
+        )
+        for name in ("Ann", "Bob", "Cid")
+    }
+
+
+async def test_each_works_once_on_what_the_others_left_and_it_merges_once(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(log))
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.MERGED: 1}
+    assert git_lines(repository, "show", f"paceline/{name}/sprint:a.txt") == [
+        "Ann after 0",
+        "Bob after 1",
+        "Cid after 2",
+    ]
+    assert log.read_text().split() == ["Ann", "Bob", "Cid"]
+    events = await world.events(run.id)
+    (started,) = [event for event in events if event.name == "attempt.started"]
+    assert started.data["agents"] == ["Ann", "Bob", "Cid"]
+    (row,) = (await world.status(run.id)).stories
+    assert row.summary == "Ann: Ann signed\nBob: Bob signed\nCid: Cid signed"
+    orders = [
+        (world.settings.artifact_root / each.path).read_text()
+        for each in await world.database.read(artifacts.list_artifacts, run.id)
+        if each.kind == "work-order"
+    ]
+    assert len(orders) == 3
+    assert sum("Ann: Ann signed" in order for order in orders) == 2
+
+
+async def test_who_is_not_done_ends_the_attempt(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = await world.start(TEXT, project=name, repository=repository, agents=_agents(log, Bob=ASK))
+    async with world.workers():
+        question = await world.question(run.id)
+    assert "how?" in question.text
+    assert log.read_text().split() == ["Ann", "Bob"]
+
+
+async def test_a_run_may_let_the_lead_do_it(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = await world.start(
+        TEXT, project=name, repository=repository, agents=_agents(log), collaboration="lead"
+    )
+    async with world.workers():
+        assert (await world.result(run.id)).counts == {StoryState.MERGED: 1}
+    assert log.read_text().split() == ["Ann"]
