@@ -147,7 +147,8 @@ def around_write(place: Any, attribute: str) -> Arm:
             return result
 
         async def stopping(self: Database, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-            ours = fn is inside
+            # A transaction may begin with something else and take it as an argument.
+            ours = any(each is inside for each in (fn, *args))
             if ours:
                 await stop.reach("before")
             result = await write(self, fn, *args, **kwargs)
