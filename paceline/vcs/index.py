@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import os
 import stat
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from paceline.errors import RepositoryError
@@ -19,15 +19,20 @@ _FROM_STDIN = ("--pathspec-from-file=-", "--pathspec-file-nul")
 
 @dataclass(frozen=True)
 class PrivateIndex:
-    """The index file `index` over `worktree`. Names are bytes relative to the worktree."""
+    """The index file `index` over `worktree`. Names are bytes relative to the worktree.
+
+    `filters` is from `confined_filters`, as the worktree holds what an agent wrote.
+    """
 
     repository: Repository
     worktree: Path
     index: Path
+    filters: Mapping[str, str] = field(default_factory=dict[str, str])
 
     async def git(self, *args: str, stdin: bytes | None = None, accept: tuple[int, ...] = (0,)) -> GitOutput:
         """Run git with this index, the repository's own folder and this worktree."""
         env = {
+            **self.filters,
             "GIT_DIR": str(self.repository.common_dir),
             "GIT_WORK_TREE": str(self.worktree),
             "GIT_INDEX_FILE": str(self.index),

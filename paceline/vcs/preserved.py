@@ -10,6 +10,7 @@ from pathlib import Path
 from paceline.domain.ids import slug
 from paceline.errors import Conflict, Refused
 from paceline.vcs.diff import DiffStat, diff_stat
+from paceline.vcs.filters import confined_filters
 from paceline.vcs.git import git
 from paceline.vcs.repository import Repository
 
@@ -81,7 +82,8 @@ async def restore(repository: Repository, work: PreservedWork, to: Path | None, 
     if to is not None:
         await asyncio.to_thread(_require_free_folder, repository, to)
         how = ("-b", branch) if branch else ("--detach",)
-        await git(repository.common_dir, "worktree", "add", *how, "--", str(to), work.commit)
+        filters = await confined_filters(repository)
+        await git(repository.common_dir, "worktree", "add", *how, "--", str(to), work.commit, env=filters)
     elif branch is not None and not await repository.set_ref(f"refs/heads/{branch}", work.commit):
         raise Conflict(f"The branch {branch} exists; name another.")
 

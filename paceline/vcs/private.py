@@ -18,6 +18,7 @@ from pathlib import Path
 
 from paceline.errors import RepositoryError
 from paceline.vcs.attempts import record_folder
+from paceline.vcs.filters import confined_filters
 from paceline.vcs.git import IDENTITY_EMAIL, IDENTITY_NAME, both, git
 from paceline.vcs.repository import Repository
 
@@ -92,6 +93,7 @@ async def check_out(repository: Repository, worktree: Path, commit: str, branch:
     index.unlink(missing_ok=True)
     # The user's config is what decides on line ends and filters; the index is one of our own.
     env = {
+        **await confined_filters(repository),
         "GIT_DIR": str(repository.common_dir),
         "GIT_WORK_TREE": str(worktree),
         "GIT_INDEX_FILE": str(index),

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from paceline.vcs.attempts import Attempt, record_folder
 from paceline.vcs.disk import is_over_quota
+from paceline.vcs.filters import confined_filters
 from paceline.vcs.index import PrivateIndex
 from paceline.vcs.private_tips import read_plain
 from paceline.vcs.repository import Repository
@@ -48,7 +49,7 @@ async def take_snapshot(repository: Repository, attempt: Attempt) -> Snapshot:
     folder = record_folder(attempt.worktree)
     with tempfile.TemporaryDirectory(dir=folder, prefix="snapshot-") as scratch:
         index = Path(scratch) / "index"
-        work = PrivateIndex(repository, attempt.worktree, index)
+        work = PrivateIndex(repository, attempt.worktree, index, await confined_filters(repository))
         if (folder / "index").is_file():
             # Its stat data spare reading every unchanged file. The agent cannot set flags in this copy.
             await asyncio.to_thread(shutil.copy2, folder / "index", index)
