@@ -66,6 +66,11 @@ class RunContext:
         return graph.story_edges(self.plan)
 
     @cached_property
+    def dependants(self) -> dict[str, list[str]]:
+        """Ids of the stories that wait for one, by its id."""
+        return graph.dependants(self.edges)
+
+    @cached_property
     def weights(self) -> dict[str, float]:
         """The longest remaining path by story id, in points."""
         points = {story.id: story.points for story in self.plan.stories}

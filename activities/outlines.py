@@ -40,21 +40,26 @@ class OutlineActivities:
     async def load_project(self, step: ProjectInput) -> ProjectOutline:
         """The sprints of a run, in order."""
         run = await self._context.run(step.project, step.revision)
+        options = run.run.options
         sprints = [
             SprintRef(
                 key=sprint.id,
                 title=sprint.name or sprint.id,
                 optional=sprint.optional,
                 gates=[gate.value for gate in run.gates(sprint.id)],
+                approve_start=options.approve_start == "sprints",
+                approve_end=bool(options.approve_sprints),
             )
             for sprint in run.plan.sprints
         ]
-        finish = run.run.options.finish
+        finish = options.finish
         return ProjectOutline(
             title=run.plan.title[:200],
             goal=(run.plan.goal or "")[:1000],
             sprints=sprints,
             finish=bool(finish and finish.push and run.run.repository),
+            approve_start=options.approve_start == "run",
+            doubts=_doubts(options.doubts),
         )
 
     @activity.defn(name="load-sprint")
@@ -175,3 +180,11 @@ def dependants(run: RunContext, sprint: str) -> dict[str, set[str]]:
         for dependency in run.edges.get(story.id, []):
             found.setdefault(dependency, set()).add(run.epic_of(story))
     return found
+
+
+def _doubts(sentences: list[str]) -> str:
+    """What a person is asked about the reading of the plan; empty where it is clear."""
+    if not sentences:
+        return ""
+    listed = "\n".join(f"- {sentence}" for sentence in sentences)
+    return f"The plan can be read in more than one way:\n\n{listed}\n\nIs this how it is meant?"[:20_000]

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.announcing import agent_events, announce
 from activities.context import ActivityContext, RunContext
-from paceline.contracts import AnsweredStep, AskReply, AskStep, Done, ProjectAnswered, ProjectAsk
-from paceline.domain import ids
+from paceline.contracts import (
+    AnsweredStep,
+    AskReply,
+    AskStep,
+    Done,
+    ProjectAnswered,
+    ProjectAsk,
+)
+from paceline.domain import graph, ids
+from paceline.domain.asking import PressStep
 from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.questions import MEANING, Answer, Question, QuestionKind
 from paceline.domain.states import AgentState, StoryState
+from paceline.domain.status import Run
+from paceline.domain.waiting_rules import Pressing, Watch
 from paceline.store import claims, events, questions, status
 
+WAITING_NAMED = 200
+"""Of the stories that wait for an answer so many are named; all of them are counted."""
 KEPT_WHILE_WAITING = ("file:",)
 """While a person is asked, slots are given back and file locks are kept."""
 
@@ -34,7 +48,7 @@ class PeopleActivities:
         run = await self._context.run(step.project, step.revision)
         question, grants = await self._context.database.write(_ask, run, run.story(step.story), step)
         await self._context.tell(grants)
-        return AskReply(question=question.id)
+        return AskReply(question=question.id, watch=watch_of(run.run, step.kind))
 
     @activity.defn(name="record-answer")
     async def record_answer(self, step: AnsweredStep) -> Done:
@@ -48,12 +62,21 @@ class PeopleActivities:
     @activity.defn(name="ask-about-project")
     async def ask_about_project(self, step: ProjectAsk) -> AskReply:
         """Open a question that belongs to the whole project."""
-        return AskReply(question=(await self._context.database.write(_ask_project, step)).id)
+        run = await self._context.run(step.project, step.revision)
+        question = await self._context.database.write(_ask_project, run.run, step)
+        return AskReply(question=question.id, watch=watch_of(run.run, step.kind))
 
     @activity.defn(name="record-project-answer")
     async def record_project_answer(self, step: ProjectAnswered) -> Done:
         """Record the answer to a question of the whole project."""
-        await self._context.database.write(_project_answered, step)
+        run = await self._context.run(step.project, step.revision)
+        await self._context.database.write(_project_answered, run.run, step)
+        return Done()
+
+    @activity.defn(name="press-question")
+    async def press_question(self, step: PressStep) -> Done:
+        """Remind people of a question that nobody answers, or tell the next of them."""
+        await self._context.database.write(_press, step)
         return Done()
 
 
@@ -69,7 +92,9 @@ def _ask(session: Session, run: RunContext, story: Story, step: AskStep) -> tupl
             story=story.id,
             text=step.text,
             context={**step.context, "attempt": step.attempt, "title": story.title},
-            asked_at=datetime.now(UTC),
+            options=step.options,
+            **waiting(session, step.project, [story.id, *graph.behind(story.id, run.dependants)]),
+            **times(run.run, step.kind),
         ),
     )
     grants = claims.reduce_claim(session, workflow_id, KEPT_WHILE_WAITING)
@@ -90,7 +115,7 @@ def _ask(session: Session, run: RunContext, story: Story, step: AskStep) -> tupl
     return question, grants
 
 
-def _ask_project(session: Session, step: ProjectAsk) -> Question:
+def _ask_project(session: Session, run: Run, step: ProjectAsk) -> Question:
     question = questions.open_question(
         session,
         Question(
@@ -99,11 +124,43 @@ def _ask_project(session: Session, step: ProjectAsk) -> Question:
             project=step.project,
             workflow_id=step.project,
             text=step.text,
-            asked_at=datetime.now(UTC),
+            context=dict(step.context),
+            options=step.options,
+            **waiting(session, step.project, step.waits),
+            **times(run, step.kind),
         ),
     )
     events.append_events(session, step.project, [asked_event(question)])
     return question
+
+
+def watch_of(run: Run, kind: QuestionKind) -> Watch | None:
+    """What the run does about a question of this kind that nobody answers."""
+    return run.options.questions.watch(kind) if run.options.questions else None
+
+
+def times(run: Run, kind: QuestionKind) -> dict[str, Any]:
+    """Fields of a question that is asked now: when, until when, and who is told next."""
+    now, watch = datetime.now(UTC), watch_of(run, kind)
+    if watch is None:
+        return {"asked_at": now}
+    deadline = now + timedelta(seconds=watch.deadline) if watch.deadline else None
+    return {"asked_at": now, "deadline": deadline, "escalation": watch.escalation}
+
+
+def waiting(session: Session, project: str, stories: Sequence[str] | None) -> dict[str, Any]:
+    """Fields of a question: which stories wait for it.
+
+    Args:
+        session: of the transaction in which it is asked.
+        project: the run.
+        stories: those that would; None: all that have not ended.
+    """
+    open_stories = status.unended(session, project)
+    if stories is not None:
+        left = set(open_stories)
+        open_stories = [story for story in stories if story in left]
+    return {"waits_for_it": open_stories[:WAITING_NAMED], "waiting": len(open_stories)}
 
 
 def asked_event(question: Question) -> EventDraft:
@@ -114,17 +171,70 @@ def asked_event(question: Question) -> EventDraft:
         name="question.asked",
         story=question.story,
         data={
-            "question": question.id,
-            "kind": question.kind.value,
-            "text": question.text[:2000],
+            **_facts(question),
             "answers": {decision.value: text for decision, text in MEANING[question.kind].items()},
+            "options": [option.model_dump() for option in question.options[:WAITING_NAMED]],
+            "escalation": question.escalation,
         },
     )
 
 
-def _project_answered(session: Session, step: ProjectAnswered) -> None:
+def pressed_event(question: Question, what: Pressing) -> EventDraft:
+    """The event that nobody answers a question, and who is told of it."""
+    told = question.escalation[question.escalated - 1] if question.escalated else ""
+    if what is Pressing.REMIND:
+        return EventDraft(
+            key=f"{question.id}#reminded#{question.reminders}",
+            type=EventType.HITL_REQUEST,
+            name="question.reminded",
+            story=question.story,
+            data={**_facts(question), "number": question.reminders, "told": told},
+        )
+    if what is Pressing.ESCALATE:
+        return EventDraft(
+            key=f"{question.id}#escalated#{question.escalated}",
+            type=EventType.HITL_REQUEST,
+            name="question.escalated",
+            story=question.story,
+            data={**_facts(question), "number": question.escalated, "told": told},
+        )
+    return EventDraft(
+        key=f"{question.id}#overdue",
+        type=EventType.HITL_REQUEST,
+        name="question.overdue",
+        story=question.story,
+        data={**_facts(question), "told": told},
+    )
+
+
+def _facts(question: Question) -> dict[str, Any]:
+    return {
+        "question": question.id,
+        "kind": question.kind.value,
+        "text": question.text[:2000],
+        "waits_for_it": question.waits_for_it[:50],
+        "waiting": question.waiting,
+        "deadline": question.deadline.isoformat() if question.deadline else None,
+    }
+
+
+def _press(session: Session, step: PressStep) -> None:
+    overdue = step.what is Pressing.OVERDUE
+    changes = {"reminders": step.reminders, "escalated": step.escalated, "deadline": step.deadline}
+    question = questions.press_question(
+        session, step.question, **changes, **({"overdue": True} if overdue else {})
+    )
+    if question is None:
+        return
+    if overdue and question.story is not None:
+        said = f"waits for an answer to {question.id}, which is overdue: everybody was told"
+        status.set_story(session, step.project, question.story, reason=said, reason_code="QUESTION_OVERDUE")
+    events.append_events(session, step.project, [pressed_event(question, step.what)])
+
+
+def _project_answered(session: Session, run: Run, step: ProjectAnswered) -> None:
     if step.asked is not None:
-        _ask_project(session, step.asked)
+        _ask_project(session, run, step.asked)
     key = f"{step.answer.question}#answered"
     _record(session, step.project, None, step.answer, step.kind, key)
 
@@ -165,6 +275,7 @@ def _record(
             "kind": kind.value,
             "decision": answer.decision.value,
             "text": answer.text,
+            "chosen": answer.chosen,
         },
     )
     events.append_events(session, project, [draft])

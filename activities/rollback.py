@@ -9,6 +9,7 @@ from temporalio import activity
 from activities import rollback_rows as rows
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
+from activities.people import watch_of
 from activities.rollback_build import RollbackBuild
 from activities.rollback_history import newest_branch
 from activities.rollback_landing import RollbackLanding, build_on_head
@@ -97,7 +98,9 @@ class RollbackActivities:
     async def ask_about_rollback(self, step: RollbackAsk) -> AskReply:
         """Open the question; twice is once."""
         rollback = await self._rollback(step)
-        return AskReply(question=(await self._context.database.write(rows.open_question, rollback, step)).id)
+        run = (await self._context.run(step.project)).run
+        question = await self._context.database.write(rows.open_question, run, rollback, step)
+        return AskReply(question=question.id, watch=watch_of(run, question.kind))
 
     @activity.defn(name="claim-rollback")
     async def claim_rollback(self, step: RollbackClaim) -> RollbackClaimReply:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from activities.claims import announce
 from activities.context import RunContext
-from activities.people import asked_event
+from activities.people import asked_event, times
 from paceline.domain import ids
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant, Need
 from paceline.domain.events import EventDraft, EventType
@@ -23,6 +22,7 @@ from paceline.domain.rollback_steps import (
     RollbackReport,
 )
 from paceline.domain.states import StoryState
+from paceline.domain.status import Run
 from paceline.errors import Conflict
 from paceline.store import claims, events, merge_line, questions, rollbacks
 
@@ -31,7 +31,7 @@ MOST_PATHS = 500
 _WHOLE = "**"
 
 
-def open_question(session: Session, rollback: Rollback, step: RollbackAsk) -> Question:
+def open_question(session: Session, run: Run, rollback: Rollback, step: RollbackAsk) -> Question:
     """Open the question about it, with its event; twice is once."""
     question = questions.open_question(
         session,
@@ -43,7 +43,7 @@ def open_question(session: Session, rollback: Rollback, step: RollbackAsk) -> Qu
             story=rollback.target if rollback.kind is RollbackKind.STORY else None,
             text=step.text,
             context=dict(step.context),
-            asked_at=datetime.now(UTC),
+            **times(run, QuestionKind.CONFIRM_ROLLBACK),
         ),
     )
     rollbacks.note_question(session, step.project, step.number, question.id)

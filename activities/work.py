@@ -167,6 +167,7 @@ class WorkActivities:
             reason=(result.question or result.summary)[:2000],
             summary=result.summary[:2000],
             question=result.question,
+            options=[text[:2000] for text in result.options if text.strip()],
             commit=work.commit,
             changed=changed[:200],
             changed_count=len(changed),

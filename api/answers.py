@@ -16,7 +16,8 @@ from temporalio.service import RPCError
 
 from api.schemas import AnswerReply
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable, update_workflow
-from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Decision, Question, QuestionKind
+from paceline.domain.answering import misfit
+from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Decision, Question
 from paceline.errors import AlreadyAnswered, Conflict, NotFound, PacelineError, Refused
 from paceline.store import questions
 from paceline.store.database import Database
@@ -38,7 +39,7 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
 
     Raises:
         NotFound: there is no such question.
-        Refused: it is an amendment that says nothing.
+        Refused: it does not fit the question: an empty amendment, an option that there is not.
         AlreadyAnswered: another answer was first.
         Conflict: the question was withdrawn, or its workflow has ended.
         ServerUnavailable: Temporal does not answer.
@@ -46,7 +47,9 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     question = await database.read(questions.get_question, answer.question)
     if question.state == "withdrawn":
         raise Conflict(f"Question {question.id} was withdrawn: its story has ended.", question=question.id)
-    _refuse_empty(question, answer)
+    refusal = misfit(answer, question.options)
+    if refusal is not None:
+        raise Refused(refusal, question=question.id, options=[option.name for option in question.options])
     if question.answer == answer:
         return _reply(question, answer, "taken")
     if question.answer is not None:
@@ -62,27 +65,6 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     if not receipt.accepted:
         raise already(answer.question, receipt.actor, receipt.decision)
     return _reply(question, answer, "taken")
-
-
-_NEEDS_TEXT = (
-    QuestionKind.APPROVE_MERGE,
-    QuestionKind.CONFIRM_CRITERIA,
-    QuestionKind.CONFIRM_READY,
-    QuestionKind.CONFIRM_DONE,
-    QuestionKind.ANSWER_AGENT,
-    QuestionKind.TAKE_OVER,
-    QuestionKind.CONFIRM_ROLLBACK,
-)
-
-
-def _refuse_empty(question: Question, answer: Answer) -> None:
-    """An attempt costs money; one that is told to change nothing would be paid for in vain."""
-    if answer.decision is Decision.AMEND and question.kind in _NEEDS_TEXT and not answer.text.strip():
-        raise Refused(
-            f"An amendment of {question.id} needs a text that says what to do differently; give one, or "
-            "approve.",
-            question=question.id,
-        )
 
 
 async def _update(client: Client, workflow_id: str, answer: Answer) -> AnswerReceipt:
@@ -119,8 +101,14 @@ def already(question: str, actor: str, decision: str) -> AlreadyAnswered:
     )
 
 
+def _meaning(question: Question, answer: Answer) -> str:
+    if answer.decision is not Decision.CHOOSE:
+        return MEANING[question.kind][answer.decision]
+    return ", ".join(dict.fromkeys(answer.chosen))
+
+
 def _reply(question: Question, answer: Answer, state: Literal["taken", "sent"]) -> AnswerReply:
-    meaning = MEANING[question.kind][answer.decision]
+    meaning = _meaning(question, answer)
     if state == "taken":
         message = f"Taken: {meaning}."
     else:

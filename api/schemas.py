@@ -68,6 +68,9 @@ class AnswerRequest(Model):
     decision: Decision
     text: str = Field(default="", max_length=20_000)
     actor: str = Field(default="unknown", min_length=1, max_length=NAME_LIMIT)
+    chosen: list[str] = Field(
+        default_factory=list[str], max_length=1000, description="Names of options, with `choose`."
+    )
 
 
 class AnswerReply(Model):

@@ -13,6 +13,7 @@ from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import with_finish
 from paceline.agents.proof_options import ProofOptions, load_proof_options
+from paceline.agents.question_options import load_question_options, with_questions
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.domain import ids
 from paceline.domain.calendar import CalendarOptions
@@ -68,6 +69,8 @@ async def check_request(request: StartRequest) -> Wanted:
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
     options = _with_claim_rules(options, load_claim_options(written, DECLARATIONS))
     options = with_finish(options, written, DECLARATIONS)
+    options = with_questions(options, load_question_options(written, DECLARATIONS))
+    options = options.model_copy(update={"doubts": doubts(findings, options.confirm_reading or [])})
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
     agents |= _reviewing(options, declared)
     options = _with_calendar(options, load_calendar_options(written, DECLARATIONS), agents)
@@ -131,6 +134,19 @@ def refuse_errors(findings: list[Finding]) -> None:
             f"The plan has errors, nothing was started: {sentence_of(errors[0])}{more}",
             findings=[finding.model_dump() for finding in findings],
         )
+
+
+def doubts(findings: list[Finding], wanted: list[str]) -> list[str]:
+    """Sentences of the findings that a person has to confirm, the first 50 of them.
+
+    Args:
+        findings: of the linter.
+        wanted: their codes; `*` stands for every warning.
+    """
+    asked = [
+        each for each in findings if each.code in wanted or ("*" in wanted and each.severity == "warning")
+    ]
+    return [sentence_of(finding)[:390] for finding in asked[:50]]
 
 
 def sentence_of(finding: Finding) -> str:

@@ -10,10 +10,11 @@ from pydantic import Field
 
 from paceline.domain.model import Model
 from paceline.domain.proof import Advice
-from paceline.domain.questions import Answer, AnswerReceipt, QuestionKind
+from paceline.domain.questions import Answer, AnswerReceipt, Option, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.steering_steps import Again, SteeredInput
 from paceline.domain.steps import FailedAttempt, RunStep, StoryStep
+from paceline.domain.waiting_rules import Watch
 from paceline.domain.work import AgentKind, WorkOutcome
 
 CONTROL_TASK_QUEUE = "paceline"
@@ -37,6 +38,8 @@ class ProjectInput(SteeredInput):
     counts: dict[StoryState, int] = Field(default_factory=dict[StoryState, int])
     questions_asked: int = 0
     history_limit: int = HISTORY_LIMIT
+    agreed: list[str] = Field(default_factory=list[str])
+    """What was asked before the run began, and agreed to."""
 
 
 class SprintRef(Model):
@@ -45,6 +48,10 @@ class SprintRef(Model):
     optional: bool = False
     gates: list[str] = Field(default_factory=list[str])
     """`ready` and `done`, where the plan defines them and people answer for them."""
+    approve_start: bool = False
+    """Whether a person is asked before it begins."""
+    approve_end: bool = False
+    """Whether a person is asked at its end."""
 
 
 class ProjectOutline(Model):
@@ -55,6 +62,10 @@ class ProjectOutline(Model):
     sprints: list[SprintRef]
     finish: bool = False
     """Whether something happens with the branch of a sprint that ended."""
+    approve_start: bool = False
+    """Whether a person is asked before the run begins."""
+    doubts: str = ""
+    """What a person is asked about the reading of the plan before it begins; empty: nothing."""
 
 
 class ProjectResult(Model):
@@ -273,6 +284,8 @@ class WorkReport(Model):
     reason: str = Field(default="", max_length=2000)
     summary: str = Field(default="", max_length=2000)
     question: str | None = Field(default=None, max_length=20_000)
+    options: list[str] = Field(default_factory=list[str], max_length=50)
+    """What the agent offers to choose from."""
     commit: str | None = None
     """The commit with the attempt's diff on its own branch; None where it changed nothing."""
     changed: list[str] = Field(default_factory=list[str], max_length=200)
@@ -346,10 +359,13 @@ class AskStep(StoryStep):
     kind: QuestionKind
     text: str = Field(max_length=20_000)
     context: dict[str, str] = Field(default_factory=dict[str, str])
+    options: list[Option] = Field(default_factory=list[Option])
 
 
 class AskReply(Model):
     question: str
+    watch: Watch | None = None
+    """What happens while nobody answers; None: it just waits."""
 
 
 class AnsweredStep(StoryStep):
@@ -461,6 +477,10 @@ class ProjectAsk(RunStep):
     number: int
     kind: QuestionKind
     text: str
+    context: dict[str, str] = Field(default_factory=dict[str, str])
+    options: list[Option] = Field(default_factory=list[Option])
+    waits: list[str] | None = None
+    """The stories that cannot go on before it is answered; None: all that have not ended."""
 
 
 class ProjectAnswered(RunStep):

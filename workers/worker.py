@@ -110,6 +110,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         people.record_answer,
         people.ask_about_project,
         people.record_project_answer,
+        people.press_question,
         outlines.load_project,
         outlines.load_sprint,
         outlines.load_epic,

@@ -16,8 +16,8 @@ from temporalio.exceptions import (
 )
 
 from workflows.amending import Amendable
-from workflows.answers import Answerable
 from workflows.policies import A_FEW_TIMES, ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
+from workflows.project_asking import Forced, NotDone, ProjectAsking
 from workflows.sprint import SprintWorkflow
 from workflows.steering import Steerable, passed_on
 
@@ -27,7 +27,6 @@ with workflow.unsafe.imports_passed_through():
     from activities.gates import GateActivities
     from activities.lost import LostActivities
     from activities.outlines import OutlineActivities
-    from activities.people import PeopleActivities
     from activities.status import StatusActivities
     from activities.steering import SteeringActivities
     from paceline import search_attributes
@@ -35,8 +34,6 @@ with workflow.unsafe.imports_passed_through():
         WORK_TASK_QUEUE,
         FinishProject,
         GateStep,
-        ProjectAnswered,
-        ProjectAsk,
         ProjectInput,
         ProjectOutline,
         ProjectResult,
@@ -46,30 +43,21 @@ with workflow.unsafe.imports_passed_through():
         SprintStep,
     )
     from paceline.domain import ids
-    from paceline.domain.asking import OpenQuestion
     from paceline.domain.carrying import UNFINISHED_STATES, CarryLook, CarryStep
-    from paceline.domain.questions import Answer, Decision, QuestionKind
+    from paceline.domain.questions import Decision, Option, QuestionKind
     from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
     from paceline.domain.status import CarryOver
     from paceline.domain.steering import PartState, Standing, Steer, SteerAction, SteerScope
     from paceline.domain.steering_steps import EndStep, SteerRecorded
 
 
-class _Forced(Exception):
-    """A person says that the run is complete, while it waits for something."""
-
-
-class _NotDone(Exception):
-    """A person says that a sprint is not done, so nothing is built on it."""
-
-
 @workflow.defn(name="project")
-class ProjectWorkflow(Answerable, Amendable, Steerable):
+class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
     """Runs a plan's sprints in order; optional sprints ask first."""
 
     @workflow.init
     def __init__(self, start: ProjectInput) -> None:
-        Answerable.__init__(self)
+        ProjectAsking.__init__(self)
         Steerable.__init__(self)
         self._in = start
         self._sprint = ""
@@ -83,6 +71,7 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         outline = ProjectOutline(title="", sprints=[])
         try:
             outline, known = await self._load(), self._in.amended
+            await self._begin(outline)
             while (sprint := self._next_sprint(outline)) is not None:
                 await self._run_sprint(outline, sprint)
                 await self._amended()
@@ -93,12 +82,12 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
             good = SUCCESS_STATES | {StoryState.REVERTED}
             failed = any(state not in good for state, count in self._in.counts.items() if count)
             if self._in.ending is not None:
-                raise _Forced
+                raise Forced
             result = await self._finish(RunState.INCOMPLETE if failed else RunState.COMPLETED)
-        except _Forced:
+        except Forced:
             await self._force_rest(outline)
             result = await self._finish(RunState.COMPLETED)
-        except _NotDone:
+        except NotDone:
             result = await self._finish(RunState.INCOMPLETE)
         except (
             asyncio.CancelledError,
@@ -126,6 +115,13 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
             summary="read the plan",
         )
 
+    async def _begin(self, outline: ProjectOutline) -> None:
+        if await self._may_begin(outline):
+            return
+        for sprint in outline.sprints:
+            self._count(sprint, await self._skip(sprint))
+        raise NotDone
+
     def _next_sprint(self, outline: ProjectOutline) -> SprintRef | None:
         return next((each for each in outline.sprints if each.key not in self._in.done_sprints), None)
 
@@ -133,7 +129,7 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         await self._until_free()
         self._sprint = sprint.key
         self._show(outline)
-        if sprint.optional and not await self._wanted(sprint):
+        if not await self._wanted(sprint):
             self._count(sprint, await self._skip(sprint))
             return
         if "ready" in sprint.gates and not await self._holds(sprint, "ready"):
@@ -147,11 +143,13 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
             result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         self._count(sprint, result)
         if self._in.ending is not None:
-            raise _Forced
+            raise Forced
         if any(result.counts.get(state) for state in UNFINISHED_STATES):
             await self._carry_over(outline, sprint)
         if "done" in sprint.gates and not await self._holds(sprint, "done"):
-            raise _NotDone
+            raise NotDone
+        if not await self._accepted(sprint, result):
+            raise NotDone
         if outline.finish:
             await self._hand_on(sprint)
         long = workflow.info().get_current_history_length() > self._in.history_limit
@@ -225,15 +223,21 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         )
         if not found.stories:
             return
-        actor, note = "paceline", ""
+        stories, actor, note = found.stories, "paceline", ""
         if found.policy is CarryOver.PERSON:
-            answer = await self._answered(QuestionKind.CARRY_OVER, found.question)
+            answer = await self._ask(
+                QuestionKind.CARRY_OVER,
+                found.question,
+                options=[Option(name=story, text="carry this one over") for story in stories],
+            )
             if answer.decision is Decision.REJECT:
                 return
+            if answer.decision is Decision.CHOOSE:
+                stories = [story for story in stories if story in answer.chosen]
             actor, note = answer.actor, answer.text
         reply = await workflow.execute_activity_method(
             CarryingActivities.carry_over,
-            CarryStep(**look.model_dump(), stories=found.stories, actor=actor, note=note[:2000]),
+            CarryStep(**look.model_dump(), stories=stories, actor=actor, note=note[:2000]),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
             summary=f"carry over into {into.key}"[:200],
@@ -303,44 +307,6 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         kind = QuestionKind.CONFIRM_READY if gate == "ready" else QuestionKind.CONFIRM_DONE
         return await self._agreed(kind, report.question)
 
-    async def _wanted(self, sprint: SprintRef) -> bool:
-        text = f"Sprint {sprint.key} ({sprint.title}) is optional. Start it?"
-        return await self._agreed(QuestionKind.START_OPTIONAL_SPRINT, text)
-
-    async def _agreed(self, kind: QuestionKind, text: str) -> bool:
-        """Ask about the project; a rejection is the only no."""
-        return (await self._answered(kind, text)).decision is not Decision.REJECT
-
-    async def _answered(self, kind: QuestionKind, text: str) -> Answer:
-        self._in.questions_asked += 1
-        step = ProjectAsk(
-            project=self._in.project,
-            revision=self._in.revision,
-            number=self._in.questions_asked,
-            kind=kind,
-            text=text,
-        )
-        asked = await workflow.execute_local_activity_method(
-            PeopleActivities.ask_about_project,
-            step,
-            start_to_close_timeout=SHORT,
-            retry_policy=ALWAYS,
-        )
-        self._asking = OpenQuestion(
-            question=asked.question, asked_by="project", step=step.model_dump(mode="json")
-        )
-        answer = await self._await_answer(asked.question)
-        await workflow.execute_local_activity_method(
-            PeopleActivities.record_project_answer,
-            ProjectAnswered(
-                project=self._in.project, revision=self._in.revision, answer=answer, kind=kind, asked=step
-            ),
-            start_to_close_timeout=SHORT,
-            retry_policy=ALWAYS,
-        )
-        self._asking = None
-        return answer
-
     async def _finish(self, state: RunState) -> ProjectResult:
         self._finishing = True
         return await workflow.execute_activity_method(
@@ -365,18 +331,7 @@ class ProjectWorkflow(Answerable, Amendable, Steerable):
         """Nothing new starts while the run is paused."""
         await workflow.wait_condition(lambda: not self._is_held() or self._in.ending is not None)
         if self._in.ending is not None:
-            raise _Forced
-
-    async def _await_answer(self, question: str) -> Answer:
-        self._open_question = question
-        await workflow.wait_condition(
-            lambda: question in self._answers or self._in.ending is not None,
-            timeout_summary=f"answer to {question}",
-        )
-        if self._in.ending is not None:
-            self._open_question = None
-            raise _Forced
-        return await super()._await_answer(question)
+            raise Forced
 
     async def _force_rest(self, outline: ProjectOutline) -> None:
         """What has not ended counts as done, also in sprints that never started."""

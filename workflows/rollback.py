@@ -136,7 +136,7 @@ class RollbackWorkflow(Answerable):
             question=opened.question, asked_by="rollback", step=step.model_dump(mode="json")
         )
         self._show(f"**{opened.question}**\n\n{survey.question}")
-        answer = await self._await_answer(opened.question)
+        answer = await self._await_answer(opened.question, opened.watch)
         await workflow.execute_local_activity_method(
             PeopleActivities.record_project_answer,
             ProjectAnswered(project=self._in.project, answer=answer, kind=QuestionKind.CONFIRM_ROLLBACK),

@@ -22,7 +22,8 @@ with workflow.unsafe.imports_passed_through():
         StoryRoute,
         WorkReport,
     )
-    from paceline.domain.questions import Decision, QuestionKind
+    from paceline.domain.answering import words_of
+    from paceline.domain.questions import Decision, Option, QuestionKind
     from paceline.domain.states import StoryState
     from paceline.domain.work import WorkOutcome
 
@@ -259,11 +260,12 @@ class StoryWorkflow(SteeredStory):
             QuestionKind.ANSWER_AGENT,
             f"The agent of {self._in.story} ({self._in.title}) asks: {text}"[:20_000],
             {"summary": report.summary},
+            options := [Option(name=str(at), text=text) for at, text in enumerate(report.options, 1)],
         )
         if answer.decision is Decision.REJECT:
             raise Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} ended the story: {answer.text}")
         self._in.extra_attempts += 1
-        await self._next_attempt(answer)
+        await self._next_attempt(answer.model_copy(update={"text": words_of(answer, options)}))
 
     async def _closed_by_person(self) -> None:
         answer = await self._ask(

@@ -52,7 +52,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from paceline.domain.asking import OpenQuestion
     from paceline.domain.proof import Advice
-    from paceline.domain.questions import Answer, QuestionKind
+    from paceline.domain.questions import Answer, Option, QuestionKind
     from paceline.domain.states import StoryState
     from paceline.domain.work import WorkOutcome
 
@@ -212,9 +212,18 @@ class StorySteps(Answerable):
             summary=f"{self._in.story}: reviewed by {route.reviewer}"[:200],
         )
 
-    async def _ask(self, kind: QuestionKind, text: str, context: dict[str, str]) -> Answer:
+    async def _ask(
+        self, kind: QuestionKind, text: str, context: dict[str, str], options: Sequence[Option] = ()
+    ) -> Answer:
         self._in.questions_asked += 1
-        step = AskStep(**self._step(), number=self._in.questions_asked, kind=kind, text=text, context=context)
+        step = AskStep(
+            **self._step(),
+            number=self._in.questions_asked,
+            kind=kind,
+            text=text,
+            context=context,
+            options=list(options),
+        )
         opened = await workflow.execute_local_activity_method(
             PeopleActivities.ask_person,
             step,
@@ -224,12 +233,15 @@ class StorySteps(Answerable):
         )
         self._stop_if_cancelled()
         self._asking = OpenQuestion(
-            question=opened.question, asked_by="story", step=step.model_dump(mode="json")
+            question=opened.question,
+            asked_by="story",
+            step=step.model_dump(mode="json"),
+            options=step.options,
         )
         self._show(
             StoryState.WAITING_FOR_PERSON, f"**{opened.question}**\n\n{text}\n\n{how_to_answer(opened)}"
         )
-        answer = await self._await_answer(opened.question)
+        answer = await self._await_answer(opened.question, opened.watch)
         await workflow.execute_local_activity_method(
             PeopleActivities.record_answer,
             AnsweredStep(**self._step(), answer=answer, kind=kind, asked=step),

@@ -39,7 +39,7 @@ async def answer_question(
     question: str, body: AnswerRequest, response: Response, database: DatabaseDep, client: ClientDep
 ) -> AnswerReply:
     """Answer a question; 202 where no worker runs to take it now, 409 where somebody was faster."""
-    answer = Answer(question=question, decision=body.decision, text=body.text, actor=body.actor)
+    answer = Answer(question=question, **body.model_dump())
     reply = await give_answer(database, client, answer)
     if reply.state == "sent":
         response.status_code = 202

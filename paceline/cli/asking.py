@@ -7,6 +7,7 @@ import os
 import sys
 
 from paceline.cli.terminal import question_text, say
+from paceline.domain.answering import misfit
 from paceline.domain.questions import Answer, Decision, Question
 
 _SHORT = {
@@ -17,8 +18,10 @@ _SHORT = {
     "r": Decision.REJECT,
     "n": Decision.REJECT,
     "no": Decision.REJECT,
+    "c": Decision.CHOOSE,
 }
 PROMPT = "approve | amend TEXT | reject [TEXT] | later: "
+CHOICE = "choose OPTION[, OPTION] | "
 
 
 class InputEnded(Exception):
@@ -44,7 +47,7 @@ async def ask(question: Question, actor: str) -> Answer | None:
     """
     say("\n" + question_text(question))
     while True:
-        sys.stdout.write(PROMPT)
+        sys.stdout.write(CHOICE * bool(question.options) + PROMPT)
         sys.stdout.flush()
         line = await read_line()
         if line.strip().lower() in ("later", "l", "s", "skip"):
@@ -52,10 +55,20 @@ async def ask(question: Question, actor: str) -> Answer | None:
         parsed = parse_answer(line)
         if parsed is None:
             say("Type approve, amend with a text, reject, or later.")
-        elif parsed[0] is Decision.AMEND and not parsed[1]:
-            say("An amendment needs its text: amend and then what to do differently.")
-        else:
-            return Answer(question=question.id, decision=parsed[0], text=parsed[1], actor=actor)
+            continue
+        answer = typed(question.id, *parsed, actor)
+        refusal = misfit(answer, question.options)
+        if refusal is None:
+            return answer
+        say(refusal)
+
+
+def typed(question: str, decision: Decision, words: str, actor: str) -> Answer:
+    """An answer from one line: with `choose`, options between commas, and otherwise a text."""
+    if decision is not Decision.CHOOSE:
+        return Answer(question=question, decision=decision, text=words, actor=actor)
+    chosen = [name.strip() for name in words.split(",") if name.strip()]
+    return Answer(question=question, decision=decision, chosen=chosen, actor=actor)
 
 
 async def read_line() -> str:

@@ -144,11 +144,10 @@ class ApiClient:
             if len(page) < _PAGE:
                 return found
 
-    async def answer(self, answer: Answer) -> str:
-        """Answer a question; returns a sentence."""
+    async def answer(self, answer: Answer) -> dict[str, Any]:
+        """Answer a question; returns what became of it, with a sentence as `message`."""
         body = answer.model_dump(mode="json", exclude={"question"})
-        path = f"questions/{quote(answer.question, safe='')}/answer"
-        return (await self._call("POST", path, json=body))["message"]
+        return await self._call("POST", f"questions/{quote(answer.question, safe='')}/answer", json=body)
 
     async def rollback(self, project: str, body: Mapping[str, Any]) -> tuple[Rollback, bool]:
         """Ask for a rollback; returns it, and whether it was there before."""

@@ -148,7 +148,7 @@ class Follower:
                 sentence = f"\nSomebody else answered {question.id}."
             else:
                 answer = task.result()
-                sentence = await self._client.answer(answer) if answer else sentence
+                sentence = (await self._client.answer(answer))["message"] if answer else sentence
         except InputEnded:
             self._actor = None
         except PacelineError as error:

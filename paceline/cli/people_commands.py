@@ -81,12 +81,25 @@ def questions(
 def answer(
     question: Annotated[str, typer.Argument(help="Id of the question.")],
     decision: Annotated[Decision, typer.Argument(help="What each means stands beside the question.")],
-    text: Annotated[str, typer.Argument(help="Reaches the agent word for word.")] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="A text, which reaches the agent word for word; with choose the options."),
+    ] = None,
+    text: Annotated[str, typer.Option(help="A text beside what is chosen.")] = "",
     actor: Annotated[str | None, typer.Option(help="Who answers; default: your login name.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Answer a question."""
-    given = Answer(question=question, decision=decision, text=text, actor=actor or getpass.getuser())
-    say(call_api(lambda client: client.answer(given)))
+    given = given_answer(question, decision, words or [], text, actor or getpass.getuser())
+    reply = call_api(lambda client: client.answer(given))
+    say(json.dumps(reply, indent=2) if as_json else str(reply["message"]))
+
+
+def given_answer(question: str, decision: Decision, words: list[str], text: str, actor: str) -> Answer:
+    """An answer as it was typed: words are options with `choose`, and otherwise the text."""
+    chosen = words if decision is Decision.CHOOSE else []
+    said = text if decision is Decision.CHOOSE else " ".join([*words, *([text] if text else [])])
+    return Answer(question=question, decision=decision, text=said, actor=actor, chosen=chosen)
 
 
 def _json(models: Sequence[Model]) -> str:

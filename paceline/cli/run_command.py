@@ -53,6 +53,13 @@ class Verdict(StrEnum):
     refuse = "refuse"
 
 
+class Before(StrEnum):
+    """What a person is asked about before it begins."""
+
+    run = "run"
+    sprints = "sprints"
+
+
 @dataclass(frozen=True)
 class Order:
     """What the person asked for on the command line."""
@@ -131,6 +138,16 @@ def run(
         str | None,
         typer.Option(help="What a day of the sprint lasts in a rehearsal, as 2s, 5m or 1h; default: a day."),
     ] = None,
+    approve_start: Annotated[
+        Before | None, typer.Option(help="Ask before the run, or each sprint; default: the repository's.")
+    ] = None,
+    approve_sprints: Annotated[
+        bool, typer.Option("--approve-sprints", help="Ask at the end of each sprint.")
+    ] = False,
+    confirm_reading: Annotated[
+        list[str] | None,
+        typer.Option(help="Code of findings about the plan to confirm first, or * for every warning."),
+    ] = None,
     allow_dirty: Annotated[
         bool, typer.Option("--allow-dirty", help="Run although the checkout has uncommitted changes.")
     ] = False,
@@ -166,6 +183,9 @@ def run(
             foreign_edits=foreign_edits.value if foreign_edits else None,
             growth=growth.value if growth else None,
             calendar=calendar_of(day_length),
+            approve_start=approve_start.value if approve_start else None,
+            approve_sprints=approve_sprints or None,
+            confirm_reading=confirm_reading or None,
             allow_dirty=allow_dirty,
             agents=choose_agents(agent, agent_command),
         ),

@@ -110,8 +110,29 @@ def question_text(question: Question) -> str:
     lines += [f"  {line}" for line in printable(question.text).splitlines()]
     for name, value in question.context.items():
         lines += _fact(name, str(value), question.text) if value not in ("", None) else []
+    lines += _waiting(question)
     lines += [f"  {decision.value}: {meaning}" for decision, meaning in MEANING[question.kind].items()]
+    lines += ["  " + _one_line(f"choose {option.name}: {option.text}", 400) for option in question.options]
     return "\n".join(lines)
+
+
+def _waiting(question: Question) -> list[str]:
+    """What waits for the answer, and who hears of it when there is none."""
+    named = [name for name in question.waits_for_it if name != question.story]
+    more = question.waiting - len(question.waits_for_it)
+    shown, left = named[:_STORIES_SHOWN], max(0, len(named) - _STORIES_SHOWN) + more
+    also = f" and {counted(left, 'other')}" if left else ""
+    lines = [f"  waits for it: {', '.join(shown)}{also}"] if shown else []
+    if question.overdue:
+        return [*lines, "  overdue: everybody was told, and it waits on"]
+    if question.deadline is not None:
+        names = question.escalation[question.escalated :]
+        then = f"{names[0]} is told" if names else "it is overdue"
+        lines.append(f"  deadline: {question.deadline.astimezone():%Y-%m-%d %H:%M}, then {printable(then)}")
+    return lines
+
+
+_STORIES_SHOWN = 8
 
 
 def _fact(name: str, value: str, said: str) -> list[str]:
@@ -126,7 +147,8 @@ def _fact(name: str, value: str, said: str) -> list[str]:
 
 def how_to_answer(question: Question) -> str:
     """The command that answers a question."""
-    return f"paceline answer {question.id} approve|amend|reject [TEXT]"
+    choose = "|choose OPTION..." if question.options else ""
+    return f"paceline answer {question.id} approve|amend|reject [TEXT]{choose}"
 
 
 def wide_console() -> Console:

@@ -17,13 +17,12 @@ from pydantic import Field, field_validator, model_validator
 from paceline.domain.durations import DAYS_OF_WORK, written_length
 from paceline.domain.model import Model
 from paceline.domain.plan import Phase, Plan, Sprint
+from paceline.domain.spans import seconds_of
 
 DAY = timedelta(days=1)
 DAYS_A_WEEK = 7
 _SHORTEST_FIRST_DAY = timedelta(hours=12)
 """A sprint that starts shortly before the hour at which days begin has no first day of minutes."""
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-_LENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])?")
 _HOUR = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 
 
@@ -60,12 +59,7 @@ class CalendarOptions(Model):
     @field_validator("day_length", mode="before")
     @classmethod
     def _with_unit(cls, given: object) -> object:
-        if not isinstance(given, str):
-            return given
-        found = _LENGTH.fullmatch(given.strip().lower())
-        if found is None:
-            raise ValueError("write a number of seconds, or one with its unit: 2s, 5m, 1h, 1d")
-        return float(found[1]) * _UNITS[found[2] or "s"]
+        return seconds_of(given) if isinstance(given, str) else given
 
     @field_validator("start_of_day")
     @classmethod

@@ -145,6 +145,22 @@ def dependants(edges: Edges) -> dict[str, list[str]]:
     return after
 
 
+def behind(story: str, direct: Mapping[str, Sequence[str]]) -> list[str]:
+    """The stories that wait for one, over any number of steps, the nearest first.
+
+    Args:
+        story: its id.
+        direct: as `dependants` returns it.
+    """
+    found: dict[str, None] = {story: None}
+    line = [story]
+    for each in line:
+        fresh = [later for later in direct.get(each, ()) if later not in found]
+        found.update(dict.fromkeys(fresh))
+        line.extend(fresh)
+    return line[1:]
+
+
 def _members(plan: Plan) -> dict[str, list[str]]:
     """What an id stands for: a story for itself, an epic for its stories."""
     members: dict[str, list[str]] = {epic.id: [] for epic in plan.epics}

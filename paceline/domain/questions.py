@@ -36,16 +36,26 @@ class QuestionKind(StrEnum):
     START_OPTIONAL_SPRINT = "start_optional_sprint"
     CONFIRM_ROLLBACK = "confirm_rollback"
     """Merged work is to be taken back."""
+    APPROVE_START = "approve_start"
+    """The person who started the run wants to be asked before it, or each of its sprints, begins."""
+    APPROVE_SPRINT = "approve_sprint"
+    """The same at the end of each sprint."""
+    CONFIRM_READING = "confirm_reading"
+    """The plan can be read in more than one way, and the run is to follow one of them."""
+    CUT_SCOPE = "cut_scope"
+    """The sprint will be late, and stories may be left out of it."""
     CARRY_OVER = "carry_over"
     """A sprint ended with stories that did not succeed, and there is another one."""
 
 
 class Decision(StrEnum):
-    """The three answers. What each means depends on the question's kind; `MEANING` says it."""
+    """What a person may say. What the first three mean depends on the question's kind; `MEANING` says it."""
 
     APPROVE = "approve"
     AMEND = "amend"
     REJECT = "reject"
+    CHOOSE = "choose"
+    """One or several of the question's options, each of which says what it means."""
 
 
 MEANING: dict[QuestionKind, dict[Decision, str]] = {
@@ -114,12 +124,41 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.AMEND: "roll back only what was named and leave the others, for this reason",
         Decision.REJECT: "leave all as it is",
     },
+    QuestionKind.APPROVE_START: {
+        Decision.APPROVE: "start",
+        Decision.AMEND: "start, with this note",
+        Decision.REJECT: "leave it out; its stories are skipped",
+    },
+    QuestionKind.APPROVE_SPRINT: {
+        Decision.APPROVE: "the sprint is accepted; go on",
+        Decision.AMEND: "go on, with this note",
+        Decision.REJECT: "it is not accepted; end the run here",
+    },
+    QuestionKind.CONFIRM_READING: {
+        Decision.APPROVE: "it was read as it is meant; start",
+        Decision.AMEND: "start although not all of it was, for this reason",
+        Decision.REJECT: "it is meant otherwise; its stories are skipped",
+    },
+    QuestionKind.CUT_SCOPE: {
+        Decision.APPROVE: "do all that is proposed",
+        Decision.AMEND: "cut nothing, for this reason",
+        Decision.REJECT: "cut nothing",
+    },
     QuestionKind.CARRY_OVER: {
         Decision.APPROVE: "carry all of them over",
         Decision.AMEND: "carry all of them over, with this note",
         Decision.REJECT: "leave them where they are",
     },
 }
+
+
+class Option(Model):
+    """One of the things that a person may choose."""
+
+    name: str = Field(min_length=1, max_length=200)
+    """What is chosen by: a number, or the id of a story."""
+    text: str = Field(default="", max_length=2000)
+    """What it means, in a sentence."""
 
 
 class Answer(Model):
@@ -129,6 +168,8 @@ class Answer(Model):
     decision: Decision
     text: str = Field(default="", max_length=20_000)
     actor: str = Field(default="unknown", min_length=1, max_length=200)
+    chosen: list[str] = Field(default_factory=list[str], max_length=1000)
+    """Names of options, with `choose`."""
 
 
 class AnswerReceipt(Model):
@@ -138,6 +179,7 @@ class AnswerReceipt(Model):
     accepted: bool
     decision: Decision
     actor: str
+    chosen: list[str] = Field(default_factory=list[str])
 
 
 class Question(Model):
@@ -151,7 +193,22 @@ class Question(Model):
     text: str
     context: dict[str, Any] = Field(default_factory=dict[str, Any])
     """Small facts and references: branch, commit, diff statistics, evidence, failure codes."""
+    options: list[Option] = Field(default_factory=list[Option])
+    """What can be chosen; empty where only the three decisions apply."""
+    waits_for_it: list[str] = Field(default_factory=list[str])
+    """Ids of stories that cannot go on before it is answered: the first 200 of `waiting`."""
+    waiting: int = 0
+    """How many stories cannot go on before it is answered."""
     asked_at: datetime
+    deadline: datetime | None = None
+    """When the next in `escalation` is told, or it is overdue; None: never."""
+    escalation: list[str] = Field(default_factory=list[str])
+    """Who is told one after the other, while nobody answers."""
+    escalated: int = 0
+    """How many of them were told."""
+    reminders: int = 0
+    overdue: bool = False
+    """Everybody was told and nobody answered; it waits all the same."""
     state: Literal["open", "answered", "withdrawn"] = "open"
     answer: Answer | None = None
     answered_at: datetime | None = None

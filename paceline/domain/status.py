@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,6 +17,7 @@ from paceline.domain.model import Model
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
+from paceline.domain.waiting_rules import QuestionOptions
 from paceline.domain.work import AgentDeclaration, SandboxPolicy
 
 
@@ -83,6 +85,17 @@ class RunOptions(Model):
     calendar: CalendarOptions | None = None
     """What a day of a sprint is, and whether it is reported; None: as the repository says, or real days.
     Where nobody says it, a run of simulated agents only is not reported."""
+    questions: QuestionOptions | None = None
+    """When people are reminded of questions, and who is told next; None: as the repository says, or not."""
+    approve_start: Literal["run", "sprints"] | None = None
+    """Ask before the run begins, or before each of its sprints; None: as the repository says, or neither."""
+    approve_sprints: bool | None = None
+    """Ask at the end of each sprint; None: as the repository says, or not."""
+    confirm_reading: list[str] | None = None
+    """Codes of findings about the plan that a person has to confirm before the run begins; `*`: all warnings.
+    None: as the repository says, or none."""
+    doubts: list[str] = Field(default_factory=list[str])
+    """What the plan gave rise to, of these; the start puts it in."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

@@ -177,6 +177,8 @@ class WorkResult(Model):
     summary: str = Field(default="", max_length=20_000)
     question: str | None = Field(default=None, max_length=20_000)
     """What it asks, where it needs a person or is blocked."""
+    options: list[str] = Field(default_factory=list[str], max_length=50)
+    """What a person may choose from as the answer, each said to its next attempt word for word."""
     tokens: int | None = Field(default=None, ge=0)
     cost_usd: float | None = Field(default=None, ge=0)
     needs_files: list[str] = Field(default_factory=list[str], max_length=1000)

@@ -207,6 +207,15 @@ class QuestionRow(Base):
     answer_text: Mapped[str | None]
     actor: Mapped[str | None]
     answered_at: Mapped[datetime | None]
+    options: Mapped[list[dict[str, Any]]]
+    chosen: Mapped[list[str]]
+    waits_for_it: Mapped[list[str]]
+    waiting: Mapped[int] = mapped_column(Integer)
+    deadline: Mapped[datetime | None]
+    escalation: Mapped[list[str]]
+    escalated: Mapped[int] = mapped_column(Integer)
+    reminders: Mapped[int] = mapped_column(Integer)
+    overdue: Mapped[bool] = mapped_column(Boolean)
 
 
 class StoryRow(Base):
@@ -365,6 +374,36 @@ class RollbackRow(Base):
     """Commits that the branch may have been moved to, by the last of them."""
     asked_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+
+
+class NotificationRow(Base):
+    """A message about an event to one receiver, written with the event and sent afterwards."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (Index(None, "state", "due_at"), Index(None, "project", "state"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    project: Mapped[str]
+    event: Mapped[str]
+    """The event's key."""
+    name: Mapped[str]
+    question: Mapped[str]
+    receiver: Mapped[str]
+    """`command`, or the name of a webhook."""
+    body: Mapped[str]
+    """What is sent, byte for byte at each try."""
+    state: Mapped[str]
+    """`waiting`, `sent` or `dead`."""
+    tries: Mapped[int] = mapped_column(Integer)
+    fence: Mapped[int] = mapped_column(BigInteger)
+    """Rises with each try; only who has the newest writes down what came of it."""
+    due_at: Mapped[datetime]
+    """When it is tried next; while it is being tried, when somebody else may."""
+    code: Mapped[str | None]
+    reason: Mapped[str | None]
+    """Why the last try failed."""
+    made_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
 
 
 class RunChangeRow(Base):

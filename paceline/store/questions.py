@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
@@ -23,6 +25,7 @@ def open_question(session: Session, question: Question) -> Question:
         "decision": question.answer.decision.value if question.answer else None,
         "answer_text": question.answer.text if question.answer else None,
         "actor": question.answer.actor if question.answer else None,
+        "chosen": question.answer.chosen if question.answer else [],
     }
     statement = insert_into(dialect_of(session), QuestionRow).values(row).on_conflict_do_nothing()
     session.execute(statement)
@@ -47,6 +50,7 @@ def record_answer(session: Session, question_id: str, answer: Answer) -> AnswerR
             decision=answer.decision.value,
             answer_text=answer.text,
             actor=answer.actor,
+            chosen=answer.chosen,
             answered_at=now(dialect_of(session)),
         )
         .returning(QuestionRow.id)
@@ -61,11 +65,37 @@ def record_answer(session: Session, question_id: str, answer: Answer) -> AnswerR
                 f"Question {question_id} was withdrawn and needs no answer; see the story's status.",
                 question=question_id,
             )
-        given = (answer.decision, answer.text, answer.actor)
-        accepted = given == (stored.decision, stored.text, stored.actor)
+        accepted = answer == stored
     return AnswerReceipt(
-        question=question_id, accepted=accepted, decision=stored.decision, actor=stored.actor
+        question=question_id,
+        accepted=accepted,
+        decision=stored.decision,
+        actor=stored.actor,
+        chosen=stored.chosen,
     )
+
+
+def press_question(session: Session, question_id: str, **changes: Any) -> Question | None:
+    """Note that people were reminded of an open question, or others were told.
+
+    Args:
+        session: in a write transaction.
+        question_id: its id.
+        changes: new values of `reminders`, `escalated`, `deadline` or `overdue`.
+
+    Returns:
+        The question as it is now; None where it is not open any more.
+    """
+    noted = (
+        update(QuestionRow)
+        .where(QuestionRow.id == question_id, QuestionRow.state == "open")
+        .values(**changes)
+        .returning(QuestionRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    if session.execute(noted).first() is None:
+        return None
+    return get_question(session, question_id)
 
 
 def withdraw_questions(session: Session, workflow_id: str) -> list[str]:
@@ -129,7 +159,7 @@ def _question(row: QuestionRow) -> Question:
             decision=Decision(row.decision),
             text=row.answer_text or "",
             actor=row.actor or "unknown",
+            chosen=row.chosen,
         )
-    fields = ("id", "project", "workflow_id", "story", "text", "context", "asked_at", "state", "answered_at")
-    known = {name: getattr(row, name) for name in fields}
+    known = {name: getattr(row, name) for name in Question.model_fields.keys() - {"kind", "answer"}}
     return Question(**known, kind=QuestionKind(row.kind), answer=answer)

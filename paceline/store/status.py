@@ -130,6 +130,13 @@ def story_statuses(session: Session, project: str) -> list[StoryStatus]:
     return [_story(row) for row in rows]
 
 
+def unended(session: Session, project: str) -> list[str]:
+    """Ids of the stories that have not ended, in plan order."""
+    final = [state.value for state in FINAL_STATES]
+    query = select(_STORIES.c.id).where(_STORIES.c.project == project, _STORIES.c.state.not_in(final))
+    return list(session.connection().execute(query.order_by(_STORIES.c.position, _STORIES.c.id)).scalars())
+
+
 def set_agent(
     session: Session,
     project: str,

@@ -148,6 +148,6 @@ async def test_an_amendment_that_says_nothing_is_refused_and_the_question_stays_
     body = {"decision": "amend", "actor": "Ada", "text": text}
     reply = await live.post(f"/api/v1/questions/{question}/answer", json=body)
     assert (reply.status_code, reply.json()["code"]) == (403, "REFUSED")
-    assert "needs a text" in reply.json()["detail"]
+    assert "amends nothing" in reply.json()["detail"]
     assert (await database.read(questions.get_question, question)).state == "open"
     await asking.terminate()
