@@ -71,10 +71,20 @@ class PrivateIndex:
         ignored = await self.ignored(own)
         return sorted(name for name in own if name not in ignored)
 
-    async def add_everything(self, nested: list[bytes]) -> None:
-        """Stage every change, deletion and new file outside the nested repositories."""
+    async def add_everything(self, nested: list[bytes], whole: bool = True) -> bool:
+        """Stage every change, deletion and new file outside the nested repositories.
+
+        Args:
+            nested: those repositories.
+            whole: all or nothing; else what git does not take is left out, such as a file named `git~1`.
+
+        Returns:
+            Whether nothing was left out.
+        """
         specs = [b".", *(b":(top,exclude,literal)" + name for name in nested)]
-        await self.git("add", "--all", *_FROM_STDIN, stdin=b"\0".join(specs))
+        how, accept = ((), (0,)) if whole else (("--ignore-errors",), (0, 1))
+        added = await self.git("add", "--all", *how, *_FROM_STDIN, stdin=b"\0".join(specs), accept=accept)
+        return added.code == 0
 
     async def add_forced(self, agents_index: bytes) -> None:
         """Stage ignored files that the agent added on purpose (`git add -f`), as its index says."""

@@ -33,18 +33,23 @@ class Snapshot:
     """A worktree's content.
 
     `nested` are folders with a repository of their own whose files were taken but not their history, and
-    submodules: git cannot preserve what is only in them.
+    submodules: git cannot preserve what is only in them. It is `.` where git did not take some file.
     """
 
     tree: str
     nested: list[str]
 
 
-async def take_snapshot(repository: Repository, attempt: Attempt) -> Snapshot:
+async def take_snapshot(repository: Repository, attempt: Attempt, whole: bool = True) -> Snapshot:
     """Write everything in the worktree that is not ignored to the object store.
 
+    Args:
+        repository: whose store it is.
+        attempt: whose worktree it is.
+        whole: refuse a file that git does not take, rather than leave it out.
+
     Raises:
-        RepositoryError: a file cannot be read or git does not accept its name.
+        RepositoryError: a file cannot be read or git does not accept its name, and all have to be taken.
     """
     folder = record_folder(attempt.worktree)
     with tempfile.TemporaryDirectory(dir=folder, prefix="snapshot-") as scratch:
@@ -61,9 +66,10 @@ async def take_snapshot(repository: Repository, attempt: Attempt) -> Snapshot:
             log.warning("%s took too much room: %d paths are not preserved", attempt.path, left_out)
             return Snapshot((await work.git("write-tree")).text, [])
         nested = await work.nested_repositories(submodules)
-        await work.add_everything(nested)
+        complete = await work.add_everything(nested, whole)
         await work.add_forced(read_plain(os.path.join(attempt.admin, "index"), _INDEX_LIMIT))
         for name in nested:
             await work.add_files_of(name)
         tree = (await work.git("write-tree")).text
-        return Snapshot(tree, [os.fsdecode(name) for name in (*nested, *await work.populated(submodules))])
+        kept = [os.fsdecode(name) for name in (*nested, *await work.populated(submodules))]
+        return Snapshot(tree, kept if complete else [*kept, "."])

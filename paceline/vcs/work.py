@@ -89,8 +89,11 @@ async def preserve(
 
 
 async def preserve_attempt(repository: Repository, attempt: Attempt) -> Snapshot:
-    """Point the attempt's preserved ref at the worktree's content; earlier content stays in its history."""
-    snapshot = await take_snapshot(repository, attempt)
+    """Point the attempt's preserved ref at the worktree's content; earlier content stays in its history.
+
+    A file that git does not take does not keep the others from being preserved.
+    """
+    snapshot = await take_snapshot(repository, attempt, whole=False)
     ref = preserved_ref(attempt.project, attempt.story, attempt.attempt)
     before = await repository.resolve(ref)
     if snapshot.tree == await repository.tree_of(before or attempt.base):

@@ -8,8 +8,8 @@ import pytest
 
 from paceline.errors import RepositoryError
 from paceline.vcs.repository import Repository
-from paceline.vcs.work import WorkCommit, collect_work
-from paceline.vcs.worktrees import prepare_worktree
+from paceline.vcs.work import WorkCommit, collect_work, preserve
+from paceline.vcs.worktrees import prepare_worktree, remove_worktree
 
 PLAIN = ("-c", "core.hooksPath=/dev/null")
 
@@ -212,3 +212,20 @@ async def test_agents_stay_out_of_the_users_settings_when_work_is_taken(
     await collect_work(tree, user.base, "work", {})
     assert user.fingerprint() == before
     assert not hook_ran.exists()
+
+
+async def test_a_name_that_git_refuses_does_not_keep_other_work_from_being_preserved(
+    user: Any, repository: Repository, tree: Path
+) -> None:
+    (tree / "good.txt").write_text("worth keeping")
+    (tree / "src/git~1").write_text("refused")
+    with pytest.raises(RepositoryError, match="git~1"):
+        await collect_work(tree, user.base, "work", {})
+    ref = await preserve(repository, tree, "p", "1", 1)
+    assert ref is not None
+    assert user.show(ref, "good.txt") == "worth keeping"
+    assert "src/git~1" not in user.files(ref)
+    kept = await remove_worktree(repository, tree)
+    assert kept is not None
+    assert (kept / "src/git~1").read_text() == "refused"
+    assert not tree.exists()
