@@ -286,7 +286,8 @@ def _resolve_agents(
             f'write [agents."{missing[0]}"] with a kind into paceline.toml at the top of the repository, or '
             '[agents."*"] for every agent'
             if with_repository
-            else "name the repository whose paceline.toml declares them, or run with simulated agents"
+            else "name the repository whose paceline.toml declares them (--repo DIR), or run with simulated "
+            "agents (--agent simulated)"
         )
         raise ConfigurationError(
             f"No declaration says how these agents work: {', '.join(missing)}; {remedy}.", agents=missing

@@ -282,7 +282,7 @@ def _stopped(ended: RunExit) -> Failure:
         "orphaned": (AgentError, f"The agent was stopped {after}: its worker died and no other took over."),
         "start_failed": (
             ConfigurationError,
-            f"The agent's command does not start: {ended.error}; correct its `command`.",
+            f"The agent's command does not start: {ended.error}; install it, or correct its `command`.",
         ),
         "lost": (AgentError, "The agent's supervisor was killed, so what it did is not known."),
     }

@@ -311,6 +311,9 @@ def main(folder: str) -> int:
         return 0
     try:
         run.start()
+    except FileNotFoundError as problem:
+        run.finish("start_failed", f"{problem.filename} is not found")
+        return 0
     except (OSError, ValueError) as problem:
         run.finish("start_failed", str(problem))
         return 0

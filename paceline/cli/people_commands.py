@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.client import call_api
+from paceline.cli.client import ApiClient, call_api
 from paceline.cli.progress import stories_table
 from paceline.cli.terminal import (
     counted,
@@ -21,7 +21,7 @@ from paceline.cli.terminal import (
     wide_console,
 )
 from paceline.domain.model import Model
-from paceline.domain.questions import Answer, Decision
+from paceline.domain.questions import Answer, Decision, Question
 from paceline.domain.status import ProjectStatus, Run
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
@@ -68,7 +68,7 @@ def questions(
     project: Annotated[str | None, typer.Option(help="Only this run's.")] = None, as_json: AsJson = False
 ) -> None:
     """Show the open questions."""
-    found = call_api(lambda client: client.questions(project))
+    found = call_api(lambda client: _questions(client, project))
     if as_json:
         say(_json(found))
     elif not found:
@@ -76,6 +76,14 @@ def questions(
     else:
         for question in found:
             say(f"{question_text(question)}\nAnswer it with: {how_to_answer(question)}\n")
+
+
+async def _questions(client: ApiClient, project: str | None) -> list[Question]:
+    found = await client.questions(project)
+    if project is not None and not found:
+        # Of a run that is not there nothing is asked either; this refuses its name.
+        await client.project(project)
+    return found
 
 
 def answer(

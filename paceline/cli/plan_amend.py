@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from paceline.cli.client import call_api
-from paceline.cli.plan_source import read_source
+from paceline.cli.plan_files import source_of
 from paceline.cli.terminal import counted, printable, say
 from paceline.domain.amendment import Amendment, StoryChange
 from paceline.errors import ConfigurationError, Refused
@@ -37,7 +37,7 @@ def amend(
         "reason": reason,
         "actor": actor or getpass.getuser(),
     }
-    source = read_source(plan)
+    source = source_of(plan)
     reply: dict[str, Any] = call_api(lambda client: client.amend(project, source, body))
     if as_json:
         say(json.dumps(reply, indent=2))

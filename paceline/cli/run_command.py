@@ -295,7 +295,8 @@ async def _run_with(client: ApiClient, order: Order) -> int:
     say(_beginning(run, attached))
     if attached and run.state is RunState.RUNNING and options_differ(order.options, run.options):
         say(
-            "It goes on with the options and agents that it was started with, not with those of this command."
+            "It goes on with the options and agents that it was started with, not with those of this "
+            f"command; `paceline cancel {run.id}`, and this with --rerun when it has ended, begins anew."
         )
     if order.detach:
         say(f"Look at it with: paceline status {run.id}")

@@ -65,7 +65,7 @@ def event_line(event: Event) -> str | None:
         return None
     who = f" by {event.actor}" if event.actor not in ("paceline", "") else ""
     story = f" {event.story}" if event.story else ""
-    detail = _detail(event.data)
+    detail = _report(event.data) if event.name == "report.made" else _detail(event.data)
     if event.name.endswith(f".{detail}"):
         detail = ""
     line = f"{event.at.astimezone():%H:%M:%S}{story} {event.name}{who}{f': {detail}' if detail else ''}"
@@ -79,6 +79,10 @@ def _detail(data: dict[str, Any]) -> str:
             text = ", ".join(map(str, cast(list[object], value))) if isinstance(value, list) else str(value)
             return text[:COMMIT_DIGITS] if name == "merge_commit" else text
     return ""
+
+
+def _report(data: dict[str, Any]) -> str:
+    return " ".join(str(data[name]) for name in ("kind", "number") if name in data)
 
 
 def _one_line(text: str, width: int = _WIDTH) -> str:

@@ -322,4 +322,4 @@ def find_story(stories: Collection[str], written: str) -> str:
     if len(fit) == 1:
         return fit[0]
     why = f"may be one of {', '.join(fit)}" if fit else "is no story of this plan"
-    raise NotFound(f"{written} {why}; `paceline rollback PROJECT --list` shows what has merged.")
+    raise NotFound(f"{written} {why}; `paceline status PROJECT` lists the stories.")

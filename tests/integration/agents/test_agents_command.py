@@ -70,6 +70,7 @@ async def test_a_result_that_is_not_done_counts_with_any_exit_status(stage: Any,
 async def test_a_command_that_does_not_start_says_so(stage: Any) -> None:
     run = await stage.run(AgentDeclaration(command=["/no/such/agent"]))
     assert (run.code, run.ended.reason, run.ended.exit_code) == ("CONFIGURATION", "start_failed", None)
+    assert "/no/such/agent is not found; install it" in run.reason
     assert "/no/such/agent" in run.reason
     assert (await stage.run(AgentDeclaration(command=["/bin/true"]))).code == "CONFIGURATION"
 

@@ -55,6 +55,11 @@ def test_an_event_does_not_say_its_name_twice() -> None:
     )
 
 
+def test_a_report_says_which_one_it_is() -> None:
+    line = event_line(event(name="report.made", kind="daily", number=3, sprint="Sprint 1"))
+    assert (line or "").endswith("report.made: daily 3")
+
+
 def test_events_that_come_in_crowds_are_left_out() -> None:
     assert event_line(event(EventType.AGENT_STATUS_CHANGE)) is None
     assert event_line(event(EventType.ARTIFACT_CREATED, kind="log")) is None
