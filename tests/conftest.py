@@ -10,12 +10,17 @@ from typing import NoReturn
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 
 from paceline.agents.confinement import find_sandbox
 from paceline.errors import ServerUnavailable
 from paceline.settings import Settings
 from workers.temporal_binary import Binary, find_server
 from workers.temporal_server import EmbeddedServer
+
+# A busy machine is no counterexample.
+settings.register_profile("paceline", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("paceline")
 
 
 def unavailable(reason: str) -> NoReturn:
