@@ -29,7 +29,7 @@ from paceline.contracts import (
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
 from paceline.errors import RepositoryError
-from paceline.store import events, questions, runs, status
+from paceline.store import completion, events, questions, runs, status
 
 log = logging.getLogger(__name__)
 
@@ -93,11 +93,22 @@ def _record_true_end(session: Session, step: FinishProject) -> FinishProject:
     """Count again what ended: a sprint that is over may have lost a story by a rollback, or got it back."""
     if step.sprints:
         step = step.model_copy(update={"counts": _count(session, step.project, step.sprints)})
-    failed = any(state not in SUCCESS_STATES for state, count in step.counts.items() if count)
-    if failed and step.state is RunState.COMPLETED and not step.forced_by:
-        step = step.model_copy(update={"state": RunState.INCOMPLETE})
+    step = step.model_copy(update={"state": _true_state(session, step)})
     record_end(session, step)
     return step.model_copy(update={"state": runs.get_run(session, step.project).state})
+
+
+def _true_state(session: Session, step: FinishProject) -> RunState:
+    """Whether a run that came to its end is completed: by its criteria, where it has any of its own."""
+    if step.forced_by or step.state not in (RunState.COMPLETED, RunState.INCOMPLETE):
+        return step.state
+    criteria = runs.get_run(session, step.project).options.completion
+    if criteria is not None:
+        held = completion.look(session, step.project).complete
+        done = held and not completion.refused_by_people(session, step.project)
+        return RunState.COMPLETED if done else RunState.INCOMPLETE
+    failed = any(state not in SUCCESS_STATES for state, count in step.counts.items() if count)
+    return RunState.INCOMPLETE if failed else step.state
 
 
 def _skip_sprint(session: Session, step: SprintStep) -> None:

@@ -7,10 +7,11 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from paceline.domain.amendment import Amendment
+from paceline.domain.completion import CriterionState
 from paceline.domain.model import Model
 from paceline.domain.questions import Decision
 from paceline.domain.states import RunState, StoryState
-from paceline.domain.status import Artifact, Run, RunOptions
+from paceline.domain.status import Artifact, CompletionOptions, Run, RunOptions
 
 NAME_LIMIT = 200
 
@@ -60,6 +61,25 @@ class StartReply(Model):
     attached: bool
     stories: int
     warnings: list[str] = Field(default_factory=list[str])
+
+
+class CheckRequest(Model):
+    """A look at whether a run is complete."""
+
+    criteria: CompletionOptions | None = Field(
+        default=None, description="Instead of the run's own criteria; they count for this look only."
+    )
+    actor: str = Field(default="unknown", min_length=1, max_length=NAME_LIMIT)
+
+
+class ForceRequest(Model):
+    """A person says that a run is complete as it is."""
+
+    actor: str = Field(min_length=1, max_length=NAME_LIMIT)
+    reason: str = Field(min_length=1, max_length=2000)
+    id: str | None = Field(
+        default=None, min_length=1, max_length=100, description="Makes it idempotent; default: a new one."
+    )
 
 
 class AnswerRequest(Model):
@@ -122,6 +142,10 @@ class Completion(Model):
     counts: dict[StoryState, int]
     epics: dict[str, PartDone]
     sprints: dict[str, PartDone]
+    criteria: list[CriterionState]
+    """What has to be so for the run to count as completed, and what each still lacks."""
+    next_steps: list[str]
+    """What is to be done for it to be; empty where it is complete."""
 
 
 class PartDone(Model):

@@ -10,6 +10,7 @@ from pathlib import Path
 from api.schemas import PlanTexts, StartRequest
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
+from paceline.agents.completion_options import load_completion_options
 from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import with_finish
 from paceline.agents.proof_options import ProofOptions, load_proof_options
@@ -69,6 +70,9 @@ async def check_request(request: StartRequest) -> Wanted:
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
     options = _with_claim_rules(options, load_claim_options(written, DECLARATIONS))
     options = with_finish(options, written, DECLARATIONS)
+    if options.completion is None:
+        completion = load_completion_options(written, DECLARATIONS)
+        options = options.model_copy(update={"completion": completion})
     options = with_questions(options, load_question_options(written, DECLARATIONS))
     options = options.model_copy(update={"doubts": doubts(findings, options.confirm_reading or [])})
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)

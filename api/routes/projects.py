@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from api.deps import ClientDep, DatabaseDep, Limit
-from api.schemas import CancelReply, Completion, PartDone
+from api.schemas import CancelReply
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
 from paceline.domain.events import Event
 from paceline.domain.proof import Proof
-from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState
+from paceline.domain.states import RunState
 from paceline.domain.status import ProjectStatus, Run, StoryStatus
 from paceline.errors import Conflict
 from paceline.store import events, proofs, runs, status
@@ -62,31 +62,6 @@ async def list_events(
     """Events after a number, oldest first."""
     await database.read(runs.get_run, project)
     return await database.read(events.events_after, project, after, limit)
-
-
-@router.get("/{project}/completion", operation_id="get_completion")
-async def get_completion(project: str, database: DatabaseDep) -> Completion:
-    """How far the run is, derived from its stories."""
-    found = await database.read(status.project_status, project)
-    return Completion(
-        project=project,
-        state=found.run.state,
-        complete=all(story.state in SUCCESS_STATES for story in found.stories),
-        percent=found.percent,
-        counts=found.counts,
-        epics=_parts(found.stories, "epic"),
-        sprints=_parts(found.stories, "sprint"),
-    )
-
-
-def _parts(stories: list[StoryStatus], field: str) -> dict[str, PartDone]:
-    parts: dict[str, PartDone] = {}
-    for story in stories:
-        part = parts.setdefault(getattr(story, field) or "", PartDone(succeeded=0, ended=0, total=0))
-        part.total += 1
-        part.ended += story.state in FINAL_STATES
-        part.succeeded += story.state in SUCCESS_STATES
-    return parts
 
 
 @router.post("/{project}/cancel", operation_id="cancel_project", status_code=202)

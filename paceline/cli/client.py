@@ -19,6 +19,7 @@ from paceline import errors
 from paceline.cli.plan_source import PlanSource
 from paceline.cli.settings import load_settings
 from paceline.domain.claims import DecisionRecord, LiveClaim
+from paceline.domain.completion import CompletionCheck
 from paceline.domain.events import Event
 from paceline.domain.questions import Answer, Question
 from paceline.domain.reports import Report, ReportKind
@@ -157,6 +158,11 @@ class ApiClient:
     async def steer(self, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """Do something to a run, or to a part of it; returns what came of it."""
         return await self._call("POST", f"projects/{quote(project, safe='')}/steer", json=dict(body))
+
+    async def check_completion(self, project: str, body: Mapping[str, Any]) -> CompletionCheck:
+        """Look whether a run is complete."""
+        path = f"projects/{quote(project, safe='')}/check-completion"
+        return _parse(CompletionCheck, await self._call("POST", path, json=dict(body)))
 
     async def rollbacks(self, project: str) -> list[Rollback]:
         """The rollbacks of a run, oldest first."""

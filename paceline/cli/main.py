@@ -10,6 +10,7 @@ import typer
 
 from paceline.cli import (
     claims_commands,
+    completion_command,
     people_commands,
     report_commands,
     rollback_commands,
@@ -49,6 +50,7 @@ for command in (
     steer_commands.reprioritise,
     steer_commands.set_parallel,
     steer_commands.force_complete,
+    completion_command.check_completion,
     rollback_commands.rollback,
     report_commands.reports,
     report_commands.standup,

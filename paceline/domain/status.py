@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from paceline.domain.arbitration import ForeignEdits
 from paceline.domain.calendar import CalendarOptions
@@ -47,6 +47,25 @@ class Collaboration(StrEnum):
     """The first does it; the others are held by its claim and do nothing else meanwhile."""
 
 
+class CompletionOptions(Model):
+    """From the table `[completion]` or a run's options: what has to be so for a run to count as completed."""
+
+    stories: bool = True
+    """Every story has succeeded."""
+    require: list[str] = Field(default_factory=list[str], max_length=1000)
+    """Ids of stories and epics that must have succeeded; with `stories = false` the others need not."""
+    no_open_questions: bool = False
+    """Nobody is asked anything any more."""
+    definition_of_done: bool = False
+    """Of every sprint that was worked on, commands or a person have said that it holds."""
+
+    @model_validator(mode="after")
+    def _something_counts(self) -> CompletionOptions:
+        if not (self.stories or self.require or self.no_open_questions or self.definition_of_done):
+            raise ValueError("nothing would have to be so for a run to be complete; name something")
+        return self
+
+
 class RunOptions(Model):
     """What the person who starts a run may choose."""
 
@@ -80,6 +99,8 @@ class RunOptions(Model):
     """What happens to an agent that needs a file beside its story's claim; None as for `foreign_edits`."""
     carry_over: CarryOver | None = None
     """Who decides about stories that a sprint ended without; None: a person, in a rehearsal nobody."""
+    completion: CompletionOptions | None = None
+    """When the run counts as completed; None: as the repository says, or when every story has succeeded."""
     sandbox: SandboxPolicy | None = None
     """Whether agents and checks are confined, where an agent does not say; None: as the repository says."""
     calendar: CalendarOptions | None = None

@@ -60,6 +60,13 @@ def events_after(session: Session, project: str, after: int = 0, limit: int = 10
     return [_event(row) for row in found.mappings()]
 
 
+def events_named(session: Session, project: str, names: Sequence[str]) -> list[Event]:
+    """The events of these names, in order."""
+    query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.name.in_(names))
+    found = session.connection().execute(query.order_by(_EVENTS.c.number))
+    return [_event(row) for row in found.mappings()]
+
+
 def event_of(session: Session, project: str, key: str) -> Event | None:
     """The event with this key; None where there is none."""
     query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.key == key)

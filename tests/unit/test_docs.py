@@ -21,6 +21,7 @@ from api.routes import health
 from paceline import errors
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
+from paceline.agents.completion_options import load_completion_options
 from paceline.agents.finish_options import load_finish_options
 from paceline.agents.model_declaration import load_models
 from paceline.agents.proof_options import ProofOptions, load_proof_options
@@ -293,6 +294,7 @@ def test_declarations_in_the_documents_are_valid() -> None:
         proof = load_proof_options(text, name) != ProofOptions()
         finish = load_finish_options(text, name) != FinishOptions()
         rules = load_claim_options(text, name) != ClaimOptions() or load_calendar_options(text, name)
+        rules = rules or load_completion_options(text, name)
         rules = rules or load_question_options(text, name) != QuestionTable()
         assert (
             load_declarations(text, name) or load_models(text, name) or worktrees or proof or finish or rules

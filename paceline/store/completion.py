@@ -1,0 +1,99 @@
+"""What the database says of a run's completion, read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy.orm import Session
+
+from paceline.domain.changes import changed_plan
+from paceline.domain.completion import CompletionCheck, CompletionFacts, check_completion
+from paceline.domain.events import Event, EventDraft, EventType
+from paceline.domain.gates import Gate, gate_items
+from paceline.domain.plan import Plan
+from paceline.domain.questions import Decision, QuestionKind
+from paceline.domain.states import RunState, StoryState
+from paceline.domain.status import CompletionOptions, StoryStatus
+from paceline.store import changes, events, questions, status
+
+_UNTOUCHED = frozenset({StoryState.SKIPPED, StoryState.PENDING})
+
+
+def look(session: Session, project: str, options: CompletionOptions | None = None) -> CompletionCheck:
+    """Whether a run is complete now; nothing is written.
+
+    Args:
+        session: of a transaction.
+        project: id of the run.
+        options: criteria instead of the run's own.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run, plan, changed = changes.run_in_force(session, project)
+    plan = changed_plan(plan, changed)
+    stories = status.story_statuses(session, project)
+    facts = CompletionFacts(
+        project=project,
+        plan=plan,
+        stories=stories,
+        questions=questions.list_questions(session, project),
+        gates=_gates(session, project, plan, stories),
+        running=run.state is RunState.RUNNING,
+    )
+    return check_completion(facts, options or run.options.completion or CompletionOptions())
+
+
+def check(
+    session: Session, project: str, options: CompletionOptions | None, actor: str, key: str
+) -> CompletionCheck:
+    """The same, and the log says that somebody looked, and what was found.
+
+    Args:
+        session, project, options: as for `look`.
+        actor: who asks.
+        key: of the event; a second look with the same key leaves none.
+    """
+    found = look(session, project, options)
+    draft = EventDraft(
+        key=f"{project}#completion#{key}",
+        type=EventType.WORKFLOW_EVENT,
+        name="completion.checked",
+        actor=actor,
+        data={
+            "complete": found.complete,
+            "criteria": {criterion.name: criterion.met for criterion in found.criteria},
+            "missing": sum(len(criterion.missing) for criterion in found.criteria),
+        },
+    )
+    events.append_events(session, project, [draft])
+    return found
+
+
+def refused_by_people(session: Session, project: str) -> bool:
+    """Whether a person said of a sprint that it is not done."""
+    return any(
+        event.data["kind"] == QuestionKind.CONFIRM_DONE and event.data["decision"] == Decision.REJECT
+        for event in _told(session, project)
+        if event.name == "question.answered"
+    )
+
+
+def _gates(session: Session, project: str, plan: Plan, stories: list[StoryStatus]) -> dict[str, bool | None]:
+    """The definitions of done that count, by sprint: not of one that was left out or has not begun."""
+    worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
+    held = dict[str, bool | None]()
+    asked = ""
+    for event in _told(session, project):
+        if event.name == "gate.checked" and event.data["gate"] == Gate.DONE:
+            asked = str(event.data["sprint"])
+            if not event.data["failed"] and not event.data["open"]:
+                held[asked] = True
+        elif event.name == "question.answered" and event.data["kind"] == QuestionKind.CONFIRM_DONE:
+            held[asked] = event.data["decision"] != Decision.REJECT
+    counted = [sprint.id for sprint in plan.sprints if sprint.id in worked]
+    return {sprint: held.get(sprint) for sprint in counted if gate_items(plan, sprint, Gate.DONE)}
+
+
+def _told(session: Session, project: str) -> Iterable[Event]:
+    return events.events_named(session, project, ("gate.checked", "question.answered"))
