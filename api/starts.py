@@ -66,6 +66,11 @@ async def start_run(request: StartRequest, database: Database, client: Client) -
     """
     wanted = await check_request(request)
     run, attached = await _record(database, wanted)
+    if attached and run.state is RunState.RUNNING and run.options.agents != wanted.options.agents:
+        wanted.warnings.append(
+            f"Run {run.id} goes on with the declarations of agents that it began with, which are others now; "
+            f"to begin anew with these: `paceline cancel {run.id}`, then --rerun."
+        )
     if not attached:
         wanted.warnings.extend(await _passed_over(database, run, wanted))
     if run.state is RunState.RUNNING:

@@ -180,9 +180,11 @@ class SprintWorkflow(Steerable):
                 await self._watch(epic, again=True)
                 return
         except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:
-            workflow.logger.warning("epic %s ended by force: %s", epic.key, error.__cause__ or error)
+            cancelled = is_cancelled_exception(error)
+            say = workflow.logger.info if cancelled else workflow.logger.warning
+            say("epic %s ended by force: %s", epic.key, error.__cause__ or error)
             # Of a sprint that is cancelled, nobody waits for the stories of a cancelled epic.
-            if not is_cancelled_exception(error) or workflow.cancellation_reason() is None:
+            if not cancelled or workflow.cancellation_reason() is None:
                 await self._end_by_force(epic.key)
         self._started[epic.key] = self._ended[epic.key] = True
 

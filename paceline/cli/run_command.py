@@ -293,7 +293,8 @@ async def _run_with(client: ApiClient, order: Order) -> int:
     for warning in warnings:
         say(f"Warning: {warning}")
     say(_beginning(run, attached))
-    if attached and run.state is RunState.RUNNING and options_differ(order.options, run.options):
+    differ = not warnings and options_differ(order.options, run.options)
+    if attached and run.state is RunState.RUNNING and differ:
         say(
             "It goes on with the options and agents that it was started with, not with those of this "
             f"command; `paceline cancel {run.id}`, and this with --rerun when it has ended, begins anew."

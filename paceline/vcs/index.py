@@ -114,6 +114,17 @@ class PrivateIndex:
         lines = [line async for line in self._entries([name for name in names if name not in ignored])]
         await self.git("update-index", "-z", "--index-info", stdin=b"".join(lines))
 
+    async def add(self, specs: list[bytes], *, force: bool = False) -> None:
+        """Stage these pathspecs; what git does not take of them is left out.
+
+        Args:
+            specs: none of them: nothing is staged.
+            force: also what is ignored.
+        """
+        how = ("--force", "--ignore-errors") if force else ("--ignore-errors",)
+        if specs:
+            await self.git("add", *how, *_FROM_STDIN, stdin=b"\0".join(specs), accept=(0, 1))
+
     async def add_bounded(self, max_bytes: int, max_files: int) -> int:
         """Stage the smallest changes up to a bound; returns how many were left out."""
         listed = await self.git("ls-files", "-z", "-m", "-d", "-o", "--exclude-standard")
@@ -185,6 +196,19 @@ def _look_around(top: bytes) -> tuple[list[bytes], list[bytes]]:
             elif not entry.is_file(follow_symlinks=False) and not entry.is_symlink():
                 special.append(entry.path)
     return found, special
+
+
+def sized_files(top: bytes, names: set[bytes]) -> list[tuple[int, bytes]]:
+    """The files and links that are named or stand below a named folder, with their sizes, smallest first.
+
+    Args:
+        top: what names are relative to.
+        names: those of folders end with a slash.
+    """
+    found: set[bytes] = set()
+    for name in names:
+        found |= set(_files_under(top, name.rstrip(b"/"))) if name.endswith(b"/") else {name}
+    return _by_size(top, found)
 
 
 def _by_size(top: bytes, names: set[bytes]) -> list[tuple[int, bytes]]:

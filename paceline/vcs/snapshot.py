@@ -17,6 +17,7 @@ from pathlib import Path
 from paceline.vcs.attempts import Attempt, record_folder
 from paceline.vcs.disk import is_over_quota
 from paceline.vcs.filters import confined_filters
+from paceline.vcs.hidden import add_hidden
 from paceline.vcs.index import PrivateIndex
 from paceline.vcs.private_tips import read_plain
 from paceline.vcs.repository import Repository
@@ -46,7 +47,8 @@ async def take_snapshot(repository: Repository, attempt: Attempt, whole: bool = 
     Args:
         repository: whose store it is.
         attempt: whose worktree it is.
-        whole: refuse a file that git does not take, rather than leave it out.
+        whole: refuse a file that git does not take, as a merge must have all of it. Otherwise, to preserve,
+            that one is left out, and what only ignore rules of the agent's own hide is taken, up to a bound.
 
     Raises:
         RepositoryError: a file cannot be read or git does not accept its name, and all have to be taken.
@@ -70,6 +72,8 @@ async def take_snapshot(repository: Repository, attempt: Attempt, whole: bool = 
         await work.add_forced(read_plain(os.path.join(attempt.admin, "index"), _INDEX_LIMIT))
         for name in nested:
             await work.add_files_of(name)
+        if not whole:
+            await add_hidden(work, attempt.start, Path(scratch))
         tree = (await work.git("write-tree")).text
         kept = [os.fsdecode(name) for name in (*nested, *await work.populated(submodules))]
         return Snapshot(tree, kept if complete else [*kept, "."])

@@ -167,6 +167,18 @@ async def test_a_crash_before_the_workflow_started_is_repaired_by_the_next_post(
     assert (await temporal.get_workflow_handle(recorded.id).describe()).workflow_type == "project"
 
 
+async def test_who_attaches_with_other_declarations_is_told_that_the_run_keeps_its_own(
+    live: Calls, name: str
+) -> None:
+    _, first = await post(live, name)
+    _, same = await post(live, name)
+    slow = {"agents": {"*": {"kind": "simulated", "timeout": 77}}}
+    _, other = await post(live, name, options=slow)
+    assert (first["warnings"], same["warnings"]) == ([], [])
+    assert other["attached"]
+    assert "declarations" in other["warnings"][0]
+
+
 async def test_another_text_is_refused_while_the_run_goes_on(live: Calls, name: str) -> None:
     await post(live, name)
     code, problem = await post(live, name, PLAN.replace("one row a bed", "two rows a bed"))

@@ -229,3 +229,21 @@ async def test_a_name_that_git_refuses_does_not_keep_other_work_from_being_prese
     assert kept is not None
     assert (kept / "src/git~1").read_text() == "refused"
     assert not tree.exists()
+
+
+async def test_what_only_the_agents_own_rules_hide_is_preserved_and_not_merged(
+    user: Any, repository: Repository, tree: Path
+) -> None:
+    (tree / ".gitignore").unlink()
+    (tree / ".gitignore").write_text("*\n*.log\n")
+    (tree / "src/hidden.py").write_text("work")
+    (tree / "made/deep").mkdir(parents=True)
+    (tree / "made/deep/file").write_text("more")
+    (tree / "debug.log").write_text("ignored before too")
+    work = await collect_work(tree, user.base, "work", {})
+    assert "src/hidden.py" not in kinds(work)
+    ref = await preserve(repository, tree, "p", "1", 1)
+    assert ref is not None
+    assert user.git("show", f"{ref}:src/hidden.py") == "work"
+    assert user.git("show", f"{ref}:made/deep/file") == "more"
+    assert "debug.log" not in user.git("ls-tree", "-r", "--name-only", ref).split()
