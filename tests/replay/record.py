@@ -16,14 +16,19 @@ from pathlib import Path
 
 from temporalio.client import WorkflowFailureError
 
+from api.amendments import amend_run
+from api.rollbacks import Wanted, ask
+from api.schemas import AmendRequest
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain.ids import slug
 from paceline.domain.questions import Decision
+from paceline.domain.rollback import RollbackKind
 from paceline.domain.states import StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.settings import Settings
 from tests.sample_plans import E, S, plan
-from tests.steering import steer, until_state
+from tests.steering import ACTOR, steer, until_state
+from tests.workflows.test_merge_line import Gate, commit_on, move
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -143,7 +148,100 @@ async def reported(world: World, repository: Path) -> str:
     return run.id
 
 
-SCENARIOS = (simulated, continued, people, failed, cancelled, unchanged, steered, reported)
+async def batched(world: World, repository: Path) -> str:
+    """A sprint in waves."""
+    run = await world.start(plan(*CROSSING), project="batched", mode="batch")
+    await world.result(run.id)
+    return run.id
+
+
+async def amended(world: World, repository: Path) -> str:
+    """An edited plan: a story and an epic more, and one story that is no more."""
+    agents = {"Builder": AgentDeclaration(kind="simulated"), "Ann": AgentDeclaration(kind="human")}
+    people = ("Builder", "Ann")
+    text = plan(E("1", [S("1.1", agent="Ann"), S("1.2", "Story 1.1")]), agents=people)
+    run = await world.start(text, project="amended", agents=agents)
+    asked = await world.question(run.id)
+    edited = plan(E("1", [S("1.1", agent="Ann"), S("1.3")]), E("2", [S("2.1", "Story 1.1")]), agents=people)
+    wish = AmendRequest(plan=edited, apply=True, actor=ACTOR)
+    await amend_run(run.id, wish, world.database, world.client)
+    await until_state(world, run.id, "Story 1.3", StoryState.SETTLED)
+    await world.answer(asked, Decision.APPROVE)
+    await world.result(run.id)
+    return run.id
+
+
+async def carried(world: World, repository: Path) -> str:
+    """A story that its sprint ended without goes on in the next one."""
+    sprints = ("## Sprint 1: First", "### Epic 1: Part", "#### Story 1.1: Broken", "- **Agent**: Builder")
+    more = ("## Sprint 2: Second", "### Epic 2: Part", "#### Story 2.1: Free", "- **Agent**: Builder")
+    text = "\n\n".join(["# Sprint Plan: Two Boxes", *sprints, *more, ""])
+    agents = {"*": AgentDeclaration(kind="simulated", failure_rate=1.0, max_attempts=1)}
+    run = await world.start(text, project="carried", agents=agents, carry_over="person")
+    await world.answer(await world.question(run.id), Decision.REJECT)
+    await world.answer(await world.question(run.id), Decision.APPROVE)
+    for _ in range(2):
+        await world.answer(await world.question(run.id), Decision.REJECT)
+    await world.result(run.id)
+    return run.id
+
+
+async def rolled_back(world: World, repository: Path) -> str:
+    """A merged story is taken back after a person was asked, and brought back."""
+    text = plan(E("1", [S("1.1", files=("a.txt",)), S("1.2", agent="Ann")]), agents=("Builder", "Ann"))
+    agents = {**scripted(), "Ann": AgentDeclaration(kind="human")}
+    run = await world.start(text, project="rolled", repository=repository, agents=agents)
+    await until_state(world, run.id, "Story 1.1", StoryState.MERGED)
+    wanted = Wanted(RollbackKind.STORY, "Story 1.1", ACTOR, None)
+    asked, _ = await ask(run.id, wanted, world.database, world.client)
+    question = await world.question(run.id, 2)
+    await world.answer(question, Decision.APPROVE)
+    await world.client.get_workflow_handle(asked.id).result()
+    undo, _ = await ask(
+        run.id, Wanted(RollbackKind.UNDO, str(asked.number), ACTOR, ACTOR), world.database, world.client
+    )
+    await world.client.get_workflow_handle(undo.id).result()
+    await world.answer(await world.question(run.id), Decision.APPROVE)
+    await world.result(run.id)
+    return run.id
+
+
+async def reminded(world: World, repository: Path) -> str:
+    """A question that nobody answers in time: a reminder, the next person, and the wait goes on."""
+    rules = {"remind_after": 0.5, "deadline": 1.2, "escalation": ["lead"]}
+    human = {"*": AgentDeclaration(kind="human")}
+    run = await world.start(plan(E("1", [S("1.1")])), project="reminded", agents=human, questions=rules)
+
+    async def overdue() -> bool:
+        return any(event.name == "question.overdue" for event in await world.events(run.id))
+
+    await world.until(overdue, "an overdue question")
+    await world.answer(await world.question(run.id), Decision.APPROVE)
+    await world.result(run.id)
+    return run.id
+
+
+async def conflicting(world: World, repository: Path) -> str:
+    """The branch went on in the file that a story changes: its agent resolves the conflict."""
+    folder, name = repository.parent / "gate", "conflicting"
+    folder.mkdir()
+    gate = Gate(folder)
+    text = plan(E("1", [S("1.1", files=("a.txt", "b.txt"))]))
+    run = await world.start(text, project=name, repository=repository, agents=gate.agents())
+    await gate.works(world, 1)
+    branch = f"paceline/{name}/sprint"
+    await move(world, run.id, repository, commit_on(repository, branch, "a.txt", "other\n"))
+    gate.open(1)
+    await gate.works(world, 2)
+    gate.open(2)
+    await world.result(run.id)
+    return run.id
+
+
+SCENARIOS = (
+    *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
+    *(batched, amended, carried, rolled_back, reminded, conflicting),
+)
 
 
 async def record(name: str, only: Sequence[str] = ()) -> int:

@@ -50,6 +50,13 @@ def test_each_row_names_tests_that_exist() -> None:
             assert name in names_in(path), f"{path}::{name}"
 
 
+def test_every_test_that_is_named_beside_the_rows_exists() -> None:
+    text = (ROOT / "docs" / "requirements.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[^`:]+\.py)::(\w+)`", text[text.index("## Long lives") :])
+    assert named
+    assert [each for each in named if each[1] not in names_in(each[0])] == []
+
+
 def test_the_counts_at_the_top_are_those_of_the_rows() -> None:
     counts = Counter(row[2] for row in rows())
     told = f"Today: {counts['done']} done, {counts['partly']} partly, {counts['later']} later."
