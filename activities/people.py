@@ -28,7 +28,7 @@ from paceline.domain.questions import MEANING, Answer, Question, QuestionKind
 from paceline.domain.states import AgentState, StoryState
 from paceline.domain.status import Run
 from paceline.domain.waiting_rules import Pressing, Watch
-from paceline.store import claims, events, questions, status
+from paceline.store import claims, events, notifications, questions, status
 
 WAITING_NAMED = 200
 """Of the stories that wait for an answer so many are named; all of them are counted."""
@@ -76,7 +76,8 @@ class PeopleActivities:
     @activity.defn(name="press-question")
     async def press_question(self, step: PressStep) -> Done:
         """Remind people of a question that nobody answers, or tell the next of them."""
-        await self._context.database.write(_press, step)
+        run = await self._context.run(step.project, step.revision)
+        await self._context.database.write(_press, run.run, step)
         return Done()
 
 
@@ -110,7 +111,7 @@ def _ask(session: Session, run: RunContext, story: Story, step: AskStep) -> tupl
     )
     drafts = agent_events(session, step.project, row, AgentState.WAITING_FOR_HITL, mark=question.id)
     drafts.append(asked_event(question))
-    events.append_events(session, step.project, drafts)
+    append_and_tell(session, run.run, drafts)
     announce(session, grants)
     return question, grants
 
@@ -130,8 +131,15 @@ def _ask_project(session: Session, run: Run, step: ProjectAsk) -> Question:
             **times(run, step.kind),
         ),
     )
-    events.append_events(session, step.project, [asked_event(question)])
+    append_and_tell(session, run, [asked_event(question)])
     return question
+
+
+def append_and_tell(session: Session, run: Run, drafts: Sequence[EventDraft]) -> None:
+    """Append events, and write down in the same transaction who outside is to hear of them."""
+    notifications.queue_notifications(
+        session, run.options.notify, events.append_events(session, run.id, drafts)
+    )
 
 
 def watch_of(run: Run, kind: QuestionKind) -> Watch | None:
@@ -218,7 +226,7 @@ def _facts(question: Question) -> dict[str, Any]:
     }
 
 
-def _press(session: Session, step: PressStep) -> None:
+def _press(session: Session, run: Run, step: PressStep) -> None:
     overdue = step.what is Pressing.OVERDUE
     changes = {"reminders": step.reminders, "escalated": step.escalated, "deadline": step.deadline}
     question = questions.press_question(
@@ -229,14 +237,14 @@ def _press(session: Session, step: PressStep) -> None:
     if overdue and question.story is not None:
         said = f"waits for an answer to {question.id}, which is overdue: everybody was told"
         status.set_story(session, step.project, question.story, reason=said, reason_code="QUESTION_OVERDUE")
-    events.append_events(session, step.project, [pressed_event(question, step.what)])
+    append_and_tell(session, run, [pressed_event(question, step.what)])
 
 
 def _project_answered(session: Session, run: Run, step: ProjectAnswered) -> None:
     if step.asked is not None:
         _ask_project(session, run, step.asked)
     key = f"{step.answer.question}#answered"
-    _record(session, step.project, None, step.answer, step.kind, key)
+    _record(session, run, None, step.answer, step.kind, key)
 
 
 def _answered(session: Session, run: RunContext, story: Story, step: AnsweredStep) -> list[Grant]:
@@ -245,7 +253,7 @@ def _answered(session: Session, run: RunContext, story: Story, step: AnsweredSte
     if step.asked is not None and not questions.is_known(session, step.answer.question):
         _, grants = _ask(session, run, story, step.asked)
     key = f"{step.answer.question}#answered"
-    _record(session, step.project, story.id, step.answer, step.kind, key)
+    _record(session, run.run, story.id, step.answer, step.kind, key)
     row = status.set_story(
         session,
         step.project,
@@ -261,7 +269,7 @@ def _answered(session: Session, run: RunContext, story: Story, step: AnsweredSte
 
 
 def _record(
-    session: Session, project: str, story: str | None, answer: Answer, kind: QuestionKind, key: str
+    session: Session, run: Run, story: str | None, answer: Answer, kind: QuestionKind, key: str
 ) -> None:
     questions.record_answer(session, answer.question, answer)
     draft = EventDraft(
@@ -278,4 +286,4 @@ def _record(
             "chosen": answer.chosen,
         },
     )
-    events.append_events(session, project, [draft])
+    append_and_tell(session, run, [draft])

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from activities.claims import announce
 from activities.context import RunContext
-from activities.people import asked_event, times
+from activities.people import append_and_tell, asked_event, times
 from paceline.domain import ids
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Grant, Need
 from paceline.domain.events import EventDraft, EventType
@@ -47,7 +47,7 @@ def open_question(session: Session, run: Run, rollback: Rollback, step: Rollback
         ),
     )
     rollbacks.note_question(session, step.project, step.number, question.id)
-    events.append_events(session, step.project, [asked_event(question)])
+    append_and_tell(session, run, [asked_event(question)])
     return question
 
 

@@ -50,10 +50,34 @@ async def give_answer(database: Database, client: Client, answer: Answer) -> Ans
     refusal = misfit(answer, question.options)
     if refusal is not None:
         raise Refused(refusal, question=question.id, options=[option.name for option in question.options])
-    if question.answer == answer:
-        return _reply(question, answer, "taken")
     if question.answer is not None:
-        raise already(question.id, question.answer.actor, question.answer.decision)
+        return _told(question, question.answer, answer)
+    try:
+        return await _give(client, question, answer)
+    except _Ended as ended:
+        # Perhaps by this very answer, whose receipt was lost; or somebody was faster.
+        stored = (await database.read(questions.get_question, answer.question)).answer
+        if stored is None:
+            raise ended from None
+        return _told(question, stored, answer)
+
+
+class _Ended(Conflict):
+    """The workflow that asked has ended; not of the tree, as nobody else sees it."""
+
+
+def _told(question: Question, stored: Answer, answer: Answer) -> AnswerReply:
+    """What is said about an answer to a question that has one.
+
+    Raises:
+        AlreadyAnswered: it is another one.
+    """
+    if stored != answer:
+        raise already(question.id, stored.actor, stored.decision)
+    return _reply(question, answer, "taken")
+
+
+async def _give(client: Client, question: Question, answer: Answer) -> AnswerReply:
     handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(question.workflow_id)
     try:
         async with asyncio.timeout(UPDATE_SECONDS):
@@ -130,7 +154,7 @@ def _refusal(cause: BaseException | None) -> PacelineError:
 
 def _rpc_refusal(error: RPCError | RuntimeError, question: Question) -> PacelineError:
     if is_not_found(error):
-        return Conflict(
+        return _Ended(
             f"Question {question.id} can no longer be answered: {question.workflow_id} has ended.",
             question=question.id,
         )

@@ -13,6 +13,7 @@ from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.completion_options import load_completion_options
 from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import with_finish
+from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import load_question_options, with_questions
 from paceline.agents.registry import declaration_for, load_declarations
@@ -74,6 +75,8 @@ async def check_request(request: StartRequest) -> Wanted:
         completion = load_completion_options(written, DECLARATIONS)
         options = options.model_copy(update={"completion": completion})
     options = with_questions(options, load_question_options(written, DECLARATIONS))
+    notify = options.notify or load_notify_options(written, DECLARATIONS)
+    options = options.model_copy(update={"notify": notify if notify.receivers() else None})
     options = options.model_copy(update={"doubts": doubts(findings, options.confirm_reading or [])})
     agents = _resolve_agents(plan, options.agents, declared, with_repository=repository is not None)
     agents |= _reviewing(options, declared)

@@ -37,6 +37,12 @@ PacelineError                       PACELINE
 │   ├── ModelRefused                MODEL_REFUSED
 │   ├── ModelTooLong                MODEL_TOO_LONG
 │   └── ModelNonsense               MODEL_NONSENSE
+├── NotifyError                     NOTIFY
+│   ├── NotifyUnreachable           NOTIFY_UNREACHABLE
+│   ├── NotifyTimeout               NOTIFY_TIMEOUT
+│   ├── NotifyRefused               NOTIFY_REFUSED
+│   ├── NotifyCommand               NOTIFY_COMMAND
+│   └── NotifySecret                NOTIFY_SECRET
 └── ServerUnavailable               SERVER_UNAVAILABLE
     └── PortBusy                    PORT_BUSY
 """
@@ -276,6 +282,42 @@ class ModelNonsense(ModelError):
     """The answer is no plan; `details["answer"]` is what it was, where there was one."""
 
     code = "MODEL_NONSENSE"
+
+
+class NotifyError(PacelineError):
+    """A message to people outside did not arrive."""
+
+    code = "NOTIFY"
+
+
+class NotifyUnreachable(NotifyError):
+    """Its receiver cannot be reached."""
+
+    code = "NOTIFY_UNREACHABLE"
+
+
+class NotifyTimeout(NotifyError):
+    """Its receiver did not take it in the time it has."""
+
+    code = "NOTIFY_TIMEOUT"
+
+
+class NotifyRefused(NotifyError):
+    """Its receiver answered with another status than a success; `details["status"]`."""
+
+    code = "NOTIFY_REFUSED"
+
+
+class NotifyCommand(NotifyError):
+    """The command that takes it does not start, or ended with another status than 0."""
+
+    code = "NOTIFY_COMMAND"
+
+
+class NotifySecret(NotifyError):
+    """An environment variable with its address or secret is missing."""
+
+    code = "NOTIFY_SECRET"
 
 
 class ServerUnavailable(PacelineError):

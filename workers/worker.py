@@ -37,6 +37,7 @@ from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
 from paceline.settings import Settings
 from paceline.store.database import Database
 from workers.errors import TypedFailures
+from workers.notifier import notify_forever
 from workers.sweep import sweep_forever
 from workflows.clock import ClockWorkflow
 from workflows.epic import EpicWorkflow
@@ -207,6 +208,8 @@ async def running_workers(
             )
             sweep = asyncio.create_task(sweep_forever(context), name="sweep")
             stack.push_async_callback(_stop, sweep)
+            notifier = asyncio.create_task(notify_forever(context), name="notifier")
+            stack.push_async_callback(_stop, notifier)
         yield
 
 

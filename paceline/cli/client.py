@@ -21,6 +21,7 @@ from paceline.cli.settings import load_settings
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.completion import CompletionCheck
 from paceline.domain.events import Event
+from paceline.domain.notifications import Notification
 from paceline.domain.questions import Answer, Question
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import RetroEntry
@@ -149,6 +150,17 @@ class ApiClient:
         """Answer a question; returns what became of it, with a sentence as `message`."""
         body = answer.model_dump(mode="json", exclude={"question"})
         return await self._call("POST", f"questions/{quote(answer.question, safe='')}/answer", json=body)
+
+    async def notifications(self, project: str | None, state: str | None) -> list[Notification]:
+        """Messages to people outside, newest first."""
+        given = {"project": project, "state": state, "limit": str(_PAGE)}
+        params = {name: value for name, value in given.items() if value is not None}
+        return _parse(list[Notification], await self._call("GET", "notifications", params=params))
+
+    async def redeliver(self, notification: str) -> Notification:
+        """Have a message sent again."""
+        path = f"notifications/{quote(notification, safe='')}/redeliver"
+        return _parse(Notification, await self._call("POST", path))
 
     async def rollback(self, project: str, body: Mapping[str, Any]) -> tuple[Rollback, bool]:
         """Ask for a rollback; returns it, and whether it was there before."""

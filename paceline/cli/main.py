@@ -11,6 +11,7 @@ import typer
 from paceline.cli import (
     claims_commands,
     completion_command,
+    notification_commands,
     people_commands,
     report_commands,
     rollback_commands,
@@ -41,6 +42,7 @@ for command in (
     people_commands.status,
     people_commands.questions,
     people_commands.answer,
+    notification_commands.notifications,
     steer_commands.pause,
     steer_commands.resume,
     steer_commands.cancel,

@@ -14,6 +14,7 @@ from paceline.domain.calendar import CalendarOptions
 from paceline.domain.finish import FinishChanges, FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.model import Model
+from paceline.domain.notifications import NotifyOptions
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
@@ -117,6 +118,8 @@ class RunOptions(Model):
     None: as the repository says, or none."""
     doubts: list[str] = Field(default_factory=list[str])
     """What the plan gave rise to, of these; the start puts it in."""
+    notify: NotifyOptions | None = None
+    """Who is told of questions outside; None: as the repository says, or nobody."""
     allow_dirty: bool = False
     """Run although the checkout has uncommitted changes, which the run does not see."""
     agents: dict[str, AgentDeclaration] = Field(default_factory=dict[str, AgentDeclaration])

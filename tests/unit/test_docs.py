@@ -24,12 +24,14 @@ from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.completion_options import load_completion_options
 from paceline.agents.finish_options import load_finish_options
 from paceline.agents.model_declaration import load_models
+from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import QuestionTable, load_question_options
 from paceline.agents.registry import load_declarations
 from paceline.cli.main import app
 from paceline.domain.events import EventType
 from paceline.domain.finish import FinishOptions
+from paceline.domain.notifications import NotifyOptions
 from paceline.domain.questions import MEANING
 from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
@@ -295,6 +297,7 @@ def test_declarations_in_the_documents_are_valid() -> None:
         finish = load_finish_options(text, name) != FinishOptions()
         rules = load_claim_options(text, name) != ClaimOptions() or load_calendar_options(text, name)
         rules = rules or load_completion_options(text, name)
+        rules = rules or load_notify_options(text, name) != NotifyOptions()
         rules = rules or load_question_options(text, name) != QuestionTable()
         assert (
             load_declarations(text, name) or load_models(text, name) or worktrees or proof or finish or rules

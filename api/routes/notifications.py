@@ -1,0 +1,31 @@
+"""Messages to people outside: what became of them, and sending them again."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from api.deps import DatabaseDep, Limit, ProjectFilter
+from paceline.domain.notifications import Notification
+from paceline.store import notifications
+
+router = APIRouter(prefix="/notifications", tags=["notifications"])
+
+StateFilter = Annotated[
+    Literal["waiting", "sent", "dead"] | None, Query(description="Only those in this state.")
+]
+
+
+@router.get("", operation_id="list_notifications")
+async def list_notifications(
+    database: DatabaseDep, project: ProjectFilter = None, state: StateFilter = None, limit: Limit = 200
+) -> list[Notification]:
+    """Messages, newest first, with how often each was tried and why it did not arrive."""
+    return await database.read(notifications.list_notifications, project, state, limit)
+
+
+@router.post("/{notification}/redeliver", operation_id="redeliver_notification")
+async def redeliver(notification: str, database: DatabaseDep) -> Notification:
+    """Send one again that was sent or given up; its receiver knows it by its id."""
+    return (await database.write(notifications.redeliver, [notification]))[0]

@@ -1,0 +1,170 @@
+"""Messages to people outside: written with the event that they tell of, claimed by who sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from paceline.domain.events import Event
+from paceline.domain.notifications import (
+    LONGEST_TRY,
+    Notification,
+    NotifyOptions,
+    message,
+    notification_id,
+)
+from paceline.errors import NotFound
+from paceline.store.models import NotificationRow
+from paceline.store.statements import dialect_of, insert_into, read_clock
+
+LEASE = timedelta(seconds=LONGEST_TRY + 15)
+"""How long a message belongs to who claimed it; by the database's clock."""
+
+
+def queue_notifications(session: Session, options: NotifyOptions | None, events: Sequence[Event]) -> None:
+    """Write down who is to be told of events, in the transaction that appends them; twice is once."""
+    if options is None:
+        return
+    rows = [
+        {
+            "id": (id := notification_id(event, receiver)),
+            "project": event.project,
+            "event": event.key,
+            "name": event.name,
+            "question": str(event.data.get("question", "")),
+            "receiver": receiver,
+            "body": message(id, event),
+            "state": "waiting",
+            "tries": 0,
+            "fence": 0,
+            "due_at": event.at,
+            "made_at": event.at,
+        }
+        for event in events
+        if event.name in options.events
+        for receiver in options.receivers()
+    ]
+    if rows:
+        insert = insert_into(dialect_of(session), NotificationRow).on_conflict_do_nothing()
+        session.execute(insert, rows)
+
+
+def any_due(session: Session) -> bool:
+    """Whether there is a message to be sent now."""
+    now = read_clock(session)
+    due = select(NotificationRow.id).where(NotificationRow.state == "waiting", NotificationRow.due_at <= now)
+    return session.execute(due.limit(1)).first() is not None
+
+
+def claim_due(session: Session, limit: int) -> list[Notification]:
+    """Take messages that are to be sent now; nobody else gets them before the lease is over.
+
+    Returns:
+        Them, the longest due first, each with a fence of its own.
+    """
+    now = read_clock(session)
+    due = (
+        select(NotificationRow.id)
+        .where(NotificationRow.state == "waiting", NotificationRow.due_at <= now)
+        .order_by(NotificationRow.due_at, NotificationRow.id)
+        .limit(limit)
+    )
+    ids = list(session.execute(due).scalars())
+    if not ids:
+        return []
+    session.execute(
+        update(NotificationRow)
+        .where(NotificationRow.id.in_(ids))
+        .values(fence=NotificationRow.fence + 1, tries=NotificationRow.tries + 1, due_at=now + LEASE)
+        .execution_options(synchronize_session=False)
+    )
+    return [get_notification(session, id) for id in ids]
+
+
+def note_sent(session: Session, claimed: Notification) -> bool:
+    """It arrived; False where somebody else claimed it meanwhile."""
+    return _note(session, claimed, state="sent", sent_at=read_clock(session), code=None, reason=None)
+
+
+def note_failed(session: Session, claimed: Notification, code: str, reason: str, pause: float | None) -> bool:
+    """A try failed.
+
+    Args:
+        session: in a write transaction.
+        claimed: as `claim_due` returned it.
+        code, reason: why.
+        pause: seconds before the next try; None: it is given up.
+    """
+    changes: dict[str, Any] = {"code": code, "reason": reason[:2000]}
+    if pause is None:
+        return _note(session, claimed, state="dead", **changes)
+    return _note(session, claimed, due_at=read_clock(session) + timedelta(seconds=pause), **changes)
+
+
+def redeliver(session: Session, ids: Sequence[str]) -> list[Notification]:
+    """Send messages again that were sent or given up, from their first try on.
+
+    Raises:
+        NotFound: there is no such message; nothing is changed.
+    """
+    for id in ids:
+        get_notification(session, id)
+    again = update(NotificationRow).where(
+        NotificationRow.id.in_(ids), NotificationRow.state.in_(["sent", "dead"])
+    )
+    now = read_clock(session)
+    session.execute(
+        again.values(state="waiting", tries=0, due_at=now, sent_at=None).execution_options(
+            synchronize_session=False
+        )
+    )
+    return [get_notification(session, id) for id in ids]
+
+
+def get_notification(session: Session, id: str) -> Notification:
+    """The message of this id.
+
+    Raises:
+        NotFound: there is none.
+    """
+    query = select(NotificationRow).where(NotificationRow.id == id)
+    row = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
+    if row is None:
+        raise NotFound(f"There is no notification {id}; `paceline notifications` lists them.")
+    return _notification(row)
+
+
+def list_notifications(
+    session: Session, project: str | None = None, state: str | None = None, limit: int = 200
+) -> list[Notification]:
+    """Messages of a run or of all, in one state or in any, newest first."""
+    query = select(NotificationRow).order_by(NotificationRow.made_at.desc(), NotificationRow.id).limit(limit)
+    if project is not None:
+        query = query.where(NotificationRow.project == project)
+    if state is not None:
+        query = query.where(NotificationRow.state == state)
+    query = query.execution_options(populate_existing=True)
+    return [_notification(row) for row in session.execute(query).scalars()]
+
+
+def _note(session: Session, claimed: Notification, **changes: Any) -> bool:
+    noted = (
+        update(NotificationRow)
+        .where(
+            NotificationRow.id == claimed.id,
+            NotificationRow.fence == claimed.fence,
+            NotificationRow.state == "waiting",
+        )
+        .values(**changes)
+        .returning(NotificationRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return session.execute(noted).first() is not None
+
+
+def _notification(row: NotificationRow) -> Notification:
+    return Notification(**{name: getattr(row, name) for name in Notification.model_fields})
