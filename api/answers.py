@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
 from api.schemas import AnswerReply
-from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable, update_workflow
+from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, is_not_ready, unavailable, update_workflow
 from paceline.domain.answering import misfit
 from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Decision, Question
 from paceline.errors import AlreadyAnswered, Conflict, NotFound, PacelineError, Refused
@@ -85,6 +85,8 @@ async def _give(client: Client, question: Question, answer: Answer) -> AnswerRep
     except (TimeoutError, WorkflowUpdateRPCTimeoutOrCancelledError):
         return await _send(handle, question, answer)
     except TemporalErrors as error:
+        if is_not_ready(error):
+            return await _send(handle, question, answer)
         raise _rpc_refusal(error, question) from error
     if not receipt.accepted:
         raise already(answer.question, receipt.actor, receipt.decision)

@@ -24,6 +24,14 @@ def is_not_found(error: RPCError | RuntimeError) -> bool:
     return isinstance(error, RPCError) and error.status == RPCStatusCode.NOT_FOUND
 
 
+def is_not_ready(error: RPCError | RuntimeError) -> bool:
+    """Whether the workflow cannot take an update now, as its workers were killed again and again.
+
+    A signal waits for the next worker instead.
+    """
+    return isinstance(error, RPCError) and error.status == RPCStatusCode.FAILED_PRECONDITION
+
+
 def unavailable(error: RPCError | RuntimeError, then: str) -> ServerUnavailable:
     """A sentence for a Temporal that does not answer.
 
