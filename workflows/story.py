@@ -29,6 +29,8 @@ with workflow.unsafe.imports_passed_through():
 
 NOT_THE_AGENTS = ("REPOSITORY", "REPOSITORY_MISSING", "BRANCH_CHECKED_OUT")
 """Why a landing failed, where no other attempt of an agent could do better."""
+FAILS_AGAIN = ("CONFIGURATION", "SANDBOX_UNAVAILABLE")
+"""Why an attempt failed, where another one would fail the same way until a person mends something."""
 _LOST_WORK = {"code": CLAIM_LOST, "reason": LOST, "claim_lost": True}
 
 
@@ -202,9 +204,10 @@ class StoryWorkflow(SteeredStory):
     # Failures and people ---
 
     async def _failed_attempt(self, route: StoryRoute, code: str, reason: str) -> None:
-        """Preserve the attempt; try again while the limit allows, then ask a person."""
+        """Preserve the attempt; try again while the limit allows and it can help, then ask a person."""
         await self._end_attempt(route, code, reason)
-        if self._in.attempt < route.max_attempts + self._in.extra_attempts:
+        left = self._in.attempt < route.max_attempts + self._in.extra_attempts
+        if left and not (code in FAILS_AGAIN and workflow.patched("ask-at-once")):
             pause = RETRY_PAUSE * (2 ** min(self._in.attempt - 1, 10))
             await workflow.sleep(
                 min(pause, LONGEST_RETRY_PAUSE), summary=f"before attempt {self._in.attempt + 1}"
@@ -214,8 +217,8 @@ class StoryWorkflow(SteeredStory):
             return
         answer = await self._ask(
             QuestionKind.TAKE_OVER,
-            f"{self._in.story} ({self._in.title}) failed {self._in.attempt} times; "
-            f"the last time: {reason.rstrip('. ')}. What now?",
+            f"{self._in.story} ({self._in.title}) failed {times(self._in.attempt)}"
+            f"{reason.rstrip('. ')}. What now?",
             {"code": code, "reason": reason},
         )
         if answer.decision is Decision.REJECT:
@@ -277,3 +280,8 @@ class StoryWorkflow(SteeredStory):
         if answer.decision is Decision.REJECT:
             raise Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} will not do it: {answer.text}")
         await self._settle(StoryState.SETTLED)
+
+
+def times(attempts: int) -> str:
+    """How often an attempt failed, to be followed by the last reason."""
+    return "once: " if attempts == 1 else f"{attempts} times; the last time: "

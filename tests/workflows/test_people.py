@@ -172,3 +172,18 @@ async def test_an_answer_by_signal_that_comes_before_its_question_is_kept(
         await world.client.get_workflow_handle(story).signal("answer", early)
         result = await world.result(run.id)
     assert result.counts == {StoryState.MERGED: 1}
+
+
+async def test_a_command_that_cannot_start_asks_a_person_at_once(
+    world: World, name: str, repository: Path
+) -> None:
+    missing = AgentDeclaration(kind="command", command=["no-such-program-here"], max_attempts=5)
+    run = await world.start(ASKING, project=name, repository=repository, agents={"*": missing})
+    async with world.workers():
+        question = await world.question(run.id)
+        assert (question.kind, question.context["code"]) == (QuestionKind.TAKE_OVER, "CONFIGURATION")
+        assert "failed once: The agent's command does not start" in question.text
+        await world.answer(question, Decision.REJECT)
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.FAILED: 1}
+    assert (await world.status(run.id)).stories[0].attempt == 1
