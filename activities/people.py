@@ -120,10 +120,10 @@ def _ask_project(session: Session, run: Run, step: ProjectAsk) -> Question:
     question = questions.open_question(
         session,
         Question(
-            id=ids.question_id(step.project, step.number),
+            id=ids.question_id(step.workflow or step.project, step.number),
             kind=step.kind,
             project=step.project,
-            workflow_id=step.project,
+            workflow_id=step.workflow or step.project,
             text=step.text,
             context=dict(step.context),
             options=step.options,

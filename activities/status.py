@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Collection
@@ -9,6 +10,7 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError
 
 from activities.bundle import build_bundle
 from activities.claims import settle_closed
@@ -73,7 +75,9 @@ class StatusActivities:
     @activity.defn(name="finish-project")
     async def finish_project(self, step: FinishProject) -> ProjectResult:
         """Record the end of a run as it is now, and make its bundle."""
+        beside = await self._context.database.read(questions.asking_beside, step.project)
         step = await self._context.database.write(_record_true_end, step)
+        await asyncio.gather(*(self._wake(workflow) for workflow in beside))
         try:
             async with heartbeating():
                 bundle = await build_bundle(self._context.database, self._context.settings, step.project)
@@ -82,6 +86,13 @@ class StatusActivities:
             log.warning("no bundle of %s was made: %s", step.project, error)
             return ProjectResult(state=step.state, counts=step.counts)
         return ProjectResult(state=step.state, counts=step.counts, bundle=bundle.id)
+
+    async def _wake(self, workflow: str) -> None:
+        """Tell a workflow beside the run that it has ended; one that is not told sees it later."""
+        try:
+            await self._context.client.get_workflow_handle(workflow).signal("look-again")
+        except RPCError as error:
+            log.info("%s was not told of the run's end: %s", workflow, error.message)
 
 
 def _count(session: Session, project: str, sprints: Collection[str]) -> dict[StoryState, int]:
@@ -151,6 +162,7 @@ def record_end(session: Session, step: FinishProject) -> None:
     runs.end_run(session, step.project, step.state)
     # Such as whether to start an optional sprint: nobody waits for the answer any more.
     questions.withdraw_questions(session, step.project)
+    questions.withdraw_beside(session, step.project)
     if step.state in (RunState.CANCELLED, RunState.FAILED):
         _cancel_pending(session, step.project)
     name = {

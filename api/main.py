@@ -13,6 +13,7 @@ from api import errors
 from api.deps import Parts
 from api.hub import Hub
 from api.routes import (
+    absences,
     agents,
     amendments,
     artifacts,
@@ -75,6 +76,7 @@ RESOURCES = (
     amendments,
     steering,
     completion,
+    absences,
     agents,
     questions,
     notifications,

@@ -481,6 +481,8 @@ class ProjectAsk(RunStep):
     options: list[Option] = Field(default_factory=list[Option])
     waits: list[str] | None = None
     """The stories that cannot go on before it is answered; None: all that have not ended."""
+    workflow: str = ""
+    """The workflow beside the project's own that asks."""
 
 
 class ProjectAnswered(RunStep):

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     sweep_interval: float = Field(default=20.0, gt=0)
     """Between two looks for claims that nobody holds and for waiters that were not told."""
 
+    agent_lost_after: float = Field(default=600.0, gt=0)
+    """An agent that works and whose heartbeat this process saw stand still for so long is lost."""
+
     worktree_disk_quota: int = Field(default=20_000_000_000, gt=0)
     """Bytes that the worktree of one attempt may take, its private repository included."""
     worktree_file_quota: int = Field(default=1_000_000, gt=0)

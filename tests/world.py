@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,10 +129,15 @@ class World:
         return found[-1]
 
     async def answer(
-        self, question: Question, decision: Decision, text: str = "", actor: str = "ada"
+        self,
+        question: Question,
+        decision: Decision,
+        text: str = "",
+        actor: str = "ada",
+        chosen: Sequence[str] = (),
     ) -> AnswerReceipt:
         """Answer by update, as the API does."""
-        answer = Answer(question=question.id, decision=decision, text=text, actor=actor)
+        answer = Answer(question=question.id, decision=decision, text=text, actor=actor, chosen=list(chosen))
         return await update_workflow(self.client, question.workflow_id, "answer", answer, AnswerReceipt)
 
 

@@ -32,6 +32,7 @@ from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import NotFound, PacelineError
 from paceline.store import claim_decisions, claims, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
+from workers.absences import AbsenceWatch
 from workers.expiry import expire_preserved
 from workers.lost_questions import open_lost_questions
 
@@ -64,10 +65,12 @@ _COMPLETED = WorkflowExecutionStatus.COMPLETED
 
 async def sweep_forever(context: ActivityContext) -> None:
     """Sweep at the settings' interval until cancelled; a failed sweep is logged and the next one tries."""
+    absences = AbsenceWatch(context)
     for number in itertools.count():
         await asyncio.sleep(context.settings.sweep_interval)
         try:
             await sweep(context, thorough=number % THOROUGH_EVERY == 0)
+            await absences.look()
         except (PacelineError, RPCError, OSError) as error:
             log.warning("the sweep failed and will try again: %s", error)
 

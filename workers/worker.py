@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.absence import AbsenceActivities
 from activities.amending import AmendingActivities
 from activities.attempts import AttemptActivities
 from activities.carrying import CarryingActivities
@@ -39,6 +40,7 @@ from paceline.store.database import Database
 from workers.errors import TypedFailures
 from workers.notifier import notify_forever
 from workers.sweep import sweep_forever
+from workflows.absence import AbsenceWorkflow
 from workflows.clock import ClockWorkflow
 from workflows.epic import EpicWorkflow
 from workflows.project import ProjectWorkflow
@@ -53,6 +55,7 @@ WORKFLOWS: tuple[type, ...] = (
     StoryWorkflow,
     RollbackWorkflow,
     ClockWorkflow,
+    AbsenceWorkflow,
 )
 
 PASSED_THROUGH = (
@@ -93,6 +96,7 @@ def keep_bytecode(cache: Path) -> None:
 
 def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     """Short activities around the database; most run as local activities."""
+    absence = AbsenceActivities(context)
     claims = ClaimActivities(context)
     carrying = CarryingActivities(context)
     people = PeopleActivities(context)
@@ -124,6 +128,9 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         status.finish_project,
         ReportActivities(context).report_sprint,
         AmendingActivities(context).amend_plan,
+        absence.note_absence,
+        absence.find_replacements,
+        absence.withdraw_beside,
         carrying.find_unfinished,
         carrying.carry_over,
         rollback.ask_about_rollback,

@@ -31,6 +31,9 @@ HEARTBEAT = timedelta(seconds=6)
 WORKFLOW_TASK = timedelta(seconds=5)
 """How long the server waits for a worker that took a workflow task and died."""
 
+GONE = timedelta(minutes=1)
+"""A queue of another machine on which nobody takes a step for so long: nobody is there."""
+
 FIRST_REASK = timedelta(seconds=30)
 LONGEST_REASK = timedelta(minutes=10)
 """A waiting claim is told by signal; it also asks again after this, doubled each time up to the longest."""

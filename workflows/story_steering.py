@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, TimeoutError, is_cancelled_exception
 
 from workflows.claiming import Claiming
-from workflows.policies import ALWAYS, SHORT
+from workflows.policies import ALWAYS, GONE, SHORT
 from workflows.steering import ELSEWHERE, Steerable, refused
 
 with workflow.unsafe.imports_passed_through():
     from activities.steering import SteeringActivities
-    from paceline.contracts import LandReport, StoryInput, StoryRoute, WorkReport
+    from paceline.contracts import WORK_TASK_QUEUE, LandReport, StoryInput, StoryRoute, WorkReport
     from paceline.domain.proof import Advice
     from paceline.domain.states import FINAL_STATES, StoryState
     from paceline.domain.steering import ENDS, Standing, Steer, SteerAction, SteerScope, why
@@ -92,9 +92,23 @@ class SteeredStory(Steerable, Claiming):
         if self._opened != self._in.attempt:
             return
         if self._closed != self._in.attempt:
-            await self._end_attempt_on(self._work_queue, turn.code, turn.reason)
+            await self._end_attempt_anywhere(turn)
         self._in.extra_attempts += 1
         self._in.attempt += 1
+
+    async def _end_attempt_anywhere(self, turn: Turn) -> None:
+        """End it where it worked; a machine that is gone does not hold the story back."""
+        try:
+            elsewhere = self._work_queue != WORK_TASK_QUEUE
+            await self._end_attempt_on(
+                self._work_queue, turn.code, turn.reason, within=GONE if elsewhere else None
+            )
+        except ActivityError as error:
+            if not isinstance(error.cause, TimeoutError):
+                raise
+            # Nobody works there any more. What is there stays there; the end is recorded here.
+            self._in.failures = self._in.failures[:-1]
+            await self._end_attempt_on(WORK_TASK_QUEUE, turn.code, turn.reason)
 
     def _is_cancelled(self) -> bool:
         return workflow.cancellation_reason() is not None

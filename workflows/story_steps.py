@@ -256,7 +256,9 @@ class StorySteps(Answerable):
         self._stop_if_cancelled()
         await self._end_attempt_on(route.task_queue, code, reason)
 
-    async def _end_attempt_on(self, task_queue: str, code: str, reason: str) -> None:
+    async def _end_attempt_on(
+        self, task_queue: str, code: str, reason: str, within: timedelta | None = None
+    ) -> None:
         failure = FailedAttempt(attempt=self._in.attempt, code=code, reason=reason[:500])
         self._in.failures = [*self._in.failures, failure][-10:]
         await workflow.execute_activity_method(
@@ -264,6 +266,7 @@ class StorySteps(Answerable):
             EndAttemptStep(**self._step(), code=code, reason=reason[:2000]),
             task_queue=task_queue,
             start_to_close_timeout=GIT,
+            schedule_to_start_timeout=within,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ALWAYS,
             summary=f"preserve attempt {self._in.attempt}: {code}"[:200],

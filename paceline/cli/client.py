@@ -176,6 +176,10 @@ class ApiClient:
         path = f"projects/{quote(project, safe='')}/check-completion"
         return _parse(CompletionCheck, await self._call("POST", path, json=dict(body)))
 
+    async def note_absence(self, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Say that an agent of a run is away, or there again; returns what is being done."""
+        return await self._call("POST", f"projects/{quote(project, safe='')}/absences", json=dict(body))
+
     async def rollbacks(self, project: str) -> list[Rollback]:
         """The rollbacks of a run, oldest first."""
         return _parse(

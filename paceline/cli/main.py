@@ -19,6 +19,7 @@ from paceline.cli import (
     server_commands,
     steer_commands,
 )
+from paceline.cli.agent_commands import app as agent_app
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
@@ -37,6 +38,7 @@ app = typer.Typer(
 app.add_typer(plan_app, name="plan")
 app.add_typer(bench_app, name="bench")
 app.add_typer(work_app, name="work")
+app.add_typer(agent_app, name="agent")
 for command in (
     run_command.run,
     people_commands.status,

@@ -72,6 +72,11 @@ def story_workflow_id(project: str, sprint: str, epic: str, story: str) -> str:
     return f"{epic_workflow_id(project, sprint, epic)}/{slug(story)}"
 
 
+def absence_workflow_id(project: str, agent: str, id: str) -> str:
+    """`webrtc@absence/3f2a/builder`."""
+    return f"{project}@absence/{slug(id)}/{slug(agent)}"
+
+
 def rollback_workflow_id(project: str, number: int) -> str:
     """`webrtc/rollback/1`; the epic `1` of a sprint called `rollback` would have it too."""
     return f"{project}/rollback/{number}"

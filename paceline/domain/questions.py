@@ -44,6 +44,8 @@ class QuestionKind(StrEnum):
     """The plan can be read in more than one way, and the run is to follow one of them."""
     CUT_SCOPE = "cut_scope"
     """The sprint will be late, and stories may be left out of it."""
+    REPLACE_AGENT = "replace_agent"
+    """An agent is lost, and no other of the run can take its stories by the rules."""
     CARRY_OVER = "carry_over"
     """A sprint ended with stories that did not succeed, and there is another one."""
 
@@ -143,6 +145,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "do all that is proposed",
         Decision.AMEND: "cut nothing, for this reason",
         Decision.REJECT: "cut nothing",
+    },
+    QuestionKind.REPLACE_AGENT: {
+        Decision.APPROVE: "wait for the agent; its stories stay with it",
+        Decision.AMEND: "give them to the agent that this text names",
+        Decision.REJECT: "skip them",
     },
     QuestionKind.CARRY_OVER: {
         Decision.APPROVE: "carry all of them over",

@@ -67,6 +67,15 @@ class CompletionOptions(Model):
         return self
 
 
+class LostAgents(StrEnum):
+    """What happens to the stories of an agent that is lost."""
+
+    REPLACE = "replace"
+    """Another agent takes them, by the plan's rules, role, skills or as a spare; else a person is asked."""
+    WAIT = "wait"
+    """They wait for it."""
+
+
 class RunOptions(Model):
     """What the person who starts a run may choose."""
 
@@ -102,6 +111,10 @@ class RunOptions(Model):
     """Who decides about stories that a sprint ended without; None: a person, in a rehearsal nobody."""
     completion: CompletionOptions | None = None
     """When the run counts as completed; None: as the repository says, or when every story has succeeded."""
+    lost_agents: LostAgents = LostAgents.REPLACE
+    """What happens to the stories of an agent that is away or fell silent."""
+    lost_after_failures: int | None = Field(default=None, ge=1, le=1000)
+    """An agent that failed so many stories in a row by its own fault is lost; None: never for that."""
     sandbox: SandboxPolicy | None = None
     """Whether agents and checks are confined, where an agent does not say; None: as the repository says."""
     calendar: CalendarOptions | None = None

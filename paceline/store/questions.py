@@ -115,6 +115,22 @@ def withdraw_questions(session: Session, workflow_id: str) -> list[str]:
     return [row.id for row in rows]
 
 
+def asking_beside(session: Session, project: str) -> list[str]:
+    """The workflows beside a run that wait for an answer: about lost agents and the like."""
+    query = select(QuestionRow.workflow_id).where(
+        QuestionRow.project == project,
+        QuestionRow.state == "open",
+        QuestionRow.workflow_id.startswith(f"{project}@", autoescape=True),
+    )
+    return sorted(set(session.scalars(query)))
+
+
+def withdraw_beside(session: Session, project: str) -> None:
+    """Take back what workflows beside a run still ask."""
+    for workflow_id in asking_beside(session, project):
+        withdraw_questions(session, workflow_id)
+
+
 def get_question(session: Session, id: str) -> Question:
     """The question of this id.
 

@@ -1,0 +1,18 @@
+"""Agents that are away."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from api.absences import AbsenceReply, AbsenceRequest, note_absence
+from api.deps import ClientDep, DatabaseDep
+
+router = APIRouter(prefix="/projects", tags=["steering"])
+
+
+@router.post("/{project}/absences", operation_id="note_absence", status_code=202)
+async def absence(
+    project: str, body: AbsenceRequest, database: DatabaseDep, client: ClientDep
+) -> AbsenceReply:
+    """Say that an agent is away, or there again; its stories are moved after that."""
+    return await note_absence(database, client, project, body)

@@ -1,0 +1,193 @@
+"""A lost agent's stories go to another that can do them, or a person is asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.client import WorkflowFailureError
+
+from activities.context import ActivityContext
+from api.absences import AbsenceRequest, note_absence
+from paceline.domain.questions import Decision, QuestionKind
+from paceline.domain.states import AgentState, RunState, StoryState
+from paceline.domain.work import AgentDeclaration
+from paceline.errors import Conflict, NotFound, Refused
+from paceline.store import questions, status
+from tests.steering import events_named, rows, until_state
+from tests.world import World
+from workers.absences import AbsenceWatch
+
+pytestmark = pytest.mark.temporal
+
+PLAN = """
+# Sprint Plan: House
+
+## Sprint 1: Walls
+
+### Epic 1: Ground
+
+#### Story 1.1: Dig
+- **Agent**: Mason
+
+#### Story 1.2: Pour
+- **Agent**: Mason
+- **Dependencies**: Story 1.1
+
+#### Story 1.3: Measure
+- **Agent**: Roofer
+
+## Sprint 2: Roof
+
+### Epic 2: Top
+
+#### Story 2.1: Chimney
+- **Agent**: Mason
+"""
+LONG = AgentDeclaration(kind="simulated", simulated_seconds=(600, 600))
+QUICK = AgentDeclaration(kind="simulated")
+
+
+async def say(world: World, project: str, agent: str, **more: object) -> None:
+    await note_absence(
+        world.database,
+        world.client,
+        project,
+        AbsenceRequest.model_validate({"agent": agent, "actor": "ada", **more}),
+    )
+
+
+async def test_a_spare_takes_what_an_absent_agent_has_and_would_have_had(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK, "Stand-in": QUICK})
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason", reason="ill", id="one")
+        await say(world, run.id, "Mason", reason="ill", id="one")
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    found = await rows(world, run.id)
+    assert {key: found[key].agents for key in found} == {
+        "Story 1.1": ["Stand-in"],
+        "Story 1.2": ["Stand-in"],
+        "Story 1.3": ["Roofer"],
+        "Story 2.1": ["Stand-in"],
+    }
+    told = await events_named(world, run.id, "agent.replaced")
+    assert sorted((each.story, each.data["by"], each.data["rule"]) for each in told) == [
+        ("Story 1.1", "Stand-in", "spare"),
+        ("Story 1.2", "Stand-in", "spare"),
+        ("Story 2.1", "Stand-in", "spare"),
+    ]
+    assert {each.actor for each in told} == {"ada"}
+    (away,) = await events_named(world, run.id, "agent.away")
+    assert (away.actor, away.data["agent"], away.data["note"]) == ("ada", "Mason", "ill")
+
+
+async def test_a_short_absence_leaves_later_sprints_alone(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK, "Stand-in": QUICK})
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason", until=datetime.now(UTC) + timedelta(days=1))
+        await until_state(world, run.id, "Story 2.1", StoryState.WORKING)
+        found = await rows(world, run.id)
+        assert found["Story 1.2"].agents == ["Stand-in"]
+        assert found["Story 2.1"].agents == ["Mason"]
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+
+
+async def test_where_nobody_can_a_person_is_asked_and_names_somebody(world: World, name: str) -> None:
+    run = await world.start(
+        PLAN,
+        project=name,
+        agents={"Mason": LONG, "Roofer": QUICK, "Guest": AgentDeclaration(kind="human")},
+    )
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason")
+        asked = await world.question(run.id)
+        assert asked.kind is QuestionKind.REPLACE_AGENT
+        assert "Story 1.1" in asked.text
+        assert "Story 1.3" not in asked.text
+        await world.answer(asked, Decision.AMEND, "Guest")
+
+        async def refused() -> bool:
+            open_ones = await world.database.read(questions.list_questions, run.id)
+            return any(each.id != asked.id for each in open_ones)
+
+        await world.until(refused, "another question")
+        again = await world.question(run.id)
+        assert "Guest cannot do Story 1.1: it could be Roofer" in again.text
+        assert [each.name for each in again.options] == ["Roofer"]
+        assert again.waiting == 3
+        await world.answer(again, Decision.CHOOSE, chosen=["Roofer"], actor="bo")
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    found = await rows(world, run.id)
+    assert {key: found[key].agents for key in found} == {key: ["Roofer"] for key in found}
+    told = await events_named(world, run.id, "agent.replaced")
+    assert {(each.actor, each.data["why"]) for each in told} == {("bo", "bo said so")}
+
+
+async def test_by_a_persons_word_its_stories_wait_or_are_skipped(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK})
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason")
+        await world.answer(await world.question(run.id), Decision.APPROVE)
+        await say(world, run.id, "Mason", wait=True)
+
+        async def told() -> bool:
+            return len(await events_named(world, run.id, "agent.away")) == 2
+
+        await world.until(told, "the second absence")
+        assert (await rows(world, run.id))["Story 1.1"].agents == ["Mason"]
+        await say(world, run.id, "Mason", back=True)
+        await say(world, run.id, "Mason")
+        await world.answer(await world.question(run.id), Decision.REJECT, "not this time")
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.SKIPPED: 3, StoryState.SETTLED: 1}
+    assert await events_named(world, run.id, "agent.replaced") == []
+
+
+async def test_the_question_goes_when_the_run_ends(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK})
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason")
+        asked = await world.question(run.id)
+        await world.client.get_workflow_handle(run.id).cancel()
+        beside = world.client.get_workflow_handle(asked.workflow_id)
+        await beside.result()
+        assert await world.database.read(questions.list_questions, run.id) == []
+        with pytest.raises(Conflict, match="already ended"):
+            await say(world, run.id, "Mason")
+
+
+async def test_an_agent_whose_heartbeat_stands_still_is_lost_only_after_it_was_watched(
+    world: World, name: str
+) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": QUICK, "Roofer": QUICK})
+    await world.database.write(status.set_agent, run.id, "Mason", AgentState.WORKING)
+    context = ActivityContext(world.database, world.settings, world.client)
+    assert await AbsenceWatch(context).look() == []
+    hasty = ActivityContext(
+        world.database, world.settings.model_copy(update={"agent_lost_after": 1e-9}), world.client
+    )
+    watch = AbsenceWatch(hasty)
+    assert await watch.look() == []
+    (started,) = await watch.look()
+    assert started.endswith("/mason")
+    assert await watch.look() == []
+    await world.client.get_workflow_handle(started).terminate()
+    await world.client.get_workflow_handle(run.id).terminate()
+
+
+async def test_only_an_agent_of_a_run_that_goes_on_can_be_away(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": QUICK, "Roofer": QUICK})
+    with pytest.raises(NotFound, match="has no agent Smith; it has Mason, Roofer"):
+        await say(world, run.id, "Smith")
+    with pytest.raises(Refused, match="is over"):
+        await say(world, run.id, "Mason", until=datetime(2020, 1, 1, tzinfo=UTC))
+    await world.client.get_workflow_handle(run.id).terminate()
