@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from paceline.domain.questions import Decision, QuestionKind
+from api.temporal import update_workflow
+from paceline.domain.questions import Answer, AnswerReceipt, Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.store import changes
 from tests.world import World, git_lines, scripted
@@ -113,3 +114,21 @@ async def test_a_run_may_decide_beforehand(world: World, name: str, repository: 
         await world.result(run.id)
     events = [event.name for event in await world.events(run.id)]
     assert events.count("story.carried_over") == (2 if policy == "always" else 0)
+
+
+async def test_a_person_chooses_which_stories_are_carried_over(
+    world: World, name: str, repository: Path
+) -> None:
+    run = await world.start(TWO_SPRINTS, project=name, repository=repository, agents=scripted(max_attempts=1))
+    async with world.workers():
+        await _fail(world, run.id)
+        asked = await world.question(run.id)
+        assert [option.name for option in asked.options] == ["Story 1.1", "Story 1.2"]
+        answer = Answer(question=asked.id, decision=Decision.CHOOSE, chosen=["Story 1.1"], actor="ada")
+        await update_workflow(world.client, asked.workflow_id, "answer", answer, AnswerReceipt)
+        again = await world.question(run.id)
+        assert (again.kind, again.story) == (QuestionKind.TAKE_OVER, "Story 1.1")
+        await world.answer(again, Decision.REJECT)
+        await world.result(run.id)
+    moved = [event.story for event in await world.events(run.id) if event.name == "story.carried_over"]
+    assert moved == ["Story 1.1"]
