@@ -23,9 +23,21 @@ def story_order(run: RunContext, story: Story, agent: str, attempt: int) -> Work
         agent=agent,
         agents=list(story.agents),
         attempt=attempt,
-        description=story.description,
+        description=described(story),
         tasks=[item.text for item in story.tasks],
         acceptance_criteria=[item.text for item in story.acceptance_criteria],
         checks=story.proofs(),
         change=story.change,
     )
+
+
+def described(story: Story) -> str | None:
+    """The plan's description; of a story spread over several sprints also that it is done at once."""
+    if len(story.allocations) < 2:
+        return story.description
+    parts = ", ".join(f"{part.points:g} in {part.sprint}" for part in story.allocations)
+    spread = (
+        f"The plan spreads this story over {len(story.allocations)} sprints (points: {parts}). "
+        "It is done once: do all of its parts now."
+    )
+    return f"{story.description}\n\n{spread}" if story.description else spread

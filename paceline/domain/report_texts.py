@@ -77,6 +77,11 @@ def _planning(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retr
         f"{found.fits.replace('_', ' ')}",
         f"- can start at once: {names(found.ready)}",
         f"- carried over: {names(found.carried)}",
+        *(
+            f"- {each.story} is part {each.number} of {each.of} here, {amount(each.points, 'points')}: "
+            + ("done whole now" if each.done_in == found.period.sprint else f"done whole in {each.done_in}")
+            for each in found.parts
+        ),
         "",
         *table(
             ("agent", "stories", found.unit),

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from paceline.domain.chronicle import StoryStand
 from paceline.domain.model import Model
 from paceline.domain.reports import Period, ReportKind
@@ -24,6 +26,18 @@ class AgentLoad(Model):
     agent: str
     stories: list[str]
     points: float
+
+
+class StoryPart(Model):
+    """What the plan allots to a sprint of a story that it spreads over several."""
+
+    story: str
+    number: int
+    """1 is the first part."""
+    of: int
+    points: float
+    done_in: str
+    """The sprint in which the story is done: whole, and once."""
 
 
 class SprintPlanning(Model):
@@ -50,6 +64,8 @@ class SprintPlanning(Model):
     earlier: list[SprintVelocity]
     improvements: list[str]
     """What the last retrospective asked for."""
+    parts: list[StoryPart] = Field(default_factory=list[StoryPart])
+    """Of stories that the plan spreads over several sprints."""
 
 
 def sprint_planning(record: SprintRecord, until: datetime) -> SprintPlanning:
@@ -89,6 +105,7 @@ def sprint_planning(record: SprintRecord, until: datetime) -> SprintPlanning:
         carried=_carried(record, list(told.stands.values())),
         earlier=earlier,
         improvements=last_improvements(record),
+        parts=_parts(record),
     )
 
 
@@ -122,6 +139,23 @@ def _loads(record: SprintRecord, stands: Sequence[StoryStand]) -> list[AgentLoad
         points = sum(record.weights.by_story[story] for story in mine)
         found.append(AgentLoad(agent=name, stories=mine, points=round(points, 6)))
     return found
+
+
+def _parts(record: SprintRecord) -> list[StoryPart]:
+    done_in = {story.id: story.sprint for story in record.stories}
+    return [
+        StoryPart(
+            story=story.id,
+            number=number,
+            of=len(story.allocations),
+            points=part.points,
+            done_in=done_in.get(story.id, part.sprint),
+        )
+        for story in record.plan.stories
+        if len(story.allocations) > 1
+        for number, part in enumerate(story.allocations, 1)
+        if part.sprint == record.sprint
+    ]
 
 
 def _carried(record: SprintRecord, stands: Sequence[StoryStand]) -> list[str]:

@@ -223,6 +223,14 @@ def check_points_and_splits(ran: Ran, told: dict[str, Any]) -> None:
             for story in plan.stories
         )
         assert allotted == sprint["points_sum_of_rows"]
+        for planning in ran.made(ReportKind.PLANNING, sprint["id"]):
+            parts = [(part["story"], part["points"], part["done_in"]) for part in planning.data["parts"]]
+            assert sorted(parts) == sorted(
+                (key, part["points"], row["sprints"][0])
+                for key, row in split.items()
+                for part in row["partial"]
+                if part["sprint"] == sprint["id"]
+            )
 
 
 async def test_priorities_decide_who_is_next_and_all_is_every_role(world: World) -> None:

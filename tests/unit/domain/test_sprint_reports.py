@@ -13,7 +13,7 @@ from paceline.domain.chronicle import PlannedStory, chronicle
 from paceline.domain.daily_report import daily_report, projected_days
 from paceline.domain.events import Event
 from paceline.domain.model import Model
-from paceline.domain.plan import Fact, Phase
+from paceline.domain.plan import Allocation, Fact, Phase, Story
 from paceline.domain.report_texts import report_text
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import EntryKind, RetroEntry
@@ -245,6 +245,19 @@ def test_what_people_add_stands_under_its_topic_and_in_the_next_sprints_plan() -
     assert after.improvements == ["Smaller stories", "Ask sooner"]
     assert after.ready == ["a", "b", "c", "d"]
     assert "- Ask sooner" in report_text(kept(ReportKind.PLANNING, after), before.plan)
+
+
+def test_planning_tells_of_a_story_that_is_spread_over_sprints() -> None:
+    found = record(STORIES, [])
+    halves = [Allocation(sprint=SPRINT, points=3, of=5), Allocation(sprint="Sprint 2", points=2, of=5)]
+    spread = Story(id=STORIES[0].id, title="Spread", sprints=[SPRINT, "Sprint 2"], allocations=halves)
+    here = replace(found, plan=found.plan.model_copy(update={"stories": [spread]}))
+    (part,) = sprint_planning(here, START).parts
+    assert (part.number, part.of, part.points, part.done_in) == (1, 2, 3, SPRINT)
+    text = report_text(kept(ReportKind.PLANNING, sprint_planning(here, START)), here.plan)
+    assert f"- {spread.id} is part 1 of 2 here, 3 points: done whole now" in text
+    (later,) = sprint_planning(replace(here, sprint="Sprint 2"), START).parts
+    assert (later.number, later.points, later.done_in) == (2, 2, SPRINT)
 
 
 def test_planning_compares_points_with_capacity() -> None:
