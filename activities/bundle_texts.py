@@ -170,7 +170,8 @@ def _decisions(questions: list[Question]) -> list[str]:
     lines = ["## Decisions of people", ""]
     for question in sorted(questions, key=lambda question: (question.asked_at, question.id)):
         answer = question.answer
-        said = f"{answer.decision.value} by {_line(answer.actor)}" if answer else question.state
+        chosen = f" {_line(', '.join(answer.chosen))}" if answer and answer.chosen else ""
+        said = f"{answer.decision.value}{chosen} by {_line(answer.actor)}" if answer else question.state
         note = f": {_line(answer.text)}" if answer and answer.text else ""
         lines.append(f"- {question.id} ({question.kind.value}): {said}{note}")
     return [*lines, ""]

@@ -17,6 +17,7 @@ from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.store import questions
 from tests.sample_plans import E, S, plan
+from tests.steering import steer
 from tests.workflows.test_options import TWO_SPRINTS
 from tests.world import World, git_lines
 
@@ -216,3 +217,25 @@ async def test_a_machine_that_was_off_over_several_deadlines_makes_one_step(worl
         await world.result(run.id)
     late = [event for event in await world.events(run.id) if event.name == "question.escalated"]
     assert len(late) == 1
+
+
+async def test_a_question_with_a_deadline_that_is_withdrawn_is_not_pressed_any_more(
+    world: World, name: str
+) -> None:
+    rules = {"deadline": 2, "escalation": ["lead"]}
+    text = plan(E("1", [S("1.1"), S("1.2")]))
+    run = await world.start(text, project=name, agents=HUMAN, questions=rules)
+    async with world.workers():
+        await world.question(run.id, 2)
+        await steer(world, run.id, "skip", "1.1", reason="not needed")
+
+        async def told() -> bool:
+            return any(event.name == "question.overdue" for event in await world.events(run.id))
+
+        await world.until(told, "the other one overdue")
+        await world.answer(await world.question(run.id), Decision.APPROVE)
+        await world.result(run.id)
+    pressed = [
+        e.story for e in await world.events(run.id) if e.name.startswith(("question.esc", "question.over"))
+    ]
+    assert pressed == ["Story 1.2", "Story 1.2"]
