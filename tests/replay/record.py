@@ -28,6 +28,8 @@ from paceline.domain.work import AgentDeclaration
 from paceline.settings import Settings
 from tests.sample_plans import E, S, plan
 from tests.steering import ACTOR, steer, until_state
+from tests.workflows.test_absence import LONG, QUICK, say
+from tests.workflows.test_absence import PLAN as HOUSE
 from tests.workflows.test_merge_line import Gate, commit_on, move
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
@@ -238,9 +240,30 @@ async def conflicting(world: World, repository: Path) -> str:
     return run.id
 
 
+async def replaced(world: World, repository: Path) -> str:
+    """An agent is away, and a spare one takes its stories."""
+    agents = {"Mason": LONG, "Roofer": QUICK, "Stand-in": QUICK}
+    run = await world.start(HOUSE, project="replaced", agents=agents)
+    await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+    await say(world, run.id, "Mason", id="one")
+    await world.result(run.id)
+    return run.id
+
+
+async def misconfigured(world: World, repository: Path) -> str:
+    """An agent whose command does not start: a person is asked at once."""
+    missing = AgentDeclaration(kind="command", command=["no-such-program-here"], max_attempts=5)
+    text = plan(E("1", [S("1.1", files=("a.txt",))]))
+    run = await world.start(text, project="misconfigured", repository=repository, agents={"*": missing})
+    await world.answer(await world.question(run.id), Decision.REJECT)
+    await world.result(run.id)
+    return run.id
+
+
 SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
+    *(replaced, misconfigured),
 )
 
 
@@ -267,7 +290,8 @@ async def record(name: str, only: Sequence[str] = ()) -> int:
 async def _write(world: World, project: str, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     count = 0
-    async for listed in world.client.list_workflows(f"PacelineProject = '{project}'"):
+    query = f"PacelineProject = '{project}' OR WorkflowId STARTS_WITH '{project}@'"
+    async for listed in world.client.list_workflows(query):
         history = await world.client.get_workflow_handle(listed.id, run_id=listed.run_id).fetch_history()
         kept = {"workflow_id": listed.id, "history": history.to_json_dict()}
         file = folder / f"{slug(listed.id, 100)}.{(listed.run_id or '')[:8]}.json"
