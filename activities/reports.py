@@ -11,11 +11,15 @@ from typing import Any
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.context import ActivityContext, RunContext
 from activities.files import RunKeeper, write_whole
 from activities.heartbeat import heartbeating
+from activities.scope import scope_workflow
 from activities.sprint_records import read_sprint
+from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
 from paceline.domain.calendar import phases_on
 from paceline.domain.clock_steps import ClockStep, ClockTick
@@ -25,6 +29,7 @@ from paceline.domain.plan import Plan
 from paceline.domain.report_texts import report_text
 from paceline.domain.reports import Report, ReportDraft, ReportKind
 from paceline.domain.retro_entries import RetroEntry
+from paceline.domain.scope import ScopeInput
 from paceline.domain.sprint_record import SprintRecord
 from paceline.store import artifacts, events, reports
 
@@ -45,6 +50,8 @@ class ReportActivities:
             over = step.over or await self._closed(step)
             record = await self._make(step, over)
             await self._keep_files(step.project, step.sprint, record.plan)
+            if not over:
+                await self._ask_for_less(step, record)
         day = record.calendar.day_of(step.now)
         return ClockTick(
             day=day,
@@ -61,6 +68,36 @@ class ReportActivities:
         """Whether the sprint ended without a word, as when it was terminated."""
         name = ids.sprint_workflow_id(step.project, step.sprint)
         return await self._context.execution_status(name) is not WorkflowExecutionStatus.RUNNING
+
+    async def _ask_for_less(self, step: ClockStep, record: SprintRecord) -> None:
+        """Where the newest day says that the sprint will be late, have people asked: once for a day."""
+        run = await self._context.run(step.project, step.revision)
+        stored = await self._context.database.read(
+            reports.reports_of, step.project, step.sprint, ReportKind.DAILY
+        )
+        data = stored[0].data if stored else {}
+        projected, planned = data.get("projected_days"), record.planned
+        rehearsal = all(agent.kind == "simulated" for agent in run.run.options.agents.values())
+        if rehearsal or planned is None or projected is None or projected <= planned:
+            return
+        day = int(data["period"]["last_day"])
+        late = ScopeInput(
+            project=step.project,
+            sprint=step.sprint,
+            day=day,
+            projected_days=projected,
+            planned_days=planned,
+        )
+        try:
+            await self._context.client.start_workflow(
+                "scope",
+                late,
+                id=scope_workflow(step.project, step.sprint, day),
+                task_queue=CONTROL_TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            )
+        except WorkflowAlreadyStartedError:
+            return
 
     async def _make(self, step: ClockStep, over: bool) -> SprintRecord:
         while True:

@@ -30,7 +30,7 @@ _TOGETHER = 16
 _QUERY_SECONDS = timedelta(seconds=5)
 _WAITING = (
     "ExecutionStatus = 'Running' AND (WorkflowType = 'rollback' "
-    "OR WorkflowType = 'absence' OR (WorkflowType = 'story' "
+    "OR WorkflowType = 'absence' OR WorkflowType = 'scope' OR (WorkflowType = 'story' "
     f"AND {search_attributes.STATE.name} = '{StoryState.WAITING_FOR_PERSON.value}'))"
 )
 

@@ -31,6 +31,7 @@ from activities.people import PeopleActivities
 from activities.reports import ReportActivities
 from activities.review import ReviewActivities
 from activities.rollback import RollbackActivities
+from activities.scope import ScopeActivities
 from activities.status import StatusActivities
 from activities.steering import SteeringActivities
 from activities.work import WorkActivities
@@ -45,6 +46,7 @@ from workflows.clock import ClockWorkflow
 from workflows.epic import EpicWorkflow
 from workflows.project import ProjectWorkflow
 from workflows.rollback import RollbackWorkflow
+from workflows.scope import ScopeWorkflow
 from workflows.sprint import SprintWorkflow
 from workflows.story import StoryWorkflow
 
@@ -56,6 +58,7 @@ WORKFLOWS: tuple[type, ...] = (
     RollbackWorkflow,
     ClockWorkflow,
     AbsenceWorkflow,
+    ScopeWorkflow,
 )
 
 PASSED_THROUGH = (
@@ -97,6 +100,7 @@ def keep_bytecode(cache: Path) -> None:
 def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     """Short activities around the database; most run as local activities."""
     absence = AbsenceActivities(context)
+    scope = ScopeActivities(context)
     claims = ClaimActivities(context)
     carrying = CarryingActivities(context)
     people = PeopleActivities(context)
@@ -131,6 +135,8 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         absence.note_absence,
         absence.find_replacements,
         absence.withdraw_beside,
+        scope.propose_cuts,
+        scope.defer_stories,
         carrying.find_unfinished,
         carrying.carry_over,
         rollback.ask_about_rollback,
