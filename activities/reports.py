@@ -31,7 +31,7 @@ from paceline.domain.reports import Report, ReportDraft, ReportKind
 from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.scope import ScopeInput
 from paceline.domain.sprint_record import SprintRecord
-from paceline.store import artifacts, events, reports
+from paceline.store import artifacts, events, questions, reports
 
 REPORT = "report"
 """Kind of the artifacts."""
@@ -79,6 +79,9 @@ class ReportActivities:
         projected, planned = data.get("projected_days"), record.planned
         rehearsal = all(agent.kind == "simulated" for agent in run.run.options.agents.values())
         if rehearsal or planned is None or projected is None or projected <= planned:
+            return
+        beside = await self._context.database.read(questions.asking_beside, step.project)
+        if any(name.rpartition("/")[0] == f"{step.project}@scope/{ids.slug(step.sprint)}" for name in beside):
             return
         day = int(data["period"]["last_day"])
         late = ScopeInput(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain.questions import Decision, Question, QuestionKind
@@ -79,3 +80,30 @@ async def _answered_all(world: World, project: str) -> bool:
 
 async def _open(world: World, project: str) -> list[Question]:
     return await world.database.read(questions.list_questions, project)
+
+
+async def test_a_late_day_asks_and_the_question_goes_with_the_run(world: World, name: str) -> None:
+    third = "#### Story 1.3: Rail\n- **Agent**: Mason\n- **Dependencies**: Story 1.2\n\n## Sprint 2"
+    plan = PLAN.replace("## Sprint 2", third).replace("Quay\n", "Quay\n**Duration**: 1 week\n", 1)
+    days = {"reports": True, "day_length": "1s"}
+    run = await world.start(plan, project=name, agents=ONE_BY_ONE, calendar=days)
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WAITING_FOR_PERSON)
+        first = next(each for each in await _open(world, run.id) if each.story == "Story 1.1")
+        await world.answer(first, Decision.APPROVE)
+
+        async def cut() -> bool:
+            return any(each.kind is QuestionKind.CUT_SCOPE for each in await _open(world, run.id))
+
+        await world.until(cut, "the question of a day that says that the sprint will be late")
+        asked = next(each for each in await _open(world, run.id) if each.kind is QuestionKind.CUT_SCOPE)
+        assert [each.name for each in asked.options] == ["Story 1.3"]
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+        await world.client.get_workflow_handle(asked.workflow_id).result()
+        await world.until(lambda: _quiet(world, run.id), "nothing is asked any more")
+
+
+async def _quiet(world: World, project: str) -> bool:
+    return await _open(world, project) == []
