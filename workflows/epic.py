@@ -87,7 +87,9 @@ class EpicWorkflow(SteeredEpic):
             retry_policy=ALWAYS,
         )
         for each in self._slice.settled:
-            self._settled.setdefault(each.story, each.state)
+            # Of a story that runs as far as is known here, others are told when its end is taken.
+            if each.story not in self._running:
+                self._settled.setdefault(each.story, each.state)
 
     async def _look_again(self) -> None:
         """The plan was amended: stories may have come, gone, or wait for others."""
