@@ -21,16 +21,19 @@ from api.rollbacks import Wanted, ask
 from api.schemas import AmendRequest
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain.ids import slug
-from paceline.domain.questions import Decision
+from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.rollback import RollbackKind
-from paceline.domain.states import StoryState
+from paceline.domain.scope import ScopeInput
+from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.settings import Settings
+from paceline.store import questions
 from tests.sample_plans import E, S, plan
-from tests.steering import ACTOR, steer, until_state
+from tests.steering import ACTOR, rows, steer, until_state
 from tests.workflows.test_absence import LONG, QUICK, say
 from tests.workflows.test_absence import PLAN as HOUSE
 from tests.workflows.test_merge_line import Gate, commit_on, move
+from tests.workflows.test_scope import PLAN as HARBOUR
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -260,10 +263,32 @@ async def misconfigured(world: World, repository: Path) -> str:
     return run.id
 
 
+async def late(world: World, repository: Path) -> str:
+    """A sprint that will be late: a person is asked what to leave out of it, and leaves nothing out."""
+    run = await world.start(HARBOUR, project="late", agents={"*": AgentDeclaration(kind="human")})
+    await until_state(world, run.id, "Story 1.1", StoryState.WAITING_FOR_PERSON)
+    sprint = (await rows(world, run.id))["Story 1.1"].sprint
+    seen = ScopeInput(project=run.id, sprint=sprint, day=2, projected_days=9, planned_days=5)
+    name = f"{run.id}@scope/1/day-2"
+    await world.client.start_workflow("scope", seen, id=name, task_queue=CONTROL_TASK_QUEUE)
+    await world.question(run.id, 2)
+
+    async def over() -> bool:
+        for each in await world.database.read(questions.list_questions, run.id):
+            cut = each.kind is QuestionKind.CUT_SCOPE
+            await world.answer(each, Decision.REJECT if cut else Decision.APPROVE)
+        return (await world.status(run.id)).run.state is not RunState.RUNNING
+
+    await world.until(over, "the end of the run")
+    await world.result(run.id)
+    await world.client.get_workflow_handle(name).result()
+    return run.id
+
+
 SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
-    *(replaced, misconfigured),
+    *(replaced, misconfigured, late),
 )
 
 
