@@ -29,6 +29,7 @@ import activities.outlines
 import activities.people
 import activities.proof
 import activities.status
+import activities.turns
 import activities.work
 import activities.worktrees
 from paceline.agents import supervised
@@ -229,7 +230,7 @@ STEPS = (
     Step("agent started", None, ("after",), alive=("after",)),
     Step("agent wrote files", None, alive=("before", "after")),
     Step("agent ended", None, ("before",), alive=("before",)),
-    Step("agent ended", around(activities.work, "run_command_agent"), ("after",)),
+    Step("agent ended", around(activities.turns, "run_command_agent"), ("after",)),
     Step("work committed", around(activities.work, "collect_work"), git="update-ref"),
     Step("candidate built", around(activities.candidates, "candidate_on"), git="commit-tree"),
     Step("checks ran", around(activities.proof, "run_checks")),

@@ -117,7 +117,8 @@ async def test_the_system_refuses_what_is_not_the_agents(
     assert git_lines(repository, "for-each-ref", "refs/heads/main") == git_before
     assert await _named(world, name, "checkout.changed") == []
     (started,) = await _named(world, name, "attempt.started")
-    assert started.data == {"attempt": 1, "agent": "Mallory", "confined": True}
+    told = {"attempt": 1, "agent": "Mallory", "agents": ["Mallory"], "confined": True}
+    assert started.data == told
 
 
 def _neighbours(tmp_path: Path, *more: str) -> dict[str, AgentDeclaration]:
