@@ -276,6 +276,11 @@ def paceline(folder: Path) -> CommandLine:
     return CommandLine({**os.environ, "PACELINE_DEBUG": "1", "PACELINE_HOME": str(folder / "home")})
 
 
+def hearing_interrupts() -> None:
+    """Make Ctrl-C what it is at a terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_ends_it_at_once_and_writes_nothing(
     folder: Path, service: ModelService, paceline: CommandLine
 ) -> None:
@@ -286,6 +291,8 @@ def test_ctrl_c_ends_it_at_once_and_writes_nothing(
         env=paceline.variables,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell starts what it puts in the background deaf to Ctrl-C, and that is inherited.
+        preexec_fn=hearing_interrupts,
     ) as process:
         assert process.stderr is not None
         assert process.stderr.readline().startswith("Asking model `fast`")
