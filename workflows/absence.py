@@ -7,16 +7,14 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.answers import Answerable
+from workflows.asking_beside import AskingBeside
 from workflows.policies import ALWAYS, SHORT
 
 with workflow.unsafe.imports_passed_through():
     from activities.absence import AbsenceActivities
-    from activities.people import PeopleActivities
     from activities.steering import SteeringActivities
-    from paceline.contracts import ProjectAnswered, ProjectAsk
+    from paceline.contracts import ProjectAsk
     from paceline.domain.absence_steps import AbsenceInput, AbsencePlan, AbsenceStep, Move
-    from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Answer, Decision, Option, QuestionKind
     from paceline.domain.steering import Steer, SteerAction
     from paceline.domain.steering_steps import EndStep, FromAbove
@@ -24,12 +22,10 @@ with workflow.unsafe.imports_passed_through():
 ROUNDS = 10
 """A story that was just starting or ending is asked again in the next round, up to so many."""
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(seconds=30)
-LOOK_AGAIN = timedelta(hours=1)
-"""While a person is asked: whether the answer is still needed."""
 
 
 @workflow.defn(name="absence")
-class AbsenceWorkflow(Answerable):
+class AbsenceWorkflow(AskingBeside):
     """Goes on until every story of the agent has somebody, waits by somebody's word, or the run has ended."""
 
     @workflow.init
@@ -37,7 +33,6 @@ class AbsenceWorkflow(Answerable):
         super().__init__()
         self._in = start
         self._round = 0
-        self._woken = False
 
     @workflow.run
     async def run(self, start: AbsenceInput) -> None:
@@ -51,7 +46,7 @@ class AbsenceWorkflow(Answerable):
             found = await self._move_all(answer)
             if found.over or not found.left:
                 break
-            answer = await self._ask(found)
+            answer = await self._ask_about(found)
             if answer is not None and answer.decision is Decision.REJECT:
                 await self._skip(found, answer)
             if answer is not None and answer.decision in (Decision.APPROVE, Decision.REJECT):
@@ -131,16 +126,11 @@ class AbsenceWorkflow(Answerable):
             )
 
     async def _revise(self, revision: int) -> None:
-        """The run's workflows have to know of changes that were made beside them."""
-        try:
-            project = workflow.get_external_workflow_handle(self._in.project)
-            await project.signal("held", FromAbove(paused=[], revision=revision))
-        except ApplicationError:
-            workflow.logger.info("run %s has ended", self._in.project)
+        await self._tell_run(self._in.project, FromAbove(paused=[], revision=revision))
 
     # Asking ---
 
-    async def _ask(self, found: AbsencePlan) -> Answer | None:
+    async def _ask_about(self, found: AbsencePlan) -> Answer | None:
         """Ask a person; None where the answer is not needed any more, or something can be moved by now."""
         self._in.asked += 1
         step = ProjectAsk(
@@ -153,61 +143,11 @@ class AbsenceWorkflow(Answerable):
             waits=[move.story for move in found.left],
             workflow=workflow.info().workflow_id,
         )
-        asked = await workflow.execute_local_activity_method(
-            PeopleActivities.ask_about_project, step, start_to_close_timeout=SHORT, retry_policy=ALWAYS
-        )
-        self._asking = OpenQuestion(
-            question=asked.question,
-            asked_by="project",
-            step=step.model_dump(mode="json"),
-            options=step.options,
-        )
-        answer = await self._heard(asked.question)
-        self._open_question = self._asking = None
-        if answer is None:
-            await workflow.execute_local_activity_method(
-                AbsenceActivities.withdraw_beside,
-                workflow.info().workflow_id,
-                start_to_close_timeout=SHORT,
-                retry_policy=ALWAYS,
-            )
-            return None
-        await workflow.execute_local_activity_method(
-            PeopleActivities.record_project_answer,
-            ProjectAnswered(
-                project=self._in.project,
-                revision=found.revision,
-                answer=answer,
-                kind=QuestionKind.REPLACE_AGENT,
-                asked=step,
-            ),
-            start_to_close_timeout=SHORT,
-            retry_policy=ALWAYS,
-        )
-        return answer
+        return await self._ask(step, self._nobody_yet)
 
-    async def _heard(self, question: str) -> Answer | None:
-        self._open_question = question
-        while question not in self._answers:
-            found = await self._find(None, [])
-            if found.over or found.moves or not found.left:
-                return self._answers.get(question)
-            try:
-                await workflow.wait_condition(
-                    lambda: question in self._answers or self._woken,
-                    timeout=LOOK_AGAIN,
-                    timeout_summary=f"answer to {question}",
-                )
-            except TimeoutError:
-                continue
-            finally:
-                self._woken = False
-        return self._answers[question]
-
-    @workflow.signal(name="look-again")
-    def look_again(self) -> None:
-        """The run has ended, or its agents changed."""
-        self._woken = True
+    async def _nobody_yet(self) -> bool:
+        found = await self._find(None, [])
+        return not found.over and not found.moves and bool(found.left)
 
 
 def _named(answer: Answer) -> str:

@@ -74,15 +74,18 @@ class EpicWorkflow(SteeredEpic):
             return await self._count()
         return EpicResult(counts=self._counts())
 
+    def _step(self) -> EpicStep:
+        return EpicStep(
+            project=self._in.project,
+            revision=self._in.revision,
+            sprint=self._in.sprint,
+            epic=self._in.epic,
+        )
+
     async def _load(self) -> None:
         self._slice = await workflow.execute_local_activity_method(
             OutlineActivities.load_epic,
-            EpicStep(
-                project=self._in.project,
-                revision=self._in.revision,
-                sprint=self._in.sprint,
-                epic=self._in.epic,
-            ),
+            self._step(),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
         )
@@ -366,12 +369,7 @@ class EpicWorkflow(SteeredEpic):
         """Where the stories are by now: a rollback of a story tells the database, not this workflow."""
         return await workflow.execute_activity_method(
             StatusActivities.count_epic,
-            EpicStep(
-                project=self._in.project,
-                revision=self._in.revision,
-                sprint=self._in.sprint,
-                epic=self._in.epic,
-            ),
+            self._step(),
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
             summary="count where the stories ended",

@@ -8,41 +8,36 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.answers import Answerable
+from workflows.asking_beside import AskingBeside
 from workflows.policies import ALWAYS, SHORT
 
 with workflow.unsafe.imports_passed_through():
-    from activities.absence import AbsenceActivities
-    from activities.people import PeopleActivities
     from activities.scope import ScopeActivities
-    from paceline.contracts import ProjectAnswered, ProjectAsk
+    from paceline.contracts import ProjectAsk
     from paceline.domain import ids
-    from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Answer, Decision, Option, QuestionKind
     from paceline.domain.scope import Cut, ScopeInput, ScopeReply, ScopeStep, scope_question
     from paceline.domain.steering import Steer, SteerAction
     from paceline.domain.steering_steps import FromAbove
 
-LOOK_AGAIN = timedelta(hours=1)
 SETTLED = timedelta(seconds=2)
 """Until the epics have taken an action on their stories."""
 
 
 @workflow.defn(name="scope")
-class ScopeWorkflow(Answerable):
+class ScopeWorkflow(AskingBeside):
     """Asks once, and moves or skips what a person chose."""
 
     @workflow.init
     def __init__(self, start: ScopeInput) -> None:
         super().__init__()
         self._in = start
-        self._woken = False
 
     @workflow.run
     async def run(self, start: ScopeInput) -> None:
         """Propose, ask, and do what was answered."""
         found = await self._propose()
-        answer = await self._ask(found) if found.cuts else None
+        answer = await self._ask_about(found) if found.cuts else None
         if answer is not None:
             chosen = _chosen(answer, found.cuts)
             if found.into:
@@ -79,11 +74,8 @@ class ScopeWorkflow(Answerable):
             retry_policy=ALWAYS,
             summary="move them into the next sprint",
         )
-        above = FromAbove(paused=[], revision=moved.revision, amended=moved.revision)
-        try:
-            await workflow.get_external_workflow_handle(self._in.project).signal("held", above)
-        except ApplicationError:
-            workflow.logger.info("run %s has ended", self._in.project)
+        change = FromAbove(paused=[], revision=moved.revision, amended=moved.revision)
+        await self._tell_run(self._in.project, change)
 
     async def _steer(self, chosen: Sequence[Cut], action: SteerAction, answer: Answer) -> None:
         for cut in chosen:
@@ -100,7 +92,7 @@ class ScopeWorkflow(Answerable):
             except ApplicationError:
                 workflow.logger.info("epic %s has ended", epic)
 
-    async def _ask(self, found: ScopeReply) -> Answer | None:
+    async def _ask_about(self, found: ScopeReply) -> Answer | None:
         step = ProjectAsk(
             project=self._in.project,
             revision=found.revision,
@@ -111,60 +103,10 @@ class ScopeWorkflow(Answerable):
             waits=[],
             workflow=workflow.info().workflow_id,
         )
-        asked = await workflow.execute_local_activity_method(
-            PeopleActivities.ask_about_project, step, start_to_close_timeout=SHORT, retry_policy=ALWAYS
-        )
-        self._asking = OpenQuestion(
-            question=asked.question,
-            asked_by="project",
-            step=step.model_dump(mode="json"),
-            options=step.options,
-        )
-        answer = await self._heard(asked.question)
-        self._open_question = self._asking = None
-        if answer is None:
-            await workflow.execute_local_activity_method(
-                AbsenceActivities.withdraw_beside,
-                workflow.info().workflow_id,
-                start_to_close_timeout=SHORT,
-                retry_policy=ALWAYS,
-            )
-            return None
-        await workflow.execute_local_activity_method(
-            PeopleActivities.record_project_answer,
-            ProjectAnswered(
-                project=self._in.project,
-                revision=found.revision,
-                answer=answer,
-                kind=QuestionKind.CUT_SCOPE,
-                asked=step,
-            ),
-            start_to_close_timeout=SHORT,
-            retry_policy=ALWAYS,
-        )
-        return answer
+        return await self._ask(step, self._can_cut)
 
-    async def _heard(self, question: str) -> Answer | None:
-        self._open_question = question
-        while question not in self._answers:
-            if not (await self._propose()).cuts:
-                return self._answers.get(question)
-            try:
-                await workflow.wait_condition(
-                    lambda: question in self._answers or self._woken,
-                    timeout=LOOK_AGAIN,
-                    timeout_summary=f"answer to {question}",
-                )
-            except TimeoutError:
-                continue
-            finally:
-                self._woken = False
-        return self._answers[question]
-
-    @workflow.signal(name="look-again")
-    def look_again(self) -> None:
-        """The run has ended."""
-        self._woken = True
+    async def _can_cut(self) -> bool:
+        return bool((await self._propose()).cuts)
 
 
 def _chosen(answer: Answer, cuts: Sequence[Cut]) -> list[Cut]:
