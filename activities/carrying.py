@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 from temporalio import activity
 
@@ -22,6 +24,7 @@ from paceline.domain.states import StoryState
 from paceline.domain.status import StoryStatus
 from paceline.domain.steering_steps import Again
 from paceline.domain.steps import FailedAttempt
+from paceline.domain.work import is_rehearsal
 from paceline.store import changes, events, status, steering
 
 
@@ -56,7 +59,7 @@ def _policy(run: RunContext) -> CarryOver:
     options = run.run.options
     if options.carry_over is not None:
         return options.carry_over
-    rehearsal = all(agent.kind == "simulated" for agent in options.agents.values())
+    rehearsal = is_rehearsal(options.agents.values())
     return CarryOver.NEVER if rehearsal else CarryOver.PERSON
 
 
@@ -109,10 +112,10 @@ def _begin_again(session: Session, step: CarryStep, row: StoryStatus) -> EventDr
     )
 
 
-def carried(session: Session, project: str) -> dict[str, Again]:
-    """Where the attempts of stories go on that were carried over and have not begun yet."""
+def carried(session: Session, project: str, rows: Sequence[StoryStatus]) -> dict[str, Again]:
+    """Where the attempts of those stories go on that were carried over and have not begun yet."""
     found: dict[str, Again] = {}
-    for row in status.story_statuses(session, project):
+    for row in rows:
         if row.state is StoryState.PENDING and row.reason_code == CARRIED:
             event = events.latest_event(session, project, "story.carried_over", row.id)
             if event is not None and event.data.get("again"):

@@ -25,7 +25,7 @@ from paceline.domain.gates import Gate, GatePolicy, gates_of
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.status import Collaboration, Run
-from paceline.domain.work import AgentDeclaration
+from paceline.domain.work import AgentDeclaration, is_rehearsal
 from paceline.errors import ConfigurationError, NotFound
 from paceline.settings import Settings
 from paceline.store import changes, claims
@@ -175,7 +175,7 @@ class RunContext:
     def gates(self, sprint: str) -> list[Gate]:
         """The gates that hold the sprint up; a rehearsal with simulated agents asks nobody."""
         options = self.run.options
-        rehearsal = all(agent.kind == "simulated" for agent in options.agents.values())
+        rehearsal = is_rehearsal(options.agents.values())
         if rehearsal or options.gates is GatePolicy.RECORD:
             return []
         return gates_of(self.plan, sprint)

@@ -124,7 +124,7 @@ class OutlineActivities:
         notify = dependants(run, step.sprint)
         outside = {key for story in mine for key in run.edges.get(story.id, [])}
         rows = await self._context.database.read(status.story_statuses, step.project)
-        again = await self._context.database.read(carried, step.project) if step.revision else {}
+        again = await self._context.database.read(carried, step.project, rows) if step.revision else {}
         own = {story.id for story in mine}
         settled = [
             StorySettled(story=row.id, state=row.state)

@@ -31,6 +31,7 @@ from paceline.domain.reports import Report, ReportDraft, ReportKind
 from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.scope import ScopeInput
 from paceline.domain.sprint_record import SprintRecord
+from paceline.domain.work import is_rehearsal
 from paceline.store import artifacts, events, questions, reports
 
 REPORT = "report"
@@ -77,7 +78,7 @@ class ReportActivities:
         )
         data = stored[0].data if stored else {}
         projected, planned = data.get("projected_days"), record.planned
-        rehearsal = all(agent.kind == "simulated" for agent in run.run.options.agents.values())
+        rehearsal = is_rehearsal(run.run.options.agents.values())
         if rehearsal or planned is None or projected is None or projected <= planned:
             return
         beside = await self._context.database.read(questions.asking_beside, step.project)

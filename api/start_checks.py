@@ -23,7 +23,7 @@ from paceline.domain.gates import GatePolicy
 from paceline.domain.plan import Finding, Plan
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.status import RunOptions
-from paceline.domain.work import AgentDeclaration
+from paceline.domain.work import AgentDeclaration, is_rehearsal
 from paceline.errors import ConfigurationError, PlanError, RepositoryMissing
 from paceline.plans.folder import joined_texts, read_folder
 from paceline.plans.lint import check_plan
@@ -207,7 +207,7 @@ def _with_calendar(
     options: RunOptions, written: CalendarOptions | None, agents: dict[str, AgentDeclaration]
 ) -> RunOptions:
     """The same for the days of a sprint; without a word about them, a rehearsal has none to report."""
-    rehearsal = all(agent.kind == "simulated" for agent in agents.values())
+    rehearsal = is_rehearsal(agents.values())
     calendar = options.calendar or written or CalendarOptions(reports=not rehearsal)
     return options.model_copy(update={"calendar": calendar})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal
 
@@ -48,6 +49,11 @@ class AgentDeclaration(Model):
     seed: int = 0
     failure_rate: float = Field(default=0.0, ge=0.0, le=1.0)
     """Share of simulated attempts that fail."""
+
+
+def is_rehearsal(agents: Iterable[AgentDeclaration]) -> bool:
+    """Whether only simulated agents work, so that people are not asked or told what a real run would ask."""
+    return all(agent.kind == "simulated" for agent in agents)
 
 
 class Delivered(Model):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.states import StoryState
 from paceline.domain.status import StoryStatus
-from paceline.store.models import StoryRow
+from paceline.store.models import StoryRow, table
 from paceline.store.status import plan_stories
 
 REMOVED = "REMOVED"
 """Reason code of a story that was removed from the plan."""
 _FROM_PLAN = ("title", "epic", "sprint", "agents", "dependencies", "points")
+
+_STORIES = table(StoryRow)
+_FOLLOWING = (
+    update(_STORIES)
+    .where(_STORIES.c.project == bindparam("of"), _STORIES.c.id == bindparam("which"))
+    .values({name: bindparam(name) for name in ("position", *_FROM_PLAN)})
+)
 
 
 def forget_removed(session: Session, project: str, stories: Sequence[str]) -> None:
@@ -38,11 +45,10 @@ def plan_again(session: Session, project: str, stories: Sequence[StoryStatus]) -
         stories: as they would first be, in plan order.
     """
     plan_stories(session, project, stories)
-    for position, story in enumerate(stories):
-        values = {name: getattr(story, name) for name in _FROM_PLAN}
-        session.execute(
-            update(StoryRow)
-            .where(StoryRow.project == project, StoryRow.id == story.id)
-            .values(position=position, **values)
-            .execution_options(synchronize_session=False)
-        )
+    rows = [
+        {"of": project, "which": story.id, "position": position}
+        | {name: getattr(story, name) for name in _FROM_PLAN}
+        for position, story in enumerate(stories)
+    ]
+    if rows:
+        session.connection().execute(_FOLLOWING, rows)
