@@ -13,7 +13,7 @@ from activities.context import ActivityContext, RunContext
 from paceline.contracts import Done
 from paceline.domain import ids
 from paceline.domain.absence_steps import MOST_MOVED, AbsenceInput, AbsencePlan, AbsenceStep, Move
-from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan
+from paceline.domain.changes import ChangeDraft, ChangeKind, RunChange, changed_plan
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.questions import QuestionKind
@@ -39,7 +39,7 @@ class AbsenceActivities:
     @activity.defn(name="note-absence")
     async def note_absence(self, absence: AbsenceInput) -> AbsencePlan:
         """Write down that an agent is lost, or there again; twice is once."""
-        return AbsencePlan(revision=await self._context.database.write(_note, absence))
+        return AbsencePlan(revision=await self._context.database.write(write_absence, absence))
 
     @activity.defn(name="find-replacements")
     async def find_replacements(self, step: AbsenceStep) -> AbsencePlan:
@@ -82,18 +82,23 @@ def team_of(run: RunContext, absent: Collection[str], rows: Collection[StoryStat
     return Team(run.plan, declared, spare, frozenset(absent), load)
 
 
-def _key(absence: AbsenceInput) -> str:
-    return f"absence#{absence.agent}#{absence.id}"
+def write_absence(session: Session, absence: AbsenceInput) -> int:
+    """Record who is away or there again, and tell of it; twice is once.
 
+    Args:
+        session: in a write transaction.
+        absence: what was said or found. Of two about one agent the one that was recorded later holds.
 
-def _note(session: Session, absence: AbsenceInput) -> int:
+    Returns:
+        The newest revision of the run.
+    """
     change = ChangeDraft(
         key=_key(absence),
         kind=ChangeKind.AWAY,
         target=absence.agent,
         text=absence.until.isoformat() if absence.until else "",
         names=[absence.reason],
-        number=0 if absence.back else 1,
+        number=0 if absence.back else 2 if absence.wait else 1,
         actor=absence.actor,
         reason=absence.note,
     )
@@ -113,6 +118,31 @@ def _note(session: Session, absence: AbsenceInput) -> int:
     )
     events.append_events(session, absence.project, [told])
     return revision
+
+
+def written_absence(change: RunChange) -> AbsenceInput:
+    """What was recorded by `write_absence`, as the workflow of that absence is given it."""
+    return AbsenceInput.model_validate(
+        {
+            "id": change.key.removeprefix(_key_of(change.target, "")),
+            "project": change.project,
+            "agent": change.target,
+            "reason": change.names[0],
+            "back": change.number == 0,
+            "wait": change.number == 2,
+            "until": change.text or None,
+            "actor": change.actor,
+            "note": change.reason,
+        }
+    )
+
+
+def _key(absence: AbsenceInput) -> str:
+    return _key_of(absence.agent, absence.id)
+
+
+def _key_of(agent: str, absence_id: str) -> str:
+    return f"absence#{agent}#{absence_id}"
 
 
 def _find(session: Session, run: RunContext, step: AbsenceStep, begun: frozenset[str]) -> AbsencePlan:

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.absence import team_of
+from activities.absence import team_of, write_absence
 from activities.context import RunContext
 from api.schemas import NAME_LIMIT
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
@@ -55,7 +55,10 @@ class AbsenceReply(Model):
 async def note_absence(
     database: Database, client: Client, project: str, wish: AbsenceRequest
 ) -> AbsenceReply:
-    """Start the workflow that writes it down and moves the agent's stories; a known id is not done again.
+    """Write it down and start the workflow that moves the agent's stories; a known id is not done again.
+
+    It is written down before the reply, so that of two words about one agent the later one holds. Should
+    nothing start the workflow then, a worker's sweep does.
 
     Raises:
         NotFound: there is no such run, or it has no such agent.
@@ -63,7 +66,6 @@ async def note_absence(
         Refused: the agent is to be back in the past.
         ServerUnavailable: Temporal does not answer.
     """
-    await database.read(_check, project, wish.agent)
     if wish.until is not None and wish.until <= datetime.now(UTC):
         raise Refused(
             f"{wish.until.isoformat()} is over; say when {wish.agent} will be back, or leave it out."
@@ -78,6 +80,7 @@ async def note_absence(
         actor=wish.actor,
         note=wish.reason,
     )
+    await database.write(_write, absence)
     name = ids.absence_workflow_id(project, wish.agent, absence.id)
     try:
         await client.start_workflow(
@@ -91,7 +94,7 @@ async def note_absence(
     except WorkflowAlreadyStartedError:
         pass
     except TemporalErrors as error:
-        raise unavailable(error, "nothing was done, try again") from error
+        raise unavailable(error, "it is written down, and the agent's stories follow later") from error
     return AbsenceReply(id=absence.id, workflow=name, agent=wish.agent, message=_message(absence))
 
 
@@ -103,7 +106,8 @@ def _message(absence: AbsenceInput) -> str:
     return f"{absence.agent} is away; its stories go to others, or a person is asked."
 
 
-def _check(session: Session, project: str, agent: str) -> None:
+def _write(session: Session, absence: AbsenceInput) -> None:
+    project, agent = absence.project, absence.agent
     run, plan, changed = changes.run_in_force(session, project)
     if run.state is not RunState.RUNNING:
         raise Conflict(f"Run {project} has already ended: it is {run.state}.", state=run.state.value)
@@ -111,3 +115,4 @@ def _check(session: Session, project: str, agent: str) -> None:
     known = team_of(context, (), ()).declared
     if agent not in known:
         raise NotFound(f"Run {project} has no agent {agent}; it has {', '.join(sorted(known)[:20])}.")
+    write_absence(session, absence)

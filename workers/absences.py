@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
+from activities.absence import written_absence
 from activities.context import ActivityContext
 from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
@@ -37,6 +38,8 @@ class AbsenceWatch:
         self._context = context
         self._seen: dict[tuple[str, str], tuple[datetime, float]] = {}
         """By run and agent: its newest heartbeat, and when this process saw it first, in seconds."""
+        self._known: set[tuple[str, str, str]] = set()
+        """Run, agent and id of the absences that have a workflow."""
 
     async def look(self) -> list[str]:
         """Start the workflow of every absence that is found now.
@@ -46,10 +49,16 @@ class AbsenceWatch:
         """
         found: list[AbsenceInput] = []
         for run in await self._context.database.read(runs.list_runs, _MOST_RUNS, RunState.RUNNING):
+            found += await self._context.database.read(_written, run)
             if run.options.lost_agents is LostAgents.REPLACE:
                 found += await self._silent(run)
                 found += await self._context.database.read(_failing, run)
-        started = [await start_absence(self._context, each) for each in found]
+        started: list[str | None] = []
+        for each in found:
+            key = (each.project, each.agent, each.id)
+            if key not in self._known:
+                started.append(await start_absence(self._context, each))
+                self._known.add(key)
         return [each for each in started if each is not None]
 
     async def _silent(self, run: Run) -> list[AbsenceInput]:
@@ -87,6 +96,12 @@ async def start_absence(context: ActivityContext, absence: AbsenceInput) -> str 
         return None
     log.warning("agent %s of %s is lost: %s", absence.agent, absence.project, absence.reason)
     return name
+
+
+def _written(session: Session, run: Run) -> list[AbsenceInput]:
+    """Absences that hold; who wrote one down may have died before its workflow was started."""
+    away = absent_agents(changes.changes_of(session, run.id), read_clock(session), {})
+    return [written_absence(each) for each in away.values()]
 
 
 def _working(session: Session, project: str) -> tuple[dict[str, datetime], frozenset[str]]:

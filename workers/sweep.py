@@ -80,10 +80,8 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
 
     Args:
         context: the services of this process.
-        thorough: also compare fences and the ends of stories with Temporal, and remove old records and work
-            that expired.
         thorough: also compare fences, the ends of stories and open questions with Temporal, and remove old
-            records.
+            records and work that expired.
 
     Returns:
         Holders whose claims were freed.

@@ -28,8 +28,8 @@ class ChangeKind(StrEnum):
     MAX_PARALLEL = "max_parallel"
     """How many stories of the sprint `target` run at once, or of every sprint where it is empty: `number`."""
     AWAY = "away"
-    """The agent `target` is away (`number` 1) until `text`, or there again (0); `names` is why: `away`,
-    `silent` or `failing`."""
+    """The agent `target` is away (`number` 1), away while its stories wait for it (2), or there again (0);
+    `text` is until when, `names` is why: `away`, `silent` or `failing`."""
     PLAN = "plan"
     """The plan itself was amended; `text` is the new one's digest. Changes before it go on holding."""
 

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from temporalio.client import WorkflowFailureError
 
+from activities.absence import write_absence
 from activities.context import ActivityContext
 from api.absences import AbsenceRequest, note_absence
+from paceline.domain.absence_steps import AbsenceInput
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import Conflict, NotFound, Refused
-from paceline.store import questions, status
+from paceline.store import changes, questions, status
 from tests.steering import events_named, rows, until_state
 from tests.world import World
 from workers.absences import AbsenceWatch
@@ -182,6 +184,33 @@ async def test_an_agent_whose_heartbeat_stands_still_is_lost_only_after_it_was_w
     assert await watch.look() == []
     await world.client.get_workflow_handle(started).terminate()
     await world.client.get_workflow_handle(run.id).terminate()
+
+
+async def test_of_two_words_the_later_holds_before_any_worker_runs(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": QUICK, "Roofer": QUICK})
+    for each in (1, 0, 1, 0, 2):
+        await say(world, run.id, "Mason", back=each == 0, wait=each == 2)
+    found = await world.database.read(changes.changes_of, run.id)
+    assert [each.number for each in found] == [1, 0, 1, 0, 2]
+    told = [each.name for each in await world.events(run.id) if each.name.startswith("agent.")]
+    assert told == ["agent.away", "agent.back", "agent.away", "agent.back", "agent.away"]
+    await world.client.get_workflow_handle(run.id).terminate()
+
+
+async def test_an_absence_that_was_only_written_down_is_carried_out(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK, "Stand-in": QUICK})
+    said = AbsenceInput(project=run.id, id="one#1", agent="Mason", actor="ada", note="ill")
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await world.database.write(write_absence, said)
+        result = await world.result(run.id)
+    assert result.state is RunState.COMPLETED
+    assert {tuple(each.agents) for each in (await rows(world, run.id)).values()} == {
+        ("Stand-in",),
+        ("Roofer",),
+    }
+    (away,) = await events_named(world, run.id, "agent.away")
+    assert (away.actor, away.data["note"]) == ("ada", "ill")
 
 
 async def test_only_an_agent_of_a_run_that_goes_on_can_be_away(world: World, name: str) -> None:
