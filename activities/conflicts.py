@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from activities.context import RunContext
+from paceline.contracts import WorkStep
+from paceline.domain.events import EventDraft, EventType
+from paceline.domain.plan import Story
 from paceline.domain.work import ConflictOrder, MergedMeanwhile
 from paceline.vcs.conflicts import Conflict, carry_over, find_conflict
 from paceline.vcs.repository import Repository
+
+_SHOWN = 50
+"""Paths, stories and agents in an event."""
 
 
 async def resume(
@@ -28,6 +34,27 @@ async def resume(
     if conflict is None:
         return work, None
     return await carry_over(repository, head, found), _told(run, branch, work, conflict)
+
+
+def session_draft(run: RunContext, story: Story, step: WorkStep, conflict: ConflictOrder) -> EventDraft:
+    """That an attempt settles a conflict of work with work: over what, with whose work, and by whom."""
+    others = [each.story for each in conflict.merged if each.story is not None and each.story != story.id]
+    stories = list(dict.fromkeys([story.id, *others]))[:_SHOWN]
+    agents = [name for each in stories for name in run.story(each).agents]
+    return EventDraft(
+        key=f"{run.workflow_id(story)}#conflict-{step.attempt}",
+        type=EventType.WORKFLOW_EVENT,
+        name="conflict.session",
+        story=story.id,
+        data={
+            "attempt": step.attempt,
+            "paths": conflict.paths[:_SHOWN],
+            "stories": stories,
+            "agents": list(dict.fromkeys(agents))[:_SHOWN],
+            "resolves": run.lead(story),
+            "head": conflict.head,
+        },
+    )
 
 
 def _told(run: RunContext, branch: str, work: str, conflict: Conflict) -> ConflictOrder:

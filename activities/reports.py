@@ -28,7 +28,7 @@ from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Plan
 from paceline.domain.report_texts import report_text
 from paceline.domain.reports import Report, ReportDraft, ReportKind
-from paceline.domain.retro_entries import RetroEntry
+from paceline.domain.retro_entries import RetroEntry, added_to
 from paceline.domain.scope import ScopeInput
 from paceline.domain.sprint_record import SprintRecord
 from paceline.domain.work import is_rehearsal
@@ -135,12 +135,11 @@ def report_files(report: Report, plan: Plan, entries: Sequence[RetroEntry]) -> l
     Args:
         report: as stored.
         plan: its words are used.
-        entries: what people added to retrospectives of the run.
+        entries: what people added to reviews and retrospectives of the run.
     """
-    retrospective = report.kind is ReportKind.RETROSPECTIVE
-    own = [each for each in entries if each.sprint == report.sprint] if retrospective else []
+    own = [each for each in entries if each.sprint == report.sprint and added_to(each) is report.kind]
     data = report.model_dump(mode="json")
-    if retrospective:
+    if report.kind in (ReportKind.REVIEW, ReportKind.RETROSPECTIVE):
         data["entries"] = [each.model_dump(mode="json") for each in own]
     return [
         (f"{report.name}.md", report_text(report, plan, own)),

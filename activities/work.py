@@ -10,7 +10,7 @@ from temporalio import activity
 
 from activities.checkout_watch import CheckoutWatch
 from activities.confinement import sandbox_of, unconfined_draft
-from activities.conflicts import resume
+from activities.conflicts import resume, session_draft
 from activities.context import ActivityContext, RunContext
 from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
@@ -115,6 +115,9 @@ class WorkActivities:
         site = Site(self._context, run, story, step, repository, base, sandbox)
         start, conflict = await resume(run, repository, run.branch(step.sprint), base, self._start(step))
         order = order.model_copy(update={"conflict": conflict})
+        if conflict is not None:
+            draft = session_draft(run, story, step, conflict)
+            await self._context.database.write(events.append_events, step.project, [draft])
         watch = CheckoutWatch(self._context, repository, step, folder / "checkout.json")
         worktree, _ = await asyncio.gather(site.ready(start, _leave_running), watch.begin())
         agents = run.takes_turns(story)

@@ -1,4 +1,4 @@
-"""The reports of sprints, the standup of this moment, and what people add to retrospectives."""
+"""The reports of sprints, the standup of this moment, and what people add to reviews and retrospectives."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
 
 
 class EntryRequest(Model):
-    """What a person adds to a retrospective."""
+    """What a person adds to a retrospective, or as feedback to a review."""
 
     text: str = Field(min_length=1, max_length=TEXT_LIMIT)
     kind: EntryKind = EntryKind.IMPROVEMENT
@@ -88,7 +88,7 @@ async def get_standup(project: str, database: DatabaseDep, accept: Accept = "") 
 
 @router.get("/{project}/retrospective", operation_id="list_retrospective_entries")
 async def list_entries(project: str, database: DatabaseDep, sprint: SprintFilter = None) -> list[RetroEntry]:
-    """What people added to the retrospectives of a run, oldest first."""
+    """What people added to the reviews and retrospectives of a run, oldest first."""
     await database.read(runs.get_run, project)
     return await database.read(reports.entries_of, project, sprint)
 
@@ -97,7 +97,7 @@ async def list_entries(project: str, database: DatabaseDep, sprint: SprintFilter
 async def add_entry(
     project: str, body: EntryRequest, response: Response, database: DatabaseDep
 ) -> RetroEntry:
-    """Add to a retrospective; an improvement is in the plan of the sprint after it."""
+    """Add to a retrospective or a review; an improvement is in the plan of the sprint after it."""
     entry, new = await database.write(_add, project, body)
     response.status_code = 201 if new else 200
     return entry

@@ -58,6 +58,7 @@ for command in (
     rollback_commands.rollback,
     report_commands.reports,
     report_commands.standup,
+    report_commands.review,
     report_commands.retro,
     claims_commands.claims,
     claims_commands.claim,

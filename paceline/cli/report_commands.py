@@ -1,4 +1,4 @@
-"""`paceline reports`, `paceline standup`, `paceline retro`: how a sprint goes, and what is to be better."""
+"""`paceline reports`, `standup`, `review`, `retro`: how sprints go, what they came to, what to do better."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.text import Text
 from paceline.cli.client import call_api
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.reports import Report, ReportKind
-from paceline.domain.retro_entries import EntryKind
+from paceline.domain.retro_entries import EntryKind, added_to
 from paceline.errors import NotFound, Refused
 
 Project = Annotated[str, typer.Argument(help="Id of a run.")]
@@ -63,32 +63,50 @@ def retro(
 ) -> None:
     """Show the newest retrospective with what people added, or add to it."""
     if add is not None:
-        body = {
-            "text": add,
-            "kind": (EntryKind.NOTE if note else EntryKind.IMPROVEMENT).value,
-            "topic": topic,
-            "sprint": sprint,
-            "actor": actor or getpass.getuser(),
-        }
-        entry = call_api(lambda client: client.add_retro_entry(project, body))
-        words = f"Added to the retrospective of {entry.sprint}: {entry.text}"
-        say(entry.model_dump_json(indent=2) if as_json else printable(words))
+        kind = EntryKind.NOTE if note else EntryKind.IMPROVEMENT
+        _add(project, {"text": add, "kind": kind.value, "topic": topic, "sprint": sprint}, actor, as_json)
         return
-    found = call_api(lambda client: client.reports(project, ReportKind.RETROSPECTIVE, sprint))
+    _look_back(project, ReportKind.RETROSPECTIVE, sprint, as_json)
+
+
+def review(
+    project: Project,
+    feedback: Annotated[str | None, typer.Option(help="What you think of what the sprint came to.")] = None,
+    topic: Annotated[str, typer.Option(help="What it is about.")] = "",
+    sprint: Sprint = None,
+    actor: Annotated[str | None, typer.Option(help="Who says it; default: the user here.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show the newest sprint review with people's feedback, or give some."""
+    if feedback is not None:
+        body = {"text": feedback, "kind": EntryKind.FEEDBACK.value, "topic": topic, "sprint": sprint}
+        _add(project, body, actor, as_json)
+        return
+    _look_back(project, ReportKind.REVIEW, sprint, as_json)
+
+
+def _add(project: str, body: dict[str, str | None], actor: str | None, as_json: bool) -> None:
+    body["actor"] = actor or getpass.getuser()
+    entry = call_api(lambda client: client.add_retro_entry(project, body))
+    words = f"Added to the {added_to(entry).value} of {entry.sprint}: {entry.text}"
+    say(entry.model_dump_json(indent=2) if as_json else printable(words))
+
+
+def _look_back(project: str, kind: ReportKind, sprint: str | None, as_json: bool) -> None:
+    """Show the newest report of a kind with what people added; before it is made, only what they added."""
+    found = call_api(lambda client: client.reports(project, kind, sprint))
     if found and not as_json:
         _show(found[0], as_json)
         return
-    entries = call_api(lambda client: client.retro_entries(project, sprint))
+    said = call_api(lambda client: client.retro_entries(project, sprint))
+    entries = [each for each in said if added_to(each) is kind]
     if as_json:
-        say(
-            json.dumps(
-                {
-                    "retrospectives": [each.model_dump(mode="json") for each in found],
-                    "entries": [each.model_dump(mode="json") for each in entries],
-                },
-                indent=2,
-            )
-        )
+        name = "reviews" if kind is ReportKind.REVIEW else "retrospectives"
+        told = {
+            name: [each.model_dump(mode="json") for each in found],
+            "entries": [each.model_dump(mode="json") for each in entries],
+        }
+        say(json.dumps(told, indent=2))
         return
     say("No sprint has ended yet." if not entries else "No sprint has ended yet; so far people added:")
     for entry in entries:

@@ -27,7 +27,7 @@ class Conflict(Model):
     """Those that wait, and the one that has it, which is the last."""
     agents: list[str]
     decided: str
-    """Who has it, or who is to decide."""
+    """Who has it, who is to decide, or how it ended."""
     open: bool
     """Whether it still stands at the end of the period."""
 
@@ -41,7 +41,7 @@ def conflicts(told: Chronicle, stands: Sequence[StoryStand], news: Sequence[Even
         news: the events of the period.
     """
     own = {each.id: each for each in stands}
-    return [*_over_resources(told, own, news), *_of_work(own, news), *_about_scope(own, news)]
+    return [*_over_resources(told, own, news), *_of_work(told, own, news), *_about_scope(own, news)]
 
 
 def _over_resources(told: Chronicle, own: Mapping[str, StoryStand], news: Sequence[Event]) -> list[Conflict]:
@@ -79,23 +79,51 @@ def _agents(told: Chronicle, stories: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for stand in stands for name in stand.story.agents))
 
 
-def _of_work(own: Mapping[str, StoryStand], news: Sequence[Event]) -> list[Conflict]:
-    asked = {event.story for event in news if event.data.get("kind") in _CONFLICT_QUESTIONS}
-    person, agent = "a person was asked", "its agent resolves it in a new attempt"
-    return [
-        Conflict(
-            kind="technical",
-            about=str(event.data.get("reason") or "its work does not apply on the branch any more"),
-            stories=[stand.id],
-            agents=list(stand.story.agents),
-            decided=person if stand.id in asked else agent,
-            open=not stand.ended,
-        )
-        for event in news
-        if event.name == "attempt.ended"
-        and event.data.get("code") == CONFLICT_CODE
-        and (stand := own.get(event.story or "")) is not None
-    ]
+def _of_work(told: Chronicle, own: Mapping[str, StoryStand], news: Sequence[Event]) -> list[Conflict]:
+    """Those of the period, and of earlier ones those whose story ended in it."""
+    asked = {event.story for event in told.told if event.data.get("kind") in _CONFLICT_QUESTIONS}
+    sessions = {
+        (event.story, event.data.get("attempt")): event
+        for event in told.told
+        if event.name == "conflict.session"
+    }
+    numbers = {event.number for event in news}
+    ended = {event.story for event in news if (event.name or "").startswith("story.")}
+    found: list[Conflict] = []
+    for event in told.told:
+        stand = own.get(event.story or "")
+        if stand is None or event.name != "attempt.ended" or event.data.get("code") != CONFLICT_CODE:
+            continue
+        if event.number in numbers or (stand.ended and stand.id in ended):
+            session = sessions.get((stand.id, int(event.data.get("attempt") or 0) + 1))
+            found.append(_of_two(stand, event, session, stand.id in asked))
+    return found
+
+
+def _of_two(stand: StoryStand, event: Event, session: Event | None, asked: bool) -> Conflict:
+    """A story's work against what was merged before it; whose that was is known once somebody settles it."""
+    told = session.data if session is not None else {}
+    others = [str(each) for each in told.get("stories") or () if each != stand.id]
+    return Conflict(
+        kind="technical",
+        about=str(event.data.get("reason") or "its work does not apply on the branch any more"),
+        stories=[stand.id, *others],
+        agents=[str(each) for each in told.get("agents") or stand.story.agents],
+        decided=_outcome(stand, session, asked),
+        open=not stand.ended,
+    )
+
+
+def _outcome(stand: StoryStand, session: Event | None, asked: bool) -> str:
+    who = f"{session.data.get('resolves')}, attempt {session.data.get('attempt')}" if session else "a person"
+    if stand.done:
+        commit = f", merged as {stand.commit[:12]}" if stand.commit else ""
+        return f"settled by {who}{commit}"
+    if stand.ended:
+        return f"not settled: {stand.state.value}"
+    if asked:
+        return "a person was asked"
+    return f"{who} settles it" if session else "its agent resolves it in a new attempt"
 
 
 def _about_scope(own: Mapping[str, StoryStand], news: Sequence[Event]) -> list[Conflict]:

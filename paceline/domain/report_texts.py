@@ -57,7 +57,7 @@ def report_text(report: Report, plan: Plan, entries: Sequence[RetroEntry] = ()) 
     Args:
         report: as stored.
         plan: its words for the ceremony are used.
-        entries: what people added to the retrospective.
+        entries: what people added to it; only reviews and retrospectives have some.
     """
     write = _WRITERS[report.kind]
     lines = write(report.data, ceremony(plan, report.kind), entries)
@@ -223,6 +223,7 @@ def _review(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroE
             "Metrics",
             [f"{each.name}: target {each.target}, {each.actual or 'not measured'}" for each in found.metrics],
         ),
+        *bullets("Feedback", [(f"{each.topic}: " if each.topic else "") + _entry(each) for each in entries]),
         *_talk(told.topics, {}),
     ]
 

@@ -1,4 +1,4 @@
-"""What people add to a retrospective beside its facts."""
+"""What people add to a review or a retrospective beside its facts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from enum import StrEnum
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.reports import ReportKind
 
 TEXT_LIMIT = 2000
 
@@ -19,6 +20,8 @@ class EntryKind(StrEnum):
     """Something that somebody saw."""
     IMPROVEMENT = "improvement"
     """Something to do from the next sprint on; it is in that sprint's plan."""
+    FEEDBACK = "feedback"
+    """What somebody thinks of what the sprint came to; it stands in its review, not in its retrospective."""
 
 
 class EntryDraft(Model):
@@ -39,3 +42,8 @@ class RetroEntry(EntryDraft):
     sprint: str
     number: int
     at: datetime
+
+
+def added_to(entry: RetroEntry) -> ReportKind:
+    """The kind of report that an entry stands in."""
+    return ReportKind.REVIEW if entry.kind is EntryKind.FEEDBACK else ReportKind.RETROSPECTIVE

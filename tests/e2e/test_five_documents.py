@@ -77,6 +77,8 @@ def check_the_log(ran: Ran) -> None:
     names = [event.name for event in ran.events]
     assert names[0] == "project.started"
     assert sum(name in ("project.completed", "project.incomplete") for name in names) == 1
+    assert {event.actor for event in ran.events} <= {"paceline", PERSON}
+    assert {event.actor for event in ran.named("question.answered")} <= {PERSON}
     spans = ran.spans()
     for story in spans:
         for before in ran.stories[story].dependencies:

@@ -95,6 +95,9 @@ async def test_a_conflict_is_resolved_by_the_agent_from_what_applied(
     assert git_lines(repository, "show", f"{branch}:a.txt") == ["other", "agent 2"]
     assert git_lines(repository, "show", f"{branch}:b.txt") == ["b"], "what applied was carried over"
     assert not [each for each in await world.events(run.id) if each.name == "question.asked"]
+    (session,) = [each for each in await world.events(run.id) if each.name == "conflict.session"]
+    assert (session.story, session.data["attempt"], session.data["paths"]) == ("Story 1.1", 2, ["a.txt"])
+    assert session.data["agents"] == [session.data["resolves"]], "nobody of the run made the other change"
 
 
 async def test_a_conflict_that_stays_is_a_question_with_hunks(

@@ -208,6 +208,9 @@ async def test_of_two_that_want_each_others_file_the_younger_goes_back_and_both_
     assert text == [f"Story {old}-1", f"Story {old}-2", f"Story {young}-2"]
     assert git_lines(repository, "show", f"{kept}/story-{young}/1:{late}.txt") == [f"Story {young}-1"]
     assert script.order(young, 2)["conflict"]["paths"] == [f"{late}.txt"], "both made the file"
+    (session,) = [each for each in await world.events(run.id) if each.name == "conflict.session"]
+    assert session.data["stories"] == [f"Story {young}", f"Story {old}"]
+    assert session.data["resolves"] in session.data["agents"]
 
 
 # Growth while the agent works ---

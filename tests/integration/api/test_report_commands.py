@@ -1,4 +1,4 @@
-"""`paceline reports`, `standup` and `retro` as a person types them, over a rehearsal with short days."""
+"""`paceline reports`, `standup`, `review`, `retro` as a person types them, over a run with short days."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ def test_a_rehearsal_is_reported(paceline: CommandLine, plan: str, up: subproces
     assert "- Water earlier (improvement, kim)" in paceline("retro", project).stdout
     entries = json.loads(paceline("retro", project, "--json").stdout)["entries"]
     assert [(each["text"], each["actor"]) for each in entries] == [("Water earlier", "kim")]
+    given = paceline("review", project, "--feedback", "More shade", "--topic", "Demo", "--actor", "kim")
+    assert "Added to the review of" in given.stdout
+    review = paceline("review", project).stdout
+    assert review.startswith("# Sprint review: ")
+    assert "## Feedback\n\n- Demo: More shade (feedback, kim)" in review
+    assert "More shade" not in paceline("retro", project).stdout
+    entries = json.loads(paceline("review", project, "--json").stdout)["entries"]
+    assert [(each["text"], each["actor"]) for each in entries] == [("More shade", "kim")]
     for arguments, sentence in (
         (("reports", project, "--number", "1"), "add --kind"),
         (("reports", project, "--kind", "daily", "--number", "99"), "has no daily 99"),

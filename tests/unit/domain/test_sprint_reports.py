@@ -86,6 +86,26 @@ def test_a_conflict_that_is_over_and_one_of_work_with_work() -> None:
     assert [each.kind for each in blockers] == ["attempt"]
 
 
+def test_a_conflict_of_work_names_its_parties_and_how_it_ended() -> None:
+    clash = {"attempt": 1, "code": "MERGE_CONFLICT", "reason": "dock.txt"}
+    parties = {"attempt": 2, "stories": ["b", "a"], "agents": ["Bo", "Ada"], "resolves": "Bo"}
+    events = log(
+        (0.1, "story.merged", "a", {"state": "merged", "attempts": 1, "merge_commit": "a" * 40}),
+        (0.5, "attempt.ended", "b", clash),
+        (0.6, "conflict.session", "b", parties),
+        (1.5, "story.merged", "b", {"state": "merged", "attempts": 2, "merge_commit": "b" * 40}),
+    )
+    first = standup(record(STORIES, events), MORNING)
+    assert [(each.stories, each.agents, each.decided, each.open) for each in first.conflicts] == [
+        (["b", "a"], ["Bo", "Ada"], "Bo, attempt 2 settles it", True)
+    ]
+    later = replace(record(STORIES, events), reports=[kept(ReportKind.STANDUP, first)])
+    second = standup(later, MORNING + timedelta(days=1))
+    assert [(each.stories, each.decided, each.open) for each in second.conflicts] == [
+        (["b", "a"], "settled by Bo, attempt 2, merged as bbbbbbbbbbbb", False)
+    ]
+
+
 def test_a_standup_begins_where_the_last_ended_and_names_changes_of_assignment() -> None:
     events = [*BUSY, *(each.model_copy(update={"number": 6, "key": "6"}) for each in log(
         (1.5, "story.merged", "a", {"state": "merged"})

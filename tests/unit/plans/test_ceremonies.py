@@ -9,11 +9,15 @@ import pytest
 
 from paceline.domain.calendar import Calendar, CalendarOptions, phases_on, planned_days
 from paceline.domain.ceremonies import ceremony, headed
+from paceline.domain.model import Model
 from paceline.domain.plan import Plan
-from paceline.domain.report_texts import STANDUP_WORDS
-from paceline.domain.reports import ReportKind
+from paceline.domain.report_texts import STANDUP_WORDS, report_text
+from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retrospective import OWN_TOPICS, TOPIC_WORDS
+from paceline.domain.sprint_planning import sprint_planning
 from paceline.domain.sprint_record import SprintRecord
+from paceline.domain.sprint_review import sprint_review
+from paceline.domain.standup import standup
 from paceline.domain.velocity_report import velocity_report
 from paceline.plans.reader import read_plan
 from tests.shared_plans import plan_text, truth
@@ -63,6 +67,35 @@ def test_topics_of_a_communication_plan() -> None:
         (ReportKind.REVIEW, "Sprint Reviews"),
     ):
         assert ceremony(plan, kind).topics == [each["text"] for each in told[name]]
+
+
+def test_reports_ask_for_every_topic_of_a_communication_plan() -> None:
+    """Dependencies and blockers have sections of their own, and what only people can say is asked for."""
+    told = {each["name"]: each["items"] for each in truth("epic-001-assignment")["communication"]}
+    plan = shared("epic-001-assignment")
+    sprint = plan.sprints[0].id
+    first, second = [each for each in plan.stories if each.sprints[0] == sprint][:2]
+    stories = [
+        replace(story(first.id, "Ada"), sprint=sprint),
+        replace(story(second.id, "Bo", 2, first.id), sprint=sprint),
+    ]
+    end = START + timedelta(days=1)
+    whole = SprintRecord(plan, sprint, stories, log(), Calendar(START, CalendarOptions()))
+    made: list[tuple[ReportKind, str, Model]] = [
+        (ReportKind.STANDUP, "Daily Standups", standup(whole, end)),
+        (ReportKind.PLANNING, "Sprint Planning", sprint_planning(whole, end)),
+        (ReportKind.REVIEW, "Sprint Reviews", sprint_review(whole, end)),
+    ]
+    for kind, name, content in made:
+        data = content.model_dump(mode="json")
+        report = Report(project="p", sprint=sprint, kind=kind, number=1, made_at=end, data=data)
+        text = report_text(report, plan)
+        assert told[name]
+        for each in told[name]:
+            assert each["text"] in text, (kind, each)
+        if kind is ReportKind.STANDUP:
+            assert f"{second.id} (Bo) waits for {first.id} (Ada), which is pending" in text
+            assert f"{second.id}: waits for {first.id} (pending)" in text
 
 
 def test_a_retrospective_with_what_to_evaluate_and_what_to_improve() -> None:
