@@ -168,8 +168,20 @@ class ArtifactSummary(Model):
     """The absolute path of the bundle on the machine of the API."""
 
 
+class CleanUp(Model):
+    """Which artifacts a clean-up removes."""
+
+    days: float = Field(
+        default=30.0,
+        ge=0,
+        le=36_500,
+        description="Of runs that ended at least so long ago, of 24 hours each.",
+    )
+    dry_run: bool = Field(default=False, description="Only say what would be removed.")
+
+
 class ArtifactsDeleted(Model):
-    """What a clean-up removed."""
+    """What a clean-up removed of a run."""
 
     project: str
     deleted: int

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from pathlib import Path
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from activities.bundle import build_bundle, newest_bundle
+from activities.retention import artifact_file, old_runs, remove_artifacts
 from api.deps import DatabaseDep, SettingsDep
-from api.schemas import ArtifactsDeleted, ArtifactSummary
-from paceline.domain.states import RunState
+from api.schemas import ArtifactsDeleted, ArtifactSummary, CleanUp
 from paceline.domain.status import Artifact
-from paceline.errors import Conflict, NotFound
-from paceline.settings import Settings
+from paceline.errors import NotFound
 from paceline.store import artifacts, runs
 
 router = APIRouter(prefix="/artifacts", tags=["artifacts"])
@@ -53,7 +51,7 @@ async def get_artifact_summary(
 async def download_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> FileResponse:
     """The newest bundle as a ZIP."""
     _, bundle = await database.read(_summarise, project_id)
-    path = _inside(settings, bundle) if bundle else None
+    path = artifact_file(settings, bundle) if bundle else None
     if bundle is None or path is None or not await asyncio.to_thread(path.is_file):
         raise NotFound(
             f"No bundle of {project_id} was made yet; POST /api/v1/artifacts/{project_id}/generate makes one."
@@ -65,32 +63,27 @@ async def download_artifacts(project_id: str, database: DatabaseDep, settings: S
 @router.delete("/{project_id}/artifacts", operation_id="delete_artifacts")
 async def delete_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> ArtifactsDeleted:
     """Remove every artifact of an ended run from the index and from disk."""
-    removed = await database.write(_delete, project_id)
-    await asyncio.to_thread(_unlink, [_inside(settings, artifact) for artifact in removed])
-    return ArtifactsDeleted(
-        project=project_id, deleted=len(removed), bytes=sum(artifact.bytes for artifact in removed)
-    )
+    return _deleted(project_id, await remove_artifacts(database, settings, project_id))
+
+
+@router.post("/cleanup-old", operation_id="clean_up_old_artifacts")
+async def clean_up_old_artifacts(
+    body: CleanUp, database: DatabaseDep, settings: SettingsDep
+) -> list[ArtifactsDeleted]:
+    """Remove the artifacts of all runs that ended long ago; one that still runs keeps its own."""
+    found = await old_runs(database, body.days)
+    if body.dry_run:
+        listed = [(run, (await database.read(_summarise, run))[0]) for run in found]
+    else:
+        listed = [(run, await remove_artifacts(database, settings, run)) for run in found]
+    return [_deleted(run, removed) for run, removed in listed]
+
+
+def _deleted(project: str, removed: list[Artifact]) -> ArtifactsDeleted:
+    size = sum(artifact.bytes for artifact in removed)
+    return ArtifactsDeleted(project=project, deleted=len(removed), bytes=size)
 
 
 def _summarise(session: Session, project: str) -> tuple[list[Artifact], Artifact | None]:
     runs.get_run(session, project)
     return artifacts.list_artifacts(session, project), newest_bundle(session, project)
-
-
-def _delete(session: Session, project: str) -> list[Artifact]:
-    if runs.get_run(session, project).state is RunState.RUNNING:
-        raise Conflict(f"Run {project} still writes artifacts; cancel it or wait for its end first.")
-    return artifacts.delete_artifacts(session, project)
-
-
-def _inside(settings: Settings, artifact: Artifact) -> Path | None:
-    """The artifact's file; None where its path leads out of the artifact folder."""
-    root = settings.artifact_root.resolve()
-    path = (root / artifact.path).resolve()
-    return path if path.is_relative_to(root) else None
-
-
-def _unlink(paths: list[Path | None]) -> None:
-    for path in paths:
-        if path is not None:
-            path.unlink(missing_ok=True)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from paceline.domain.states import RunState
 from paceline.domain.status import Artifact
 from paceline.errors import NotFound
-from paceline.store.models import ArtifactRow
+from paceline.store.models import ArtifactRow, RunRow
 from paceline.store.statements import dialect_of, insert_into
+
+_AT_ONCE = 500
+"""Ids in one statement."""
 
 
 def index_artifact(session: Session, artifact: Artifact) -> Artifact:
@@ -47,17 +54,20 @@ def get_artifact(session: Session, id: str) -> Artifact:
     return _artifact(row)
 
 
-def delete_artifacts(session: Session, project: str) -> list[Artifact]:
-    """Forget a project's files.
+def forget_artifacts(session: Session, names: Sequence[str]) -> None:
+    """Take files out of the index, by their ids."""
+    for start in range(0, len(names), _AT_ONCE):
+        few = names[start : start + _AT_ONCE]
+        session.execute(
+            delete(ArtifactRow).where(ArtifactRow.id.in_(few)).execution_options(synchronize_session=False)
+        )
 
-    Returns:
-        What was indexed, so that the caller can remove the files.
-    """
-    known = list_artifacts(session, project)
-    session.execute(
-        delete(ArtifactRow).where(ArtifactRow.project == project).execution_options(synchronize_session=False)
-    )
-    return known
+
+def ended_with_artifacts(session: Session, until: datetime) -> list[str]:
+    """The runs that ended by a time and still have files, the oldest first."""
+    kept = select(ArtifactRow.project).where(ArtifactRow.project == RunRow.id).exists()
+    query = select(RunRow.id).where(RunRow.state != RunState.RUNNING.value, RunRow.ended_at <= until, kept)
+    return list(session.scalars(query.order_by(RunRow.ended_at, RunRow.id)))
 
 
 def _artifact(row: ArtifactRow) -> Artifact:

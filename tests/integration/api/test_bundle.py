@@ -188,6 +188,26 @@ async def test_generate_summary_download_and_delete(
     assert (await api.get("/api/v1/artifacts/other/download")).status_code == 200
 
 
+async def test_a_clean_up_takes_old_runs_only_and_none_that_runs(
+    api: Calls, database: Database, settings: Settings, record: Record
+) -> None:
+    logs: dict[str, Path] = {}
+    for name in ("old", "running"):
+        await record(name)
+        logs[name] = await store(database, settings, f"log-of-{name}", f"{name}/agent.log", b"dug\n")
+    await database.write(runs.end_run, "old", RunState.COMPLETED)
+    path = "/api/v1/artifacts/cleanup-old"
+    assert (await api.post(path, json={"days": 1})).json() == []
+    would = (await api.post(path, json={"days": 0, "dry_run": True})).json()
+    assert logs["old"].exists()
+    done = (await api.post(path, json={"days": 0})).json()
+    assert would == done == [{"project": "old", "deleted": 1, "bytes": 4}]
+    assert (logs["old"].exists(), logs["running"].exists()) == (False, True)
+    assert (await api.get("/api/v1/artifacts/old/summary")).json()["count"] == 0
+    assert (await api.post(path, json={"days": 0})).json() == []
+    assert (await api.post(path, json={"days": -1})).status_code == 422
+
+
 @pytest.mark.parametrize("verb", ["generate", "summary", "download"])
 async def test_an_unknown_project_has_no_artifacts(api: Calls, verb: str) -> None:
     method = "POST" if verb == "generate" else "GET"

@@ -104,6 +104,32 @@ async def test_agents_have_a_status_and_a_history(api: Calls, record: Record, da
     assert [row["state"] for row in history] == ["WORKING", "IDLE"]
 
 
+async def test_a_left_over_state_is_reset_and_one_with_a_story_is_not(
+    api: Calls, record: Record, database: Database
+) -> None:
+    await record("one")
+    path = "/api/v1/agents/status/Digger/reset"
+    await database.write(status.set_story, "one", "Story 1.1", state=StoryState.WORKING)
+    await database.write(status.set_agent, "one", "Digger", AgentState.ERROR, story="Story 1.1")
+    refused = await api.post(path, json={"actor": "ada"})
+    assert refused.status_code == 409
+    assert "Digger has Story 1.1 of one, which is working" in refused.json()["detail"]
+    assert (await api.get("/api/v1/agents/status/Digger")).json()["state"] == "ERROR"
+    await database.write(status.set_story, "one", "Story 1.1", state=StoryState.FAILED)
+    for _ in range(2):
+        reset = await api.post(path, json={"actor": "ada", "reason": "repaired"})
+        assert (reset.status_code, reset.json()["state"], reset.json()["story"]) == (200, "IDLE", None)
+    told = [
+        each
+        for each in (await api.get("/api/v1/projects/one/events")).json()
+        if each["type"] == "AGENT_STATUS_CHANGE"
+    ]
+    assert [(each["actor"], each["data"]["was"], each["data"]["reason"]) for each in told] == [
+        ("ada", "ERROR", "repaired")
+    ]
+    assert (await api.post("/api/v1/agents/status/Nobody/reset", json={})).status_code == 404
+
+
 async def test_questions_are_open_unless_asked_otherwise(
     api: Calls, record: Record, database: Database
 ) -> None:

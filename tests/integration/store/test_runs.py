@@ -8,7 +8,13 @@ import pytest
 
 from paceline.domain.states import RunState
 from paceline.errors import Conflict, NotFound
-from paceline.store.artifacts import delete_artifacts, get_artifact, index_artifact, list_artifacts
+from paceline.store.artifacts import (
+    ended_with_artifacts,
+    forget_artifacts,
+    get_artifact,
+    index_artifact,
+    list_artifacts,
+)
 from paceline.store.database import Database
 from paceline.store.runs import (
     create_run,
@@ -80,8 +86,22 @@ def test_artifacts_are_indexed_listed_and_forgotten(database: Database) -> None:
     assert database.read_now(list_artifacts, "p") == [log, diff]
     assert database.read_now(list_artifacts, "p", "1", "diff") == [diff]
     assert database.read_now(get_artifact, "a") == log
-    assert database.write_now(delete_artifacts, "p") == [log, diff]
-    assert database.write_now(delete_artifacts, "p") == []
+    for _ in range(2):
+        database.write_now(forget_artifacts, [log.id, diff.id, *(f"none-{n}" for n in range(1000))])
+        assert database.read_now(list_artifacts, "p") == []
     assert database.read_now(list_artifacts, "q") == [other]
     with pytest.raises(NotFound):
         database.read_now(get_artifact, "a")
+
+
+def test_runs_with_artifacts_are_old_once_they_ended(database: Database) -> None:
+    for name in ("kept", "empty", "running"):
+        database.write_now(create_run, a_run(name))
+    for name in ("kept", "running"):
+        database.write_now(index_artifact, an_artifact(name, project=name))
+    for name in ("kept", "empty"):
+        database.write_now(end_run, name, RunState.COMPLETED)
+    ended = database.read_now(get_run, "kept").ended_at
+    assert ended is not None
+    assert database.read_now(ended_with_artifacts, ended) == ["kept"]
+    assert database.read_now(ended_with_artifacts, ended - timedelta(seconds=1)) == []
