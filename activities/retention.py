@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -15,6 +15,7 @@ from paceline.errors import Conflict
 from paceline.settings import Settings
 from paceline.store import artifacts, runs
 from paceline.store.database import Database
+from paceline.store.statements import read_clock
 
 
 def artifact_file(settings: Settings, artifact: Artifact) -> Path | None:
@@ -47,16 +48,14 @@ async def remove_artifacts(database: Database, settings: Settings, project: str)
     return known
 
 
-async def old_runs(database: Database, days: float, now: datetime | None = None) -> list[str]:
+def old_runs(session: Session, days: float) -> list[str]:
     """The runs that ended at least so many days ago and still have artifacts, the oldest first.
 
     Args:
-        database: where they are recorded.
-        days: of 24 hours.
-        now: the time to count back from; None: now.
+        session: any transaction.
+        days: of 24 hours, by the clock that dated the ends.
     """
-    limit = (now or datetime.now(UTC)) - timedelta(days=days)
-    return await database.read(artifacts.ended_with_artifacts, limit)
+    return artifacts.ended_with_artifacts(session, read_clock(session) - timedelta(days=days))
 
 
 def _of_ended(session: Session, project: str) -> list[Artifact]:

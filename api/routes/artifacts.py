@@ -71,7 +71,7 @@ async def clean_up_old_artifacts(
     body: CleanUp, database: DatabaseDep, settings: SettingsDep
 ) -> list[ArtifactsDeleted]:
     """Remove the artifacts of all runs that ended long ago; one that still runs keeps its own."""
-    found = await old_runs(database, body.days)
+    found = await database.read(old_runs, body.days)
     if body.dry_run:
         listed = [(run, (await database.read(_summarise, run))[0]) for run in found]
     else:
