@@ -24,14 +24,16 @@ from tests.integration.api.allotment import PLAN, Calls, Record, a_question, git
 BRANCH = "paceline/allotment/sprint"
 
 
-async def store(database: Database, settings: Settings, name: str, path: str, content: bytes) -> Path:
+async def store(
+    database: Database, settings: Settings, name: str, path: str, content: bytes, project: str = "allotment"
+) -> Path:
     """Put a file into the artifact folder and index it for the first story."""
     file = settings.artifact_root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     artifact = Artifact(
         id=name,
-        project="allotment",
+        project=project,
         story="Story 1.1",
         kind="log",
         path=path,
@@ -194,7 +196,7 @@ async def test_a_clean_up_takes_old_runs_only_and_none_that_runs(
     logs: dict[str, Path] = {}
     for name in ("old", "running"):
         await record(name)
-        logs[name] = await store(database, settings, f"log-of-{name}", f"{name}/agent.log", b"dug\n")
+        logs[name] = await store(database, settings, f"log-of-{name}", f"{name}/log", b"dug\n", name)
     await database.write(runs.end_run, "old", RunState.COMPLETED)
     path = "/api/v1/artifacts/cleanup-old"
     assert (await api.post(path, json={"days": 1})).json() == []
