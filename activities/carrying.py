@@ -116,10 +116,12 @@ def carried(session: Session, project: str, rows: Sequence[StoryStatus]) -> dict
     """Where the attempts of those stories go on that were carried over and have not begun yet."""
     found: dict[str, Again] = {}
     for row in rows:
-        if row.state is StoryState.PENDING and row.reason_code == CARRIED:
+        # Its reason may be another by now, as that it is paused.
+        if row.state is StoryState.PENDING and row.attempt:
             event = events.latest_event(session, project, "story.carried_over", row.id)
-            if event is not None and event.data.get("again"):
-                found[row.id] = Again.model_validate(event.data["again"])
+            again = event.data.get("again") if event is not None else None
+            if again and again["attempt"] == row.attempt:
+                found[row.id] = Again.model_validate(again)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities import unbegun
 from activities.announcing import agent_events, announce
 from activities.context import ActivityContext, RunContext
 from activities.outlines import stories_of
@@ -107,15 +108,32 @@ def _unable(run: RunContext, steer: Steer) -> str:
 
 def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRecorded, list[Grant]]:
     revision, grants = 0, list[Grant]()
-    if step.steer.action in _CHANGES:
+    if step.unbegun:
+        look = unbegun.look(session, run, step)
+        if look.known is not None:
+            return _recorded(run, step, look.known, look.effect), []
+        if look.refused:
+            return SteerRecorded(refused=look.refused), []
+        step = step.model_copy(update={"effect": look.effect})
+    if step.steer.action in _CHANGES or step.unbegun:
         revision = changes.record_changes(session, step.project, [_change(step)])
         _, plan, changed = changes.run_in_force(session, step.project)
         run = RunContext(run.run, changed_plan(plan, changed), run.scope, tuple(changed))
-        grants = _adjust(session, run, step)
-        announce(session, grants)
+        if step.steer.action in _CHANGES:
+            grants = _adjust(session, run, step)
+            announce(session, grants)
     _explain(session, run, step)
     events.append_events(session, step.project, [_steered(step, revision)])
-    recorded = SteerRecorded(revision=revision)
+    if step.unbegun and step.steer.action in ENDS:
+        stories = [step.story] if step.story else []
+        _end(session, run, EndStep(**unbegun.ended(step), revision=revision, stories=stories))
+    elif step.unbegun and step.steer.action is SteerAction.RETRY:
+        unbegun.reopen(session, run, step)
+    return _recorded(run, step, revision, step.effect if step.unbegun else ""), grants
+
+
+def _recorded(run: RunContext, step: SteerStep, revision: int, effect: str) -> SteerRecorded:
+    recorded = SteerRecorded(revision=revision, effect=effect)
     if step.story:
         story = run.story(step.story)
         recorded = recorded.model_copy(
@@ -125,7 +143,7 @@ def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRe
                 "rank": run.ranks.get(story.id, 0),
             }
         )
-    return recorded, grants
+    return recorded
 
 
 def _change(step: SteerStep) -> ChangeDraft:
@@ -135,6 +153,8 @@ def _change(step: SteerStep) -> ChangeDraft:
         return ChangeDraft(**common, kind=ChangeKind.AGENTS, target=step.story, names=steer.agents)
     if steer.action is SteerAction.REPRIORITISE:
         return ChangeDraft(**common, kind=ChangeKind.PRIORITY, target=step.story, text=steer.priority.strip())
+    if steer.action is not SteerAction.SET_MAX_PARALLEL:
+        return unbegun.change(step, common)
     return ChangeDraft(**common, kind=ChangeKind.MAX_PARALLEL, target=step.sprint, number=steer.max_parallel)
 
 
@@ -334,7 +354,11 @@ def _end(session: Session, run: RunContext, step: EndStep) -> None:
         StoryState.SKIPPED: "story.skipped",
         StoryState.SETTLED: "story.settled",
     }[state]
-    stories = step.stories or [story.id for story in stories_of(run, step.sprint)]
+    if step.withdraw:
+        questions.withdraw_questions(session, step.project)
+    stories = step.stories or [
+        story.id for story in stories_of(run, step.sprint) if not step.epic or run.epic_of(story) == step.epic
+    ]
     reason = why(steer)
     drafts: list[EventDraft] = []
     for key in stories:

@@ -82,8 +82,8 @@ class Target(NamedTuple):
 
     scope: SteerScope
     name: str
-    asked: list[tuple[str, str]]
-    """Workflow ids, each with the story where an epic is asked about one."""
+    asked: list[tuple[str, dict[str, str]]]
+    """Workflow ids, each with what it is asked about where that is not itself."""
 
 
 class _Elsewhere(Exception):
@@ -125,8 +125,8 @@ async def _give(client: Client, steer: Steer, target: Target) -> SteerReply:
     refused = Conflict(f"{target.name} does not run now: it has not started, or has ended.")
     for delay in EARLY_DELAYS:
         missing = 0
-        for workflow_id, story in target.asked:
-            asked = steer.model_copy(update={"story": story})
+        for workflow_id, part in target.asked:
+            asked = steer.model_copy(update=part)
             handle: WorkflowHandle[Any, Any] = client.get_workflow_handle(workflow_id)
             try:
                 async with asyncio.timeout(UPDATE_SECONDS):
@@ -229,27 +229,40 @@ def _load(session: Session, project: str) -> RunContext:
 async def _target(database: Database, run: RunContext, wish: SteerRequest) -> Target:
     project = run.run.id
     if wish.story is not None:
-        return await _story(database, run, wish.story)
+        return await _story(database, run, wish)
     if wish.epic is not None:
         sprint = await _sprint_of_epic(database, run, wish.epic, wish.sprint)
         name = ids.epic_workflow_id(project, sprint, wish.epic)
-        return Target(SteerScope.EPIC, f"Epic {wish.epic}", [(name, "")])
+        unbegun = (project, {"sprint": sprint, "epic": wish.epic})
+        return Target(SteerScope.EPIC, f"Epic {wish.epic}", [(name, {}), unbegun])
     if wish.sprint is not None:
         if wish.sprint not in {sprint.id for sprint in run.plan.sprints}:
             known = ", ".join(sprint.id for sprint in run.plan.sprints[:20])
             raise NotFound(f"Run {project} has no sprint {wish.sprint}; its sprints are {known}.")
         name = ids.sprint_workflow_id(project, wish.sprint)
-        return Target(SteerScope.SPRINT, f"Sprint {wish.sprint}", [(name, "")])
-    return Target(SteerScope.PROJECT, f"Run {project}", [(project, "")])
+        asked = [(name, dict[str, str]()), (project, {"sprint": wish.sprint})]
+        return Target(SteerScope.SPRINT, f"Sprint {wish.sprint}", asked)
+    return Target(SteerScope.PROJECT, f"Run {project}", [(project, {})])
 
 
-async def _story(database: Database, run: RunContext, written: str) -> Target:
-    story = run.story(find_story(list(run.stories), written))
+async def _story(database: Database, run: RunContext, wish: SteerRequest) -> Target:
+    """The story; an epic and a sprint beside it have to be the ones that it is in."""
+    story = run.story(find_story(list(run.stories), wish.story or ""))
+    for part, named, true in (
+        ("epic", wish.epic, run.epic_of(story)),
+        ("sprint", wish.sprint, run.sprint_of(story)),
+    ):
+        if named not in (None, true):
+            raise Conflict(
+                f"{story.id} is in the {part} {true}, not in {named}; name the story alone or its own {part}."
+            )
     row = await database.read(status.story_status, run.run.id, story.id)
     epic = ids.epic_workflow_id(run.run.id, run.sprint_of(story), run.epic_of(story))
-    asked = [(run.workflow_id(story), ""), (epic, story.id)]
+    asked = [(run.workflow_id(story), dict[str, str]()), (epic, {"story": story.id})]
     if row.state is StoryState.PENDING or row.state in FINAL_STATES:
         asked.reverse()
+    sprint, parts = run.sprint_of(story), {"epic": run.epic_of(story), "story": story.id}
+    asked.append((run.run.id, {"sprint": sprint, **parts}))
     return Target(SteerScope.STORY, story.id, asked)
 
 

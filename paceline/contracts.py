@@ -12,7 +12,7 @@ from paceline.domain.model import Model
 from paceline.domain.proof import Advice
 from paceline.domain.questions import Answer, AnswerReceipt, Option, QuestionKind
 from paceline.domain.states import RunState, StoryState
-from paceline.domain.steering_steps import Again, SteeredInput
+from paceline.domain.steering_steps import Again, SteeredInput, Unbegun
 from paceline.domain.steps import FailedAttempt, RunStep, StoryStep
 from paceline.domain.waiting_rules import Watch
 from paceline.domain.work import AgentKind, WorkOutcome
@@ -40,6 +40,8 @@ class ProjectInput(SteeredInput):
     history_limit: int = HISTORY_LIMIT
     agreed: list[str] = Field(default_factory=list[str])
     """What was asked before the run began, and agreed to."""
+    unbegun: dict[str, Unbegun] = Field(default_factory=dict[str, Unbegun])
+    """What people did to sprints that have not begun, by sprint."""
 
 
 class SprintRef(Model):
@@ -83,6 +85,10 @@ class SprintInput(SteeredInput):
     history_limit: int = HISTORY_LIMIT
     epics_started: bool = False
     ended_epics: list[str] = Field(default_factory=list[str])
+    held_epics: list[str] = Field(default_factory=list[str])
+    """Epics that were paused before it began."""
+    held_stories: list[str] = Field(default_factory=list[str])
+    """Stories that were paused before it began."""
 
 
 class EpicRef(Model):

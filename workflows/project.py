@@ -17,9 +17,10 @@ from temporalio.exceptions import (
 
 from workflows.amending import Amendable
 from workflows.policies import A_FEW_TIMES, ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
-from workflows.project_asking import Forced, NotDone, ProjectAsking
+from workflows.project_asking import Forced, LeftOut, NotDone, ProjectAsking
 from workflows.sprint import SprintWorkflow
-from workflows.steering import Steerable, passed_on
+from workflows.steering import Steerable, passed_on, refused
+from workflows.unbegun import UnbegunSprints
 
 with workflow.unsafe.imports_passed_through():
     from activities.carrying import CarryingActivities
@@ -52,7 +53,7 @@ with workflow.unsafe.imports_passed_through():
 
 
 @workflow.defn(name="project")
-class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
+class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
     """Runs a plan's sprints in order; optional sprints ask first."""
 
     @workflow.init
@@ -129,13 +130,8 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
         await self._until_free()
         self._sprint = sprint.key
         self._show(outline)
-        if not await self._wanted(sprint):
-            self._count(sprint, await self._skip(sprint))
+        if not await self._begins(sprint):
             return
-        if "ready" in sprint.gates and not await self._holds(sprint, "ready"):
-            self._count(sprint, await self._skip(sprint))
-            return
-        await self._until_free()
         known = self._in.amended
         result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.REJECT_DUPLICATE)
         while await self._added_late(result, known):
@@ -156,14 +152,39 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
         if long and workflow.all_handlers_finished():
             workflow.continue_as_new(self._in)
 
+    async def _begins(self, sprint: SprintRef) -> bool:
+        """Whether its turn has come and nobody leaves it out; one that is left out is counted."""
+        begins = False
+        try:
+            begins = not self._left_out(sprint.key) and await self._is_wanted(sprint)
+            if begins:
+                await self._until_free()
+        except LeftOut:
+            workflow.logger.info("sprint %s was ended while people were asked about it", sprint.key)
+        await self._undisturbed(sprint.key)
+        if self._left_out(sprint.key):
+            self._count(sprint, await self._leave_out(sprint.key))
+            return False
+        if not begins:
+            self._count(sprint, await self._skip(sprint))
+        return begins
+
+    async def _is_wanted(self, sprint: SprintRef) -> bool:
+        """Whether people want it, and it is ready, where they are to say so."""
+        if not await self._wanted(sprint):
+            return False
+        return "ready" not in sprint.gates or await self._holds(sprint, "ready")
+
     async def _run_child(
         self, outline: ProjectOutline, sprint: SprintRef, reuse: WorkflowIDReusePolicy
     ) -> SprintResult:
-        told = self._from_above()
+        told, before = self._from_above(), self._take_over(sprint.key)
         child = await workflow.start_child_workflow(
             SprintWorkflow.run,
             SprintInput(
-                paused=self._in.paused,
+                paused=[*([SteerScope.SPRINT] if before.paused else []), *self._in.paused],
+                held_epics=before.epics,
+                held_stories=before.stories,
                 project=self._in.project,
                 revision=self._in.revision,
                 sprint=sprint.key,
@@ -207,7 +228,11 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
 
     async def _carry_over(self, outline: ProjectOutline, sprint: SprintRef) -> None:
         """Let what the sprint ended without go on in the next one, if that is wanted."""
-        after = [each for each in outline.sprints if each.key not in self._in.done_sprints]
+        after = [
+            each
+            for each in outline.sprints
+            if each.key not in self._in.done_sprints and not self._left_out(each.key)
+        ]
         into = next((each for each in after if not each.optional), after[0] if after else None)
         if into is None or not workflow.patched("carry-over"):
             return
@@ -362,6 +387,8 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
         return self._in
 
     def _target(self, steer: Steer) -> dict[str, Any]:
+        if steer.sprint:
+            return self._target_unbegun(steer)
         return {"scope": SteerScope.PROJECT}
 
     def _standing(self, steer: Steer) -> Standing:
@@ -370,6 +397,10 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
             state = PartState.ENDING
         elif self._finishing:
             state = PartState.ENDED
+        if steer.sprint:
+            if state in (PartState.ENDING, PartState.ENDED):
+                raise refused(f"Run {self._in.project} has ended or is ending, and {steer.sprint} with it.")
+            return self._standing_unbegun(steer)
         return Standing(
             scope=SteerScope.PROJECT,
             name=f"Run {self._in.project}",
@@ -378,6 +409,8 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
         )
 
     async def _do(self, steer: Steer, effect: str) -> SteerRecorded:
+        if steer.sprint:
+            return await self._do_unbegun(steer, effect)
         if steer.action in (SteerAction.PAUSE, SteerAction.RESUME):
             self._hold(steer.action)
         recorded = await self._record(steer, effect)
@@ -389,6 +422,9 @@ class ProjectWorkflow(ProjectAsking, Amendable, Steerable):
         else:
             await self._tell_children()
         return recorded
+
+    def _is_moot(self) -> bool:
+        return self._sprint not in self._in.done_sprints and self._left_out(self._sprint)
 
     async def _cancel_run(self, steer: Steer, effect: str) -> None:
         await workflow.execute_local_activity_method(

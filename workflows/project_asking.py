@@ -32,6 +32,10 @@ class NotDone(Exception):
     """A person says that nothing is to be built on what there is."""
 
 
+class LeftOut(Exception):
+    """A person ended the sprint about which people are asked before it begins."""
+
+
 class ProjectAsking(Answerable):
     """Questions that belong to a whole run; one at a time."""
 
@@ -57,7 +61,10 @@ class ProjectAsking(Answerable):
 
         Raises:
             Forced: a person said meanwhile that the run is complete.
+            LeftOut: a person ended the sprint that was to begin.
         """
+        if self._is_moot():
+            raise LeftOut
         self._in.questions_asked += 1
         step = ProjectAsk(
             project=self._in.project,
@@ -129,10 +136,17 @@ class ProjectAsking(Answerable):
         return await self._agreed(QuestionKind.APPROVE_SPRINT, text)
 
     def _is_heard(self, question: str) -> bool:
-        return super()._is_heard(question) or self._in.ending is not None
+        return super()._is_heard(question) or self._in.ending is not None or self._is_moot()
+
+    def _is_moot(self) -> bool:
+        """Whether a person ended the sprint that is to begin, so that nobody has to be asked about it."""
+        return False
 
     async def _until_heard(self, question: str, watch: Watch | None) -> None:
         await super()._until_heard(question, watch)
         if self._in.ending is not None:
             self._open_question = None
             raise Forced
+        if self._is_moot():
+            self._open_question = self._asking = None
+            raise LeftOut

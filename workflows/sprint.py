@@ -146,11 +146,13 @@ class SprintWorkflow(Steerable):
 
     async def _watch(self, epic: EpicRef, again: bool = False) -> None:
         """Run an epic as a child; one that had ended, or did not hear of an amendment, runs again."""
+        holds = epic.key in self._in.held_epics and not again
         try:
             child = await workflow.start_child_workflow(
                 EpicWorkflow.run,
                 EpicInput(
-                    paused=self._in.paused,
+                    paused=[*([SteerScope.EPIC] if holds else []), *self._in.paused],
+                    held=[] if again else self._in.held_stories,
                     project=self._in.project,
                     revision=self._in.revision,
                     sprint=self._in.sprint,

@@ -130,7 +130,7 @@ class Steerable:
             accepted=True,
             action=steer.action,
             actor=steer.actor,
-            effect=effect,
+            effect=recorded.effect or effect,
             revision=recorded.revision,
         )
         state = self._steered()

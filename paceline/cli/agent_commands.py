@@ -33,7 +33,10 @@ def away(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that an agent is away: others take its stories, and where nobody can you are asked."""
+    """Say that an agent is away, so that others take its stories.
+
+    Where nobody can, you are asked.
+    """
     when = until.astimezone().isoformat() if until is not None else None
     _say_of(project, {"agent": agent, "until": when, "wait": wait}, reason, actor, as_json)
 
@@ -42,7 +45,10 @@ def away(
 def back(
     project: Project, agent: Agent, reason: Reason = "", actor: Actor = None, as_json: AsJson = False
 ) -> None:
-    """Say that an agent is there again; what was moved stays with who has it."""
+    """Say that an agent is there again.
+
+    What was moved stays with who has it.
+    """
     _say_of(project, {"agent": agent, "back": True}, reason, actor, as_json)
 
 

@@ -27,7 +27,10 @@ def measure_overhead(
     work: Annotated[float, typer.Option(min=0.0, help="Seconds of work a story in the last workload.")] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Makespan of story graphs with simulated agents, beside the same graphs on bare Temporal."""
+    """Time story graphs, beside the same on bare Temporal.
+
+    The agents are simulated; what is told is the makespan.
+    """
     # The benchmark brings the whole server side along, which every other command can start without.
     from workers.benchmarks import overhead
 
@@ -61,7 +64,10 @@ def measure_recovery(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; medians are taken.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Time that a kill -9 of the worker adds to the 200-story graph with 0.5 s of work."""
+    """Time that a kill -9 of the worker adds.
+
+    The graph has 200 stories with 0.5 s of work.
+    """
     from workers.benchmarks import recovery
 
     found = asyncio.run(recovery.measure(rounds, Console(stderr=True).print))

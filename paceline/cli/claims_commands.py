@@ -28,7 +28,10 @@ def claims(
     decisions: Annotated[bool, typer.Option("--decisions", help="What was decided, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show who holds and waits for what, or all decisions about it."""
+    """Show who holds and waits for what.
+
+    Or, with --decisions, all decisions about it.
+    """
     if decisions:
         _show(call_api(lambda client: client.claim_decisions(project)), as_json, decisions_table)
     else:
@@ -39,7 +42,10 @@ def claim(
     paths: Annotated[list[str], typer.Argument(help="Files that the story needs beside its claim.")],
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Ask for more files, as an agent at work; exits with 3 where they are not granted now."""
+    """Ask for more files, as an agent at work.
+
+    Exits with 3 where they are not granted now.
+    """
     known = {name: os.environ.get(f"PACELINE_CLAIM_{name}", "") for name in _NAMES}
     if not all(known.values()):
         raise Refused(

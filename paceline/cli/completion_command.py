@@ -18,7 +18,10 @@ def check_completion(
     actor: Annotated[str | None, typer.Option(help="Who asks; default: your login name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Look whether a run is complete by its criteria, and what is to be done for it to be."""
+    """Look whether a run is complete by its criteria.
+
+    Says what is to be done for it to be.
+    """
     who = actor or getpass.getuser()
     found = call_api(lambda client: client.check_completion(project, {"actor": who}))
     if as_json:

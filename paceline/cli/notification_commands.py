@@ -32,7 +32,10 @@ def notifications(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show messages about questions, newest first, or send some again."""
+    """Show messages about questions, or send some again.
+
+    The newest come first.
+    """
     if redeliver is not None:
         found = call_api(lambda client: _again(client, redeliver, project))
     else:

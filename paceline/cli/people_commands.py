@@ -15,8 +15,10 @@ from paceline.cli.terminal import (
     counted,
     counts_line,
     how_to_answer,
+    pause_line,
     printable,
     question_text,
+    run_lines,
     say,
     wide_console,
 )
@@ -44,9 +46,8 @@ def _show_runs(runs: list[Run], as_json: bool) -> None:
     elif not runs:
         say("There are no runs yet; start one with `paceline run PLAN --repo DIR`.")
     else:
-        for run in runs:
-            started = f"{run.started_at.astimezone():%Y-%m-%d %H:%M}"
-            say(f"{run.id}  {run.state.value}  {started}  {printable(run.title)}")
+        for line in run_lines(runs):
+            say(line)
 
 
 def _show_run(found: ProjectStatus, as_json: bool) -> None:
@@ -59,6 +60,8 @@ def _show_run(found: ProjectStatus, as_json: bool) -> None:
             f"agent {printable(agent.agent)}: {agent.state.value}"
             + (f", {agent.story}" if agent.story else "")
         )
+    for pause in found.paused:
+        say(pause_line(pause))
     say(counts_line(found))
     if found.open_questions:
         say(f"{counted(found.open_questions, 'open question')}: `paceline questions` shows what is asked.")

@@ -33,7 +33,10 @@ def accept(
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without being asked.")] = False,
 ) -> None:
-    """Accept a plan that a model proposed, after reading it, so that it may run."""
+    """Accept a plan that a model proposed, so that it may run.
+
+    Read it first.
+    """
     name = _name(by)
     text = _text(file)
     plan = read_plan(text, file.name)

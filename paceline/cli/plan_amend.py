@@ -30,7 +30,10 @@ def amend(
     actor: Annotated[str | None, typer.Option(help="Who amends; default: your login name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Show what an edited plan changes of a run, and with --apply have the run follow it."""
+    """Show what an edited plan changes of a run.
+
+    With --apply the run follows it.
+    """
     body = {
         "renames": _renames(rename or []),
         "apply": apply,

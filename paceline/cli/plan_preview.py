@@ -70,7 +70,10 @@ def preview(
         int | None, typer.Option(min=1, max=100_000, help="Default: 1000, of large plans fewer.")
     ] = None,
 ) -> None:
-    """Show how a plan would run: waves, critical path, load, contended files, and when it would end."""
+    """Show how a plan would run, and when it would end.
+
+    That is: waves, critical path, load, and contended files.
+    """
     loaded = load_source(plan)
     found = loaded.plan
     _refuse_errors(plan, loaded)

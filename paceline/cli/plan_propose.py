@@ -52,7 +52,10 @@ def propose(
     output: OutputOption = None,
     force: ForceOption = False,
 ) -> None:
-    """Let a model propose a plan for notes, as a file for you to review; it does not run before."""
+    """Let a model propose a plan for notes.
+
+    It is a file for you to review, and does not run before.
+    """
     models = find_models(load_settings())
     name = choose_model(models.declared, with_model, models.place)
     declaration = models.declared[name]

@@ -30,7 +30,10 @@ def reports(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the reports of a run's sprints, newest first, or show one."""
+    """List the reports of a run's sprints, or show one.
+
+    The newest come first.
+    """
     found = call_api(lambda client: client.reports(project, kind, sprint))
     if number is None:
         _list(found, as_json)
@@ -44,7 +47,10 @@ def reports(
 
 
 def standup(project: Project, as_json: Json = False) -> None:
-    """Show the standup of this moment, from where the last daily one ended."""
+    """Show the standup of this moment.
+
+    It begins where the last daily one ended.
+    """
     if as_json:
         made = call_api(lambda client: client.standup(project))
         say(made.model_dump_json(indent=2))
@@ -61,7 +67,10 @@ def retro(
     actor: Annotated[str | None, typer.Option(help="Who says it; default: the user here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the newest retrospective with what people added, or add to it."""
+    """Show the newest retrospective, or add to it.
+
+    What people added is shown with it.
+    """
     if add is not None:
         kind = EntryKind.NOTE if note else EntryKind.IMPROVEMENT
         _add(project, {"text": add, "kind": kind.value, "topic": topic, "sprint": sprint}, actor, as_json)
@@ -77,7 +86,10 @@ def review(
     actor: Annotated[str | None, typer.Option(help="Who says it; default: the user here.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the newest sprint review with people's feedback, or give some."""
+    """Show the newest sprint review, or give feedback.
+
+    People's feedback is shown with it.
+    """
     if feedback is not None:
         body = {"text": feedback, "kind": EntryKind.FEEDBACK.value, "topic": topic, "sprint": sprint}
         _add(project, body, actor, as_json)

@@ -33,7 +33,10 @@ def rollback(
     detach: Annotated[bool, typer.Option("--detach", help="Do not wait for what becomes of it.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Take back a story, return to a boundary, or undo a rollback; history only grows."""
+    """Take back a story, or return to an earlier state.
+
+    Also a rollback can be taken back; history only grows.
+    """
     asked = {
         name: value for name, value in (("story", story), ("to", to), ("undo", undo)) if value is not None
     }

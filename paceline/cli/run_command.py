@@ -160,7 +160,10 @@ def run(
         bool, typer.Option("--no-input", help="Never ask here; print the questions.")
     ] = False,
 ) -> None:
-    """Run a plan to its end; exit status 0 only when every story succeeded."""
+    """Run a plan to its end.
+
+    The exit status is 0 only when every story succeeded.
+    """
     order = Order(
         source=source_of(plan),
         repository=repo.expanduser().absolute() if repo else None,

@@ -16,7 +16,10 @@ from paceline.settings import Settings
 
 
 def up() -> None:
-    """Run everything in one process tree, on this machine only, until Ctrl-C."""
+    """Run everything on this machine until Ctrl-C.
+
+    API, worker and Temporal server are one process tree, for this machine only.
+    """
     from workers.all_in_one import serve
 
     _log_to_terminal()
@@ -40,7 +43,10 @@ async def _refuse_second(settings: Settings) -> None:
 
 
 def api() -> None:
-    """Run only the API, against a Temporal server and a database that are there."""
+    """Run only the API.
+
+    The Temporal server and the database are there already.
+    """
     from workers.all_in_one import serve_api
 
     _log_to_terminal()
@@ -56,7 +62,10 @@ def worker(
         bool, typer.Option("--only-agents", help="Leave workflows to other workers.")
     ] = False,
 ) -> None:
-    """Run only a worker, against a Temporal server and a database that are there."""
+    """Run only a worker.
+
+    The Temporal server and the database are there already.
+    """
     from workers.all_in_one import serve_worker
 
     _log_to_terminal()

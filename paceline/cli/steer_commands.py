@@ -35,7 +35,10 @@ def pause(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a run or a part of it stand still: nothing new starts, stories stop before their next step."""
+    """Let a run or a part of it stand still.
+
+    Nothing new starts, and stories stop before their next step.
+    """
     _steer(SteerAction.PAUSE, project, _part(sprint, epic, story), reason, actor, as_json, now=now)
 
 
@@ -61,14 +64,20 @@ def cancel(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Stop a run or a part of it: its work is preserved, nothing more is merged."""
+    """Stop a run or a part of it; its work is preserved.
+
+    Nothing more of it is merged.
+    """
     _steer(SteerAction.CANCEL, project, _part(sprint, epic, story), reason, actor, as_json)
 
 
 def retry(
     project: Project, story: OneStory, reason: Reason = "", actor: Actor = None, as_json: AsJson = False
 ) -> None:
-    """Give a story another attempt, or start it again after it ended without success."""
+    """Give a story another attempt, or start it again.
+
+    It is started again where it had ended without success.
+    """
     _steer(SteerAction.RETRY, project, {"story": story}, reason, actor, as_json)
 
 
@@ -81,7 +90,10 @@ def skip(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Leave a story, an epic or a sprint out; who depends on it may start without it."""
+    """Leave a story, an epic or a sprint out.
+
+    Who depends on it may start without it.
+    """
     _steer(SteerAction.SKIP, project, _part(sprint, epic, story), reason, actor, as_json)
 
 
@@ -93,7 +105,10 @@ def reassign(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Give a story to another agent; what was done so far is preserved and gone on from."""
+    """Give a story to another agent.
+
+    What was done so far is preserved and gone on from.
+    """
     _steer(SteerAction.REASSIGN, project, {"story": story}, reason, actor, as_json, agents=agent)
 
 
@@ -105,7 +120,10 @@ def reprioritise(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a story's place in the order of starting and in the waiting line."""
+    """Change how urgent a story is.
+
+    It starts, and stands in the waiting line, by its new priority.
+    """
     _steer(SteerAction.REPRIORITISE, project, {"story": story}, reason, actor, as_json, priority=priority)
 
 
@@ -117,7 +135,10 @@ def set_parallel(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change how many stories of a sprint, or of every sprint, run at once."""
+    """Change how many stories of a sprint run at once.
+
+    Without --sprint, of every sprint.
+    """
     part = _part(sprint, None, None)
     _steer(SteerAction.SET_MAX_PARALLEL, project, part, reason, actor, as_json, max_parallel=max_parallel)
 
@@ -131,7 +152,10 @@ def force_complete(
     actor: Actor = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say that a run or a part of it is done: what has not ended counts as done and is not merged."""
+    """Say that a run or a part of it is done as it is.
+
+    What has not ended counts as done and is not merged.
+    """
     _steer(SteerAction.FORCE_COMPLETE, project, _part(sprint, epic, story), reason, actor, as_json)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Any, cast
 
 import typer
@@ -12,7 +13,8 @@ from rich.console import Console
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import MEANING, Question
 from paceline.domain.states import SUCCESS_STATES, StoryState
-from paceline.domain.status import ProjectStatus, StoryStatus
+from paceline.domain.status import Pause, ProjectStatus, Run, StoryStatus
+from paceline.domain.steering import SteerScope
 
 STYLE = {
     StoryState.WORKING: "cyan",
@@ -105,6 +107,29 @@ def story_row(story: StoryStatus) -> tuple[str, str, str, str, str, str]:
         str(story.attempt or ""),
         _one_line(story.reason or (story.merge_commit or "")[:COMMIT_DIGITS], 80),
     )
+
+
+def run_lines(runs: Sequence[Run]) -> list[str]:
+    """Runs as the lines of a table, under their headings."""
+    lines = [("run", "state", "started", "title")]
+    lines += [
+        (run.id, run.state.value, f"{run.started_at.astimezone():%Y-%m-%d %H:%M}", printable(run.title))
+        for run in runs
+    ]
+    widths = [max(len(line[column]) for line in lines) for column in range(3)]
+    return [
+        "  ".join([*(f"{text:{width}}" for text, width in zip(line, widths, strict=False)), line[3]])
+        for line in lines
+    ]
+
+
+def pause_line(pause: Pause) -> str:
+    """What is paused, since when, by whom and why."""
+    within = f" in {pause.sprint}" if pause.scope is SteerScope.EPIC else ""
+    name = f"the run {pause.target}" if pause.scope is SteerScope.PROJECT else pause.target
+    since = f"{pause.since.astimezone():%Y-%m-%d %H:%M}"
+    why = f": {pause.reason}" if pause.reason else ""
+    return _one_line(f"paused: {name}{within}, by {pause.actor} since {since}{why}", 400)
 
 
 def question_text(question: Question) -> str:

@@ -129,7 +129,10 @@ def restore(
     project: Project = None,
     as_json: AsJson = False,
 ) -> None:
-    """Get an attempt's work back in a folder of its own, on a branch, or both; never in your checkout."""
+    """Get an attempt's work back in a folder or on a branch.
+
+    Or both; never in your checkout.
+    """
     if to is None and branch is None:
         raise ConfigurationError("Nowhere to restore to: give --to DIR, --branch NAME, or both.")
     repository, rows = _run(_rows(repo, project))
@@ -155,7 +158,10 @@ def expire(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove old work of runs that are over; what a run that goes on left stays."""
+    """Remove old work of runs that are over.
+
+    What a run that goes on left stays.
+    """
     limit = datetime.now(UTC) - _age(older_than)
     repository, rows = _run(_rows(repo, project))
     old = [row for row in rows if row.work.at <= limit]

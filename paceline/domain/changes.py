@@ -30,6 +30,9 @@ class ChangeKind(StrEnum):
     AWAY = "away"
     """The agent `target` is away (`number` 1), away while its stories wait for it (2), or there again (0);
     `text` is until when, `names` is why: `away`, `silent` or `failing`."""
+    UNBEGUN = "unbegun"
+    """The sprint, epic or story `target` of the sprint `names[0]` was paused, ended or the like before that
+    began; `text` is the action. It changes nothing of the plan: the run's workflow carries it."""
     PLAN = "plan"
     """The plan itself was amended; `text` is the new one's digest. Changes before it go on holding."""
 

@@ -18,6 +18,7 @@ from paceline.domain.notifications import NotifyOptions
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import AgentState, RunState, StoryState
+from paceline.domain.steering import SteerScope
 from paceline.domain.waiting_rules import QuestionOptions
 from paceline.domain.work import AgentDeclaration, SandboxPolicy
 
@@ -191,6 +192,19 @@ class AgentStatus(Model):
     updated_at: datetime | None = None
 
 
+class Pause(Model):
+    """A part of a run that a person paused, and that nobody has resumed."""
+
+    scope: SteerScope
+    target: str
+    """Id of the run, the sprint, the epic or the story."""
+    sprint: str = ""
+    """The sprint that it is in, where it is an epic or a story."""
+    actor: str
+    reason: str = ""
+    since: datetime
+
+
 class ProjectStatus(Model):
     """A run with its stories, agents and open questions."""
 
@@ -204,6 +218,8 @@ class ProjectStatus(Model):
     last_event: int
     forced_by: str | None = None
     """The person who said that the run is complete, where one did."""
+    paused: list[Pause] = Field(default_factory=list[Pause])
+    """What of it is paused now, the widest first."""
 
 
 class Artifact(Model):

@@ -42,6 +42,8 @@ class SteerScope(StrEnum):
 class PartState(StrEnum):
     """Where a project, a sprint or an epic stands."""
 
+    PENDING = "pending"
+    """It is a sprint that has not begun, or an epic in one."""
     RUNNING = "running"
     PAUSED = "paused"
     ENDING = "ending"
@@ -63,6 +65,10 @@ class Steer(Model):
     reason: str = Field(default="", max_length=2000)
     story: str = Field(default="", max_length=1000)
     """Where an epic is asked about one of its stories: which."""
+    sprint: str = Field(default="", max_length=1000)
+    """Where the run is asked about a sprint that has not begun, or about a part of one: which."""
+    epic: str = Field(default="", max_length=1000)
+    """Beside `sprint`: the epic in it."""
     agents: list[str] = Field(default_factory=list[str], max_length=50)
     """`reassign`: who does the story; the first leads."""
     priority: str = Field(default="", max_length=50)
@@ -114,6 +120,7 @@ _LANDING = (S.VERIFYING, S.MERGING)
 _OPEN = (*_QUEUED, S.WORKING, *_LANDING, S.WAITING_FOR_PERSON, S.PAUSED)
 _UNDONE = (S.FAILED, S.CANCELLED, S.BLOCKED)
 _ALIVE = (PartState.RUNNING, PartState.PAUSED)
+_UNBEGUN = (PartState.PENDING,)
 
 
 def _rule(otherwise: str, *groups: tuple[tuple[State, ...], str]) -> Rule:
@@ -197,21 +204,36 @@ def _of_parts(name: str) -> dict[SteerAction, Rule]:
                 (PartState.RUNNING,),
                 "Nothing new starts, and stories under work stand still before their next step.",
             ),
+            (_UNBEGUN, "When its turn comes, nothing of it starts before it is resumed."),
         ),
         SteerAction.RESUME: _rule(
-            over, (_ALIVE, "Its stories go on, unless they or something above them is paused.")
+            over,
+            (_ALIVE, "Its stories go on, unless they or something above them is paused."),
+            (_UNBEGUN, "It begins when its turn comes."),
         ),
-        SteerAction.CANCEL: _rule(over, (_ALIVE, f"{both}; every story that has not ended is cancelled.")),
+        SteerAction.CANCEL: _rule(
+            over,
+            (_ALIVE, f"{both}; every story that has not ended is cancelled."),
+            (_UNBEGUN, "It never begins; its stories are cancelled."),
+        ),
         SteerAction.FORCE_COMPLETE: _rule(
-            over, (_ALIVE, f"{both}; every story that has not ended counts as done.")
+            over,
+            (_ALIVE, f"{both}; every story that has not ended counts as done."),
+            (_UNBEGUN, "It never begins; its stories count as done, and nothing is merged."),
         ),
     }
 
 
-_CAP = (_ALIVE, "Running stories go on; who waits is let in at once where the number is higher.")
+_CAP = (
+    (_ALIVE, "Running stories go on; who waits is let in at once where the number is higher."),
+    (_UNBEGUN, "It holds from its beginning."),
+)
 _LEFT_OUT = (
-    _ALIVE,
-    "Stories under work are stopped and their work is preserved; all that have not ended are skipped.",
+    (
+        _ALIVE,
+        "Stories under work are stopped and their work is preserved; all that have not ended are skipped.",
+    ),
+    (_UNBEGUN, "It never begins; its stories are skipped, and who depends on them may start without them."),
 )
 
 
@@ -219,15 +241,26 @@ def _with(name: str, *, skip: bool, cap: bool) -> Mapping[SteerAction, Rule]:
     rules = _of_parts(name)
     otherwise = rules[SteerAction.PAUSE].otherwise
     if skip:
-        rules[SteerAction.SKIP] = _rule(otherwise, _LEFT_OUT)
+        rules[SteerAction.SKIP] = _rule(otherwise, *_LEFT_OUT)
     if cap:
-        rules[SteerAction.SET_MAX_PARALLEL] = _rule(otherwise, _CAP)
+        rules[SteerAction.SET_MAX_PARALLEL] = _rule(otherwise, *_CAP)
     return rules
+
+
+def _begun(rules: Mapping[SteerAction, Rule]) -> Mapping[SteerAction, Rule]:
+    """Without what is for a part that has not begun: a run has begun when it can be asked."""
+    return {
+        action: Rule(
+            MappingProxyType({state: text for state, text in rule.effects.items() if state not in _UNBEGUN}),
+            rule.otherwise,
+        )
+        for action, rule in rules.items()
+    }
 
 
 RULES: Mapping[SteerScope, Mapping[SteerAction, Rule]] = MappingProxyType(
     {
-        SteerScope.PROJECT: _with("project", skip=False, cap=True),
+        SteerScope.PROJECT: _begun(_with("project", skip=False, cap=True)),
         SteerScope.SPRINT: _with("sprint", skip=True, cap=True),
         SteerScope.EPIC: _with("epic", skip=True, cap=False),
         SteerScope.STORY: _OF_STORIES,
@@ -261,9 +294,9 @@ def refusal(steer: Steer, standing: Standing) -> str:
     if rule is None:
         able = " or ".join(f"a {scope}" for scope in SteerScope if steer.action in RULES[scope])
         return f"{_words(steer)} is not for a {standing.scope.value}, only for {able}; name one."
-    missing = _missing(steer)
-    if missing:
-        return missing
+    lacks = missing(steer)
+    if lacks:
+        return lacks
     if steer.action is SteerAction.PAUSE and standing.paused:
         return f"{standing.name} is paused already."
     if standing.state not in rule.effects:
@@ -289,7 +322,8 @@ def why(steer: Steer) -> str:
     return f"{steer.actor} {did}: {steer.reason}".rstrip(": ")[:500]
 
 
-def _missing(steer: Steer) -> str:
+def missing(steer: Steer) -> str:
+    """What an action lacks, whatever it is asked of; empty where nothing."""
     if steer.action in NEEDS_REASON and not steer.reason.strip():
         return f"{_words(steer)} needs a reason; give one."
     if steer.action is SteerAction.REASSIGN and not all(name.strip() for name in steer.agents or [""]):

@@ -22,6 +22,19 @@ class SteeredInput(RunStep):
     """Revision of the newest amendment of the plan that it was told of; 0: of none."""
 
 
+class Unbegun(Model):
+    """What people did to a sprint before it began, and to its parts."""
+
+    paused: bool = False
+    epics: list[str] = Field(default_factory=list[str])
+    """Those that are paused."""
+    stories: list[str] = Field(default_factory=list[str])
+    """Those that are paused."""
+    ended_epics: list[str] = Field(default_factory=list[str])
+    ending: Steer | None = None
+    """The action that ended it; it does not begin."""
+
+
 class FromAbove(Model):
     """Signal to a child: what holds the workflows above it now, and the newest change of the run."""
 
@@ -56,6 +69,8 @@ class SteerStep(RunStep):
     """What holds the target when it was done."""
     started: bool = True
     """Whether the story has a workflow of its own."""
+    unbegun: bool = False
+    """Whether the sprint of the target has not begun."""
 
 
 class SteerRecorded(Model):
@@ -70,6 +85,8 @@ class SteerRecorded(Model):
     weight: float = 0.0
     """The story's weight in the waiting line now."""
     rank: int = 0
+    effect: str = ""
+    """What it did, where only the story's status says; empty: what the workflow says."""
 
 
 class PauseStep(StoryStep):
@@ -102,4 +119,7 @@ class EndStep(RunStep):
     steer: Steer
     sprint: str
     stories: list[str]
-    """Empty: all of the sprint that have not ended."""
+    """Empty: all of the sprint, or of `epic` in it, that have not ended."""
+    epic: str = ""
+    withdraw: bool = False
+    """Whether the run's own open question is about it, and is taken back."""

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -171,11 +172,18 @@ class EventCounterRow(Base):
     last: Mapped[int] = mapped_column(BigInteger)
 
 
+_STEERING = text("name IN ('steered', 'story.reopened', 'story.carried_over')")
+
+
 class EventRow(Base):
     """A numbered event."""
 
     __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("project", "key"),)
+    __table_args__ = (
+        UniqueConstraint("project", "key"),
+        # What people steered is few among many, and every look at a run's status asks for it.
+        Index("ix_events_steering", "project", "number", sqlite_where=_STEERING, postgresql_where=_STEERING),
+    )
 
     project: Mapped[str] = mapped_column(primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)

@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Executable, Table, bindparam, case, null, select, update
 from sqlalchemy.orm import Session
 
+from paceline.domain.pauses import SAYING, pauses_of
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
 from paceline.domain.status import AgentStatus, ProjectStatus, StoryStatus
 from paceline.errors import NotFound, Refused
-from paceline.store.events import event_of, last_number
+from paceline.store.events import event_of, events_named, last_number
 from paceline.store.models import AgentHistoryRow, AgentRow, StoryRow, table
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
@@ -243,6 +244,7 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
         open_questions=count_open(session, project),
         last_event=last_number(session, project),
         forced_by=None if ended is None else ended.data.get("forced_by"),
+        paused=[] if run.ended_at is not None else pauses_of(events_named(session, project, SAYING), stories),
     )
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import temporalio.client
+from temporalio import activity
+from temporalio.client import Client
 from temporalio.service import RPCError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from api.rollbacks import Wanted, ask
 from paceline.domain.ids import epic_workflow_id, story_workflow_id
@@ -22,7 +26,7 @@ from paceline.errors import Conflict
 from paceline.store import changes, questions
 from tests.sample_plans import E, S, plan
 from tests.steering import ACTOR, events_named, rows, steer, until_state
-from tests.world import World, scripted
+from tests.world import World, git_lines, scripted
 
 pytestmark = pytest.mark.temporal
 
@@ -44,6 +48,8 @@ WAITING, SETTLED, FAILED = StoryState.WAITING_FOR_PERSON, StoryState.SETTLED, St
 CANCELLED, SKIPPED, BLOCKED = StoryState.CANCELLED, StoryState.SKIPPED, StoryState.BLOCKED
 SIMULATED = (PENDING, CLAIMING, WORKING, WAITING, PAUSED, SETTLED, FAILED, CANCELLED, SKIPPED, BLOCKED)
 """States that are reached without a repository."""
+LANDING, LANDED = StoryState.VERIFYING, StoryState.MERGING
+MERGED, REVERTED = StoryState.MERGED, StoryState.REVERTED
 MORE: dict[SteerAction, dict[str, Any]] = {
     SteerAction.REASSIGN: {"agents": ["Other"]},
     SteerAction.REPRIORITISE: {"priority": "Critical"},
@@ -269,6 +275,68 @@ async def test_merged_and_reverted_stories_take_nothing(world: World, name: str,
     assert result.counts[StoryState.CANCELLED] == 1
 
 
+def test_no_state_and_no_action_is_forgotten() -> None:
+    """Each state of a story is in one of the tables here; each of them tries every action."""
+    assert {*SIMULATED, LANDING, LANDED, MERGED, REVERTED} == set(StoryState)
+    for state in StoryState:
+        refused = {action for action in SteerAction if not allowed(action, state)}
+        assert refused | {action for action in STORY_RULES if allowed(action, state)} == set(SteerAction)
+    tried = {PartState.RUNNING, PartState.PAUSED, PartState.ENDING, PartState.ENDED}
+    assert tried | {PartState.PENDING} == set(PartState), "the last is in test_steering_unbegun.py"
+
+
+class Door(ActivityInboundInterceptor):
+    """Lets landings be made, and then keeps their workflows from hearing of it."""
+
+    opened: asyncio.Event
+    made: int
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        """Run the activity; a landing that merged waits behind the door."""
+        result = await super().execute_activity(input)
+        if activity.info().activity_type == "land-story" and result.merged:
+            await Door.opened.wait()
+        return result
+
+
+class Doors(temporalio.client.Interceptor, Interceptor):
+    """Every activity goes through it."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Put the door before it."""
+        return Door(next)
+
+
+async def test_every_action_while_a_story_is_being_merged(world: World, name: str, repository: Path) -> None:
+    """The branch has moved, so whatever a person wants, the story is merged, once."""
+    Door.opened = asyncio.Event()
+    world = replace(world, client=Client(**{**world.client.config(), "interceptors": [Doors()]}))  # type: ignore[typeddict-item]
+    cells = Cells()
+    cells.add([LANDED])
+    numbers = [story.split()[1] for story in cells.stories.values()]
+    text = plan(E("1", [S(number, files=(f"{number}.txt",)) for number in numbers]))
+    run = await world.start(
+        text, project=name, repository=repository, agents=scripted(concurrency=50), max_parallel=50
+    )
+    async with world.workers():
+        for story in cells.stories.values():
+            await until_state(world, run.id, story, LANDED)
+        for (state, action), story in cells.stories.items():
+            if action is None:
+                await refuse_all(world, run.id, story, state)
+                continue
+            reply = await steer(world, run.id, action, story, reason="table", **MORE.get(action, {}))
+            assert reply.message == STORY_RULES[action].effects[state]
+            told = [each for each in await events_named(world, run.id, "steered") if each.story == story]
+            assert [(each.actor, each.data["action"]) for each in told] == [(ACTOR, action)]
+        Door.opened.set()
+        result = await world.result(run.id)
+    assert result.counts == {MERGED: len(numbers)}
+    assert len(await events_named(world, run.id, "merge.made")) == len(numbers)
+    merges = git_lines(repository, "log", "--merges", "--format=%s", f"paceline/{name}/sprint")
+    assert len(merges) == len(numbers)
+
+
 # Epics, sprints and runs ---
 
 PARTS = {
@@ -323,6 +391,11 @@ async def do_to_part(
         for story in ("Story 1.1", "Story 1.2"):
             await until_state(world, run.id, story, ends[action])
         return
+    shown = [(each.scope, each.actor, each.reason) for each in (await world.status(run.id)).paused]
+    if action is SteerAction.PAUSE:
+        assert shown == [(scope, ACTOR, "table")]
+    elif action is SteerAction.RESUME:
+        assert shown == []
     held = action is SteerAction.PAUSE or (paused and action is not SteerAction.RESUME)
     assert ((await rows(world, run.id))["Story 1.2"].reason is not None) is held
     if action is SteerAction.SET_MAX_PARALLEL:

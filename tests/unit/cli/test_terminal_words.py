@@ -19,11 +19,12 @@ from paceline.cli.client import api_url, as_error
 from paceline.cli.progress import stories_table
 from paceline.cli.run_command import choose_agents, options_differ
 from paceline.cli.settings import load_settings, make_home
-from paceline.cli.terminal import counted, event_line, printable, question_text
+from paceline.cli.terminal import counted, event_line, pause_line, printable, question_text, run_lines
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.states import StoryState
-from paceline.domain.status import ProjectStatus, Run, RunOptions, StoryStatus
+from paceline.domain.status import Pause, ProjectStatus, Run, RunOptions, StoryStatus
+from paceline.domain.steering import SteerScope
 from paceline.errors import AlreadyAnswered, ConfigurationError, PacelineError, PlanError, ServerUnavailable
 from paceline.settings import Settings
 
@@ -224,3 +225,30 @@ def test_a_table_that_is_too_long_keeps_what_moves() -> None:
     assert table.row_count == 6
     assert "S25" in shown
     assert stories_table(status).row_count == 30
+
+
+def test_runs_stand_under_their_headings() -> None:
+    short = status_of([]).run
+    long = short.model_copy(update={"id": "a-longer-id", "title": "One\x1b[2J"})
+    lines = run_lines([short, long])
+    assert lines[0].split() == ["run", "state", "started", "title"]
+    assert {line.index(word) for line, word in zip(lines[1:], ("running", "running"), strict=True)} == {
+        lines[0].index("state")
+    }
+    assert lines[2].endswith("  One[2J")
+
+
+def test_a_pause_says_what_by_whom_and_why() -> None:
+    pause = Pause(
+        scope=SteerScope.EPIC,
+        target="Epic 1",
+        sprint="Sprint 2",
+        actor="ada",
+        reason="lunch",
+        since=datetime(2025, 1, 6, 12, tzinfo=UTC),
+    )
+    line = pause_line(pause)
+    assert line.startswith("paused: Epic 1 in Sprint 2, by ada since 2025-01-06")
+    assert line.endswith(": lunch")
+    whole = pause.model_copy(update={"scope": SteerScope.PROJECT, "target": "p", "reason": ""})
+    assert pause_line(whole).startswith("paused: the run p, by ada since")
