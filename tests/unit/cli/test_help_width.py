@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import click
+from typing import Any
+
 import pytest
 import typer
 from typer.core import TyperGroup
@@ -14,7 +15,7 @@ from paceline.cli.main import app
 def groups() -> list[tuple[str, ...]]:
     """Every command that has commands, by the words that call it."""
     found: list[tuple[str, ...]] = []
-    left: list[tuple[tuple[str, ...], click.Command]] = [((), typer.main.get_command(app))]
+    left: list[tuple[tuple[str, ...], Any]] = [((), typer.main.get_command(app))]
     while left:
         words, command = left.pop()
         if isinstance(command, TyperGroup):

@@ -20,7 +20,13 @@ STORIES = [
 
 def steered(number: int, action: str, scope: str, target: str, sprint: str = "", actor: str = "ada") -> Event:
     """The event of an action."""
-    data = {"action": action, "scope": scope, "target": target, "sprint": sprint, "reason": f"why {number}"}
+    data: dict[str, object] = {
+        "action": action,
+        "scope": scope,
+        "target": target,
+        "sprint": sprint,
+        "reason": f"why {number}",
+    }
     return _event(number, "steered", target if scope == "story" else None, data, actor)
 
 
