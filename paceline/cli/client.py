@@ -21,6 +21,7 @@ from paceline.cli.settings import load_settings
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.completion import CompletionCheck
 from paceline.domain.events import Event
+from paceline.domain.exports import ExportTable
 from paceline.domain.notifications import Notification
 from paceline.domain.questions import Answer, Question
 from paceline.domain.reports import Report, ReportKind
@@ -231,6 +232,20 @@ class ApiClient:
         summary = await self._call("GET", f"artifacts/{quoted}/summary")
         return artifact, str(summary["bundle_path"])
 
+    async def export(self, project: str, table: ExportTable, write: Callable[[bytes], object]) -> None:
+        """Hand over a table of a run as CSV, part by part."""
+        path = f"/api/v1/projects/{quote(project, safe='')}/export/{table.value}"
+        try:
+            async with self._http.stream("GET", path) as reply:
+                if reply.status_code >= 400:
+                    raise as_error(
+                        reply.status_code, (await reply.aread()).decode(errors="replace"), self.url
+                    )
+                async for part in reply.aiter_bytes():
+                    write(part)
+        except httpx2.TransportError as error:
+            raise self._silent() from error
+
     @asynccontextmanager
     async def _socket(self, query: Mapping[str, str | int]) -> AsyncGenerator[AsyncGenerator[str]]:
         parts = urlsplit(self.url)
@@ -263,13 +278,14 @@ class ApiClient:
         try:
             reply = await self._http.request(method, f"/api/v1/{path}", **arguments)
         except httpx2.TransportError as error:
-            raise ServerUnavailable(
-                f"No API answers at {self.url}; start it with `paceline up`, or set PACELINE_API_URL.",
-                url=self.url,
-            ) from error
+            raise self._silent() from error
         if reply.status_code >= 400:
             raise as_error(reply.status_code, reply.text, self.url)
         return reply
+
+    def _silent(self) -> ServerUnavailable:
+        sentence = f"No API answers at {self.url}; start it with `paceline up`, or set PACELINE_API_URL."
+        return ServerUnavailable(sentence, url=self.url)
 
 
 def as_error(status: int, text: str, url: str) -> PacelineError:

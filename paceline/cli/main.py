@@ -11,6 +11,7 @@ import typer
 from paceline.cli import (
     claims_commands,
     completion_command,
+    export_command,
     notification_commands,
     people_commands,
     report_commands,
@@ -60,6 +61,7 @@ for command in (
     report_commands.standup,
     report_commands.review,
     report_commands.retro,
+    export_command.export,
     claims_commands.claims,
     claims_commands.claim,
     server_commands.up,

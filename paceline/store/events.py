@@ -47,7 +47,7 @@ def append_events(session: Session, project: str, drafts: Sequence[EventDraft]) 
     last, at = _advance(session, project, len(fresh))
     rows = _numbered(project, list(fresh.values()), last - len(fresh), at)
     if len(_insert(session, rows)) == len(rows):
-        stored = {row["key"]: _event(row) for row in rows}
+        stored = {row["key"]: to_event(row) for row in rows}
     else:
         stored = _append_unknown(session, project, fresh, last - len(fresh), at)
     session.info.setdefault(APPENDED_TO, set[str]()).add(project)
@@ -57,7 +57,7 @@ def append_events(session: Session, project: str, drafts: Sequence[EventDraft]) 
 def events_after(session: Session, project: str, after: int = 0, limit: int = 1000) -> list[Event]:
     """The events with a number above `after`, in order, at most `limit`."""
     found = session.connection().execute(_AFTER, {"of": project, "after": after, "limit": limit})
-    return [_event(row) for row in found.mappings()]
+    return [to_event(row) for row in found.mappings()]
 
 
 def events_named(session: Session, project: str, names: Sequence[str]) -> list[Event]:
@@ -66,14 +66,14 @@ def events_named(session: Session, project: str, names: Sequence[str]) -> list[E
     named: BindParameter[Any] = bindparam("names", list(names), expanding=True, literal_execute=True)
     query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.name.in_(named))
     found = session.connection().execute(query.order_by(_EVENTS.c.number))
-    return [_event(row) for row in found.mappings()]
+    return [to_event(row) for row in found.mappings()]
 
 
 def event_of(session: Session, project: str, key: str) -> Event | None:
     """The event with this key; None where there is none."""
     query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.key == key)
     found = session.connection().execute(query).mappings().one_or_none()
-    return _event(found) if found is not None else None
+    return to_event(found) if found is not None else None
 
 
 def latest_event(session: Session, project: str, name: str, story: str) -> Event | None:
@@ -85,7 +85,7 @@ def latest_event(session: Session, project: str, name: str, story: str) -> Event
         .limit(1)
     )
     found = session.connection().execute(query).mappings().one_or_none()
-    return _event(found) if found is not None else None
+    return to_event(found) if found is not None else None
 
 
 def last_number(session: Session, project: str) -> int:
@@ -133,14 +133,14 @@ def _append_unknown(
     connection = session.connection()
     connection.execute(delete(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.number > before))
     known = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.key.in_(list(fresh)))
-    stored = {row["key"]: _event(row) for row in connection.execute(known).mappings()}
+    stored = {row["key"]: to_event(row) for row in connection.execute(known).mappings()}
     rows = _numbered(project, [draft for key, draft in fresh.items() if key not in stored], before, at)
     if rows:
         _insert(session, rows)
     connection.execute(
         update(_COUNTERS).where(_COUNTERS.c.project == project).values(last=before + len(rows))
     )
-    return stored | {row["key"]: _event(row) for row in rows}
+    return stored | {row["key"]: to_event(row) for row in rows}
 
 
 def _numbered(project: str, drafts: Sequence[EventDraft], before: int, at: datetime) -> list[dict[str, Any]]:
@@ -164,5 +164,6 @@ def _insert(session: Session, rows: list[dict[str, Any]]) -> Sequence[Any]:
     return session.connection().execute(_inserting(dialect_of(session)), rows).all()
 
 
-def _event(row: Mapping[str, Any] | Any) -> Event:
+def to_event(row: Mapping[str, Any] | Any) -> Event:
+    """An event from its row."""
     return Event.model_validate(dict(row))

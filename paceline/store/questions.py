@@ -141,7 +141,7 @@ def get_question(session: Session, id: str) -> Question:
     row = session.execute(query).scalar_one_or_none()
     if row is None:
         raise NotFound(f"There is no question {id}; `paceline questions` lists them.", question=id)
-    return _question(row)
+    return to_question(row)
 
 
 def is_known(session: Session, id: str) -> bool:
@@ -158,7 +158,7 @@ def list_questions(
         query = query.where(QuestionRow.project == project)
     if state is not None:
         query = query.where(QuestionRow.state == state)
-    return [_question(row) for row in session.execute(query).scalars()]
+    return [to_question(row) for row in session.execute(query).scalars()]
 
 
 def count_open(session: Session, project: str) -> int:
@@ -167,7 +167,8 @@ def count_open(session: Session, project: str) -> int:
     return session.execute(query).scalar_one()
 
 
-def _question(row: QuestionRow) -> Question:
+def to_question(row: QuestionRow) -> Question:
+    """A question from its row."""
     answer = None
     if row.decision is not None:
         answer = Answer(

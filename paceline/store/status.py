@@ -81,7 +81,7 @@ def set_story(
         values |= {"state": state.value, "entered": state.value}
     values |= {"of": project, "which": story}
     row = session.connection().execute(change, values).mappings().one_or_none()
-    return _story(row) if row is not None else story_status(session, project, story)
+    return to_story(row) if row is not None else story_status(session, project, story)
 
 
 @cache
@@ -121,14 +121,14 @@ def story_status(session: Session, project: str, story: str) -> StoryStatus:
         raise NotFound(
             f"Project {project} has no story {story}; see its status.", project=project, story=story
         )
-    return _story(row)
+    return to_story(row)
 
 
 def story_statuses(session: Session, project: str) -> list[StoryStatus]:
     """Where a project's stories stand, in plan order."""
     query = select(_STORIES).where(_STORIES.c.project == project)
     rows = session.connection().execute(query.order_by(_STORIES.c.position, _STORIES.c.id)).mappings()
-    return [_story(row) for row in rows]
+    return [to_story(row) for row in rows]
 
 
 def unended(session: Session, project: str) -> list[str]:
@@ -263,7 +263,8 @@ def _fields(row: Mapping[str, Any] | Any, of: Table, without: Sequence[str]) -> 
     return {column.name: row[column.name] for column in of.columns if column.name not in without}
 
 
-def _story(row: Mapping[str, Any] | Any) -> StoryStatus:
+def to_story(row: Mapping[str, Any] | Any) -> StoryStatus:
+    """A story's status from its row."""
     return StoryStatus.model_validate(_fields(row, _STORIES, ("project", "position")))
 
 

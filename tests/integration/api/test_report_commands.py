@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from pathlib import Path
 
 from tests.integration.api.command_line import CommandLine
 from tests.integration.api.test_command_line import up
@@ -11,7 +12,9 @@ from tests.integration.api.test_command_line import up
 __all__ = ["up"]
 
 
-def test_a_rehearsal_is_reported(paceline: CommandLine, plan: str, up: subprocess.Popen[str]) -> None:
+def test_a_rehearsal_is_reported(
+    paceline: CommandLine, plan: str, up: subprocess.Popen[str], tmp_path: Path
+) -> None:
     ran = paceline(
         "run", plan, "--agent", "simulated", "--day-length", "1s", "--criteria", "record", "--no-input"
     )
@@ -39,7 +42,14 @@ def test_a_rehearsal_is_reported(paceline: CommandLine, plan: str, up: subproces
     assert "More shade" not in paceline("retro", project).stdout
     entries = json.loads(paceline("review", project, "--json").stdout)["entries"]
     assert [(each["text"], each["actor"]) for each in entries] == [("More shade", "kim")]
+    exported = paceline("export", project, "stories")
+    assert exported.stdout.splitlines()[0].startswith("id,title,sprint,")
+    target = tmp_path / "attempts.csv"
+    assert paceline("export", project, "attempts", "--output", str(target)).returncode == 0
+    assert target.read_text().startswith("story,attempt,agents,")
     for arguments, sentence in (
+        (("export", project, "stories", "--output", str(tmp_path / "none" / "x.csv")), "cannot be written"),
+        (("export", "nothing", "stories"), "nothing"),
         (("reports", project, "--number", "1"), "add --kind"),
         (("reports", project, "--kind", "daily", "--number", "99"), "has no daily 99"),
         (("run", plan, "--day-length", "soon"), "--day-length soon is no length of a day"),
