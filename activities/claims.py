@@ -225,7 +225,7 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
         merge_commit=step.merge_commit,
         summary=step.summary or None,
     )
-    failed = step.state not in SUCCESS_STATES and step.state is not StoryState.CANCELLED
+    failed = step.state not in SUCCESS_STATES | {StoryState.CANCELLED, StoryState.PART_DONE}
     ended = EventDraft(
         key=f"{workflow_id}#settled{_mark(step.round)}",
         type=EventType.WORKFLOW_EVENT,
@@ -237,6 +237,7 @@ def settle(session: Session, run: RunContext, story: Story, step: SettleStep) ->
             "merge_commit": step.merge_commit,
             "code": step.code or None,
             "reason": step.reason[:_REASON_LIMIT] or None,
+            **({"part": step.part.model_dump(mode="json")} if step.part else {}),
         },
     )
     agents = agent_events(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -22,9 +22,10 @@ from paceline.domain import graph, ids, schedule
 from paceline.domain.changes import RunChange, changed_plan, max_parallel
 from paceline.domain.claims import Grant, Need, Retreat
 from paceline.domain.gates import Gate, GatePolicy, gates_of
+from paceline.domain.parts import Part, is_split, part_in
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import CriteriaPolicy
-from paceline.domain.status import Collaboration, Run
+from paceline.domain.status import Collaboration, Run, SplitStories
 from paceline.domain.work import AgentDeclaration, is_rehearsal
 from paceline.errors import ConfigurationError, NotFound
 from paceline.settings import Settings
@@ -104,6 +105,29 @@ class RunContext:
         """Key of the sprint the story runs in: the first one that names it."""
         return story.sprints[0] if story.sprints else self.plan.sprints[0].id
 
+    @cached_property
+    def sprint_order(self) -> list[str]:
+        """Keys of the sprints, in their order."""
+        return [sprint.id for sprint in self.plan.sprints]
+
+    def is_split(self, story: Story) -> bool:
+        """Whether each of the story's sprints does a part of it."""
+        if self.run.options.split_stories is not SplitStories.PARTS or story.done:
+            return False
+        waiting = (self.stories[name] for name in self.dependants.get(story.id, ()) if name in self.stories)
+        awaited = [self.sprint_of(each) for each in waiting if not each.done]
+        return is_split(story, self.sprint_order, awaited)
+
+    def part_of(self, story: Story, credited: Iterable[str] | None = None) -> Part | None:
+        """The part of a story that its sprint has to do; None where that is all of it.
+
+        Args:
+            credited: as for `part_in`.
+        """
+        if not self.is_split(story):
+            return None
+        return part_in(story, self.sprint_of(story), self.sprint_order, credited)
+
     def declaration(self, agent: str) -> AgentDeclaration:
         """How an agent of this run works.
 
@@ -129,7 +153,8 @@ class RunContext:
         Of a collaborative story these are the commands among its agents, where its lead is one.
         """
         lead = self.lead(story)
-        together = story.collaborative and self.run.options.collaboration is Collaboration.TURNS
+        by_turns = (self.run.options.collaboration or Collaboration.TURNS) is Collaboration.TURNS
+        together = story.collaborative and by_turns
         if not together or self.declaration(lead).kind != "command":
             return [lead]
         return [name for name in dict.fromkeys(story.agents) if self.declaration(name).kind == "command"]
@@ -146,6 +171,7 @@ class RunContext:
             merges=lead.kind == "command",
             conflict_attempts=options.conflict_attempts,
             reviewer=options.reviewer if options.criteria is CriteriaPolicy.REVIEWER else None,
+            part=self.part_of(story),
         )
 
     def patterns(self, story: Story) -> list[str]:

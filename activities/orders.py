@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from activities.context import RunContext
+from paceline.domain.parts import Part
 from paceline.domain.plan import Story
 from paceline.domain.work import WorkOrder
 
@@ -23,17 +24,18 @@ def story_order(run: RunContext, story: Story, agent: str, attempt: int) -> Work
         agent=agent,
         agents=list(story.agents),
         attempt=attempt,
-        description=described(story),
+        description=described(story, part := run.part_of(story)),
         tasks=[item.text for item in story.tasks],
         acceptance_criteria=[item.text for item in story.acceptance_criteria],
         checks=story.proofs(),
         change=story.change,
+        part=part,
     )
 
 
-def described(story: Story) -> str | None:
-    """The plan's description; of a story spread over several sprints also that it is done at once."""
-    if len(story.allocations) < 2:
+def described(story: Story, part: Part | None = None) -> str | None:
+    """The plan's description; of a story spread over several sprints that the run does whole, also that."""
+    if len(story.allocations) < 2 or part is not None:
         return story.description
     parts = ", ".join(f"{part.points:g} in {part.sprint}" for part in story.allocations)
     spread = (

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from activities.carrying import carry_key, part_key
 from activities.context import RunContext
 from paceline.domain.calendar import Calendar, CalendarOptions, counts_five_days
-from paceline.domain.changes import ChangeKind, changed_plan
+from paceline.domain.changes import ChangeKind, RunChange, changed_plan
 from paceline.domain.chronicle import PlannedStory
 from paceline.domain.events import Event
+from paceline.domain.parts import Part, credited_sprints
 from paceline.domain.plan import Plan, Story
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import RetroEntry
@@ -39,17 +41,18 @@ def read_sprint(session: Session, project: str, sprint: str, started_at: datetim
     """
     run, plan, changed = changes.run_in_force(session, project)
     # Agents are those of the moment that a report is for; everything else is as it is now.
-    other = [change for change in changed if change.kind is not ChangeKind.AGENTS]
+    other = [change for change in staying(changed, sprint) if change.kind is not ChangeKind.AGENTS]
     context = RunContext(run, changed_plan(plan, other), "", tuple(changed))
     stored = reports.reports_of(session, project, sprint)[::-1]
     planning = next((each for each in stored if each.kind is ReportKind.PLANNING), None)
     start = datetime.fromisoformat(planning.data["period"]["since"]) if planning is not None else started_at
-    earlier = _earlier(session, context, sprint)
+    earlier, log = _earlier(session, context, sprint), list(all_events(session, project))
+    done = _parts_done(context, log, sprint)
     return SprintRecord(
         plan=context.plan,
         sprint=sprint,
-        stories=[_planned(context, story) for story in context.plan.stories],
-        events=list(all_events(session, project)),
+        stories=[_planned(context, story, done.get(story.id, set())) for story in context.plan.stories],
+        events=log,
         calendar=Calendar(start, run.options.calendar or CalendarOptions(), counts_five_days(context.plan)),
         changes=changed,
         proofs=proofs.proofs_of(session, project),
@@ -98,26 +101,45 @@ def _entries_before(session: Session, earlier: Sequence[Report]) -> list[RetroEn
     return reports.entries_of(session, last.project, last.sprint) if last is not None else []
 
 
-def _planned(run: RunContext, story: Story) -> PlannedStory:
+def staying(changed: Sequence[RunChange], sprint: str) -> list[RunChange]:
+    """The changes without those by which stories left a sprint at its end: its reports count them."""
+    gone: set[str] = set()
+    found: list[RunChange] = []
+    for change in changed:
+        if change.kind is ChangeKind.SPRINT:
+            if change.key in (part_key(sprint, change.target), carry_key(sprint, change.target)):
+                gone.add(change.target)
+            if change.target in gone:
+                continue
+        found.append(change)
+    return found
+
+
+def _parts_done(run: RunContext, log: Sequence[Event], sprint: str) -> Mapping[str, set[str]]:
+    """By story, the sprints before this one that did a part of it."""
+    order = run.sprint_order
+    before = set(order[: order.index(sprint)]) if sprint in order else set[str]()
+    told = (event for event in log if event.name == "story.part_done" and event.data.get("part"))
+    parts = [(str(event.story), Part.model_validate(event.data["part"]).sprint) for event in told]
+    return credited_sprints((story, where) for story, where in parts if where in before)
+
+
+def _planned(run: RunContext, story: Story, parts_done: Collection[str]) -> PlannedStory:
     sprint = run.sprint_of(story)
+    part = run.part_of(story, parts_done)
     return PlannedStory(
         id=story.id,
         title=story.title,
         sprint=sprint,
         epic=run.epic_of(story),
         agents=tuple(dict.fromkeys(story.agents)),
-        points=_points(story, sprint),
+        points=part.points if part is not None else story.points,
         dependencies=tuple(run.edges.get(story.id, [])),
         phase=story.phase,
         done=bool(story.done),
         workflow_id=run.workflow_id(story),
+        in_parts=part is not None,
     )
-
-
-def _points(story: Story, sprint: str) -> float | None:
-    """Those that a split story has in its sprint; else all of them."""
-    allotted = [each.points for each in story.allocations if each.sprint == sprint]
-    return sum(allotted) if allotted else story.points
 
 
 def current_sprint(session: Session, project: str) -> tuple[str, datetime]:

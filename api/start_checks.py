@@ -17,6 +17,7 @@ from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import load_question_options, with_questions
 from paceline.agents.registry import declaration_for, load_declarations
+from paceline.agents.story_options import load_story_options, with_stories
 from paceline.domain import ids
 from paceline.domain.calendar import CalendarOptions
 from paceline.domain.gates import GatePolicy
@@ -70,6 +71,7 @@ async def check_request(request: StartRequest) -> Wanted:
     declared = load_declarations(written, DECLARATIONS)
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
     options = _with_claim_rules(options, load_claim_options(written, DECLARATIONS))
+    options = with_stories(options, load_story_options(written, DECLARATIONS))
     options = with_finish(options, written, DECLARATIONS)
     if options.completion is None:
         completion = load_completion_options(written, DECLARATIONS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.parts import Part
 from paceline.domain.proof import Advice
 from paceline.domain.questions import Answer, AnswerReceipt, Option, QuestionKind
 from paceline.domain.states import RunState, StoryState
@@ -228,6 +229,8 @@ class StoryRoute(Model):
     """False for simulated and human stories, which have nothing to merge."""
     reviewer: str | None = None
     """The agent that gives advice on criteria which no command proves."""
+    part: Part | None = None
+    """Of a story that is done in parts: the one of this sprint."""
 
 
 class ClaimStep(StoryStep):
@@ -400,6 +403,8 @@ class SettleStep(StoryStep):
     merge_commit: str | None = None
     attempts: int
     round: int = 0
+    part: Part | None = None
+    """The part that is done, where the story goes on in a later sprint."""
 
 
 class SettleReply(Model):

@@ -139,6 +139,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         scope.defer_stories,
         carrying.find_unfinished,
         carrying.carry_over,
+        carrying.begin_next_parts,
         rollback.ask_about_rollback,
         rollback.release_rollback,
         rollback.end_rollback,

@@ -44,7 +44,7 @@ with workflow.unsafe.imports_passed_through():
         SprintStep,
     )
     from paceline.domain import ids
-    from paceline.domain.carrying import UNFINISHED_STATES, CarryLook, CarryStep
+    from paceline.domain.carrying import UNFINISHED_STATES, CarryLook, CarryReply, CarryStep
     from paceline.domain.questions import Decision, Option, QuestionKind
     from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
     from paceline.domain.status import CarryOver
@@ -138,6 +138,8 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
             known = self._in.amended
             result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         self._count(sprint, result)
+        if result.counts.get(StoryState.PART_DONE):
+            await self._begin_next_parts(sprint)
         if self._in.ending is not None:
             raise Forced
         if any(result.counts.get(state) for state in UNFINISHED_STATES):
@@ -267,6 +269,21 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
             retry_policy=ALWAYS,
             summary=f"carry over into {into.key}"[:200],
         )
+        self._moved(reply)
+
+    async def _begin_next_parts(self, sprint: SprintRef) -> None:
+        """Stories whose part the sprint did go on in the sprint of their next part."""
+        reply = await workflow.execute_activity_method(
+            CarryingActivities.begin_next_parts,
+            SprintStep(project=self._in.project, revision=self._in.revision, sprint=sprint.key),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"what {sprint.key} did in part goes on"[:200],
+        )
+        self._moved(reply)
+
+    def _moved(self, reply: CarryReply) -> None:
+        """Stories left the sprint, and count in the one that they went to."""
         self._in.revision = max(reply.revision, self._in.revision)
         for state, count in reply.left.items():
             self._in.counts[state] = self._in.counts.get(state, 0) - count

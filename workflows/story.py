@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         WorkReport,
     )
     from paceline.domain.answering import words_of
+    from paceline.domain.parts import PART_DONE, Part
     from paceline.domain.questions import Decision, Option, QuestionKind
     from paceline.domain.states import StoryState
     from paceline.domain.work import WorkOutcome
@@ -75,13 +76,16 @@ class StoryWorkflow(SteeredStory):
         route = await self._claim()
         while True:
             if route.kind == "human":
-                await self._closed_by_person()
+                await self._closed_by_person(route)
                 return
             report = await self._work(route)
             if report.needs_files or report.claim_lost:
                 await self._regain(route, report)
             elif report.outcome is WorkOutcome.DONE:
                 self._summary = report.summary
+                if route.part is not None and route.part.into:
+                    await self._end_part(route, route.part)
+                    return
                 if not route.merges:
                     await self._settle(StoryState.SETTLED)
                     return
@@ -95,6 +99,13 @@ class StoryWorkflow(SteeredStory):
             else:
                 await self._failed_attempt(route, report.code, report.reason)
             self._continue_if_long()
+
+    async def _end_part(self, route: StoryRoute, part: Part) -> None:
+        """The sprint's part is done: its work is kept for the next one, and all merges with the last."""
+        reason = f"{part.told()} is done; {part.into} goes on"
+        if route.merges:
+            await self._end_attempt(route, PART_DONE, f"{reason}: {self._summary}".rstrip(": "))
+        await self._settle(StoryState.PART_DONE, PART_DONE, reason, part)
 
     def _continue_if_long(self) -> None:
         """Between attempts a long history is left behind; the claim and its fence stay."""
@@ -270,15 +281,20 @@ class StoryWorkflow(SteeredStory):
         self._in.extra_attempts += 1
         await self._next_attempt(answer.model_copy(update={"text": words_of(answer, options)}))
 
-    async def _closed_by_person(self) -> None:
+    async def _closed_by_person(self, route: StoryRoute) -> None:
+        part = route.part if route.part is not None and route.part.into else None
+        done = f"Is {part.told()} done, which is for this sprint?" if part else "Is it done?"
         answer = await self._ask(
             QuestionKind.HUMAN_STORY,
-            f"{self._in.story} ({self._in.title}) is yours to do. Is it done?",
+            f"{self._in.story} ({self._in.title}) is yours to do. {done}",
             {},
         )
         self._summary = answer.text[:2000]
         if answer.decision is Decision.REJECT:
             raise Ended(StoryState.FAILED, "REJECTED", f"{answer.actor} will not do it: {answer.text}")
+        if part is not None:
+            await self._end_part(route, part)
+            return
         await self._settle(StoryState.SETTLED)
 
 

@@ -51,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         WorkStep,
     )
     from paceline.domain.asking import OpenQuestion
+    from paceline.domain.parts import Part
     from paceline.domain.proof import Advice
     from paceline.domain.questions import Answer, Option, QuestionKind
     from paceline.domain.states import StoryState
@@ -290,7 +291,9 @@ class StorySteps(Answerable):
             reason = f"{reason} Its worktree could not be preserved and was left: {sentence_of(error)}"
         await self._settle(state, code, reason)
 
-    async def _settle(self, state: StoryState, code: str = "", reason: str = "") -> None:
+    async def _settle(
+        self, state: StoryState, code: str = "", reason: str = "", part: Part | None = None
+    ) -> None:
         self._settling = True
         step = SettleStep(
             **self._step(),
@@ -301,6 +304,7 @@ class StorySteps(Answerable):
             merge_commit=self._merge_commit,
             attempts=self._in.attempt,
             round=self._in.round,
+            part=part,
         )
         try:
             reply = await self._settle_step(step)

@@ -16,6 +16,7 @@ def render_prompt(order: WorkOrder) -> str:
         return _review(order, order.review, heading)
     parts = [heading, _where(order), (order.description or "").strip()]
     parts += [
+        _part(order),
         _list("Tasks", order.tasks, numbered=True),
         _list("It is accepted when", order.acceptance_criteria),
         _paths(order),
@@ -80,6 +81,25 @@ def _turn(order: WorkOrder, turn: TurnOrder) -> str:
     ]
     said = _list("What was done before you", turn.before)
     return "\n".join(lines) + (f"\n\n{said}" if said else "")
+
+
+def _part(order: WorkOrder) -> str:
+    """Which share of the story this sprint has, and what becomes of it."""
+    part = order.part
+    if part is None or part.of < 2:
+        return ""
+    heading = f"## {part.told().capitalize()}\n\n"
+    if not part.into:
+        return (
+            f"{heading}The plan spreads this story over {part.of} sprints, and this is the last of them. The "
+            "work of the parts before is in place. Do all that is left: the story merges with this part."
+        )
+    return (
+        f"{heading}The plan spreads this story over {part.of} sprints. Do this sprint's share of it, and "
+        f"leave the rest to {' and '.join(part.later)}. Your work is kept and the next part goes on from "
+        "it. All of it merges with the last part, and its checks have to pass only then. Say in your summary "
+        "what is left."
+    )
 
 
 def _paths(order: WorkOrder) -> str:

@@ -37,7 +37,15 @@ from paceline.domain.finish import FinishOptions
 from paceline.domain.gates import GatePolicy
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.states import RunState
-from paceline.domain.status import CarryOver, Collaboration, ProjectStatus, Run, RunMode, RunOptions
+from paceline.domain.status import (
+    CarryOver,
+    Collaboration,
+    ProjectStatus,
+    Run,
+    RunMode,
+    RunOptions,
+    SplitStories,
+)
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import ConfigurationError, Refused, ServerUnavailable
 from paceline.settings import Settings
@@ -127,9 +135,20 @@ def run(
         typer.Option(help="Agents that need more files than their story claimed; default: the same."),
     ] = None,
     collaboration: Annotated[
-        Collaboration,
-        typer.Option(help="Collaborative stories: by turns of their agents, or by the first of them alone."),
-    ] = Collaboration.TURNS,
+        Collaboration | None,
+        typer.Option(
+            help="Collaborative stories: by turns, by the first with reviews of the others, or by it alone; "
+            "default: the repository's, or turns."
+        ),
+    ] = None,
+    review_rounds: Annotated[
+        int | None,
+        typer.Option(min=1, max=20, help="How often the first works at most, with reviews; default: 3."),
+    ] = None,
+    split_stories: Annotated[
+        SplitStories | None,
+        typer.Option(help="Stories over several sprints: in parts, or whole in the first; default: parts."),
+    ] = None,
     carry_over: Annotated[
         CarryOver | None,
         typer.Option(help="Who decides about stories that a sprint ended without; default: person."),
@@ -172,6 +191,8 @@ def run(
             max_parallel=max_parallel,
             mode=mode,
             collaboration=collaboration,
+            review_rounds=review_rounds,
+            split_stories=split_stories,
             carry_over=carry_over,
             approve_merges=approve_merges,
             criteria=criteria,

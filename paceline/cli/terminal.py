@@ -24,6 +24,7 @@ STYLE = {
     StoryState.PAUSED: "yellow",
     StoryState.MERGED: "green",
     StoryState.SETTLED: "green",
+    StoryState.PART_DONE: "green",
     StoryState.FAILED: "red",
     StoryState.BLOCKED: "red",
     StoryState.CANCELLED: "red",

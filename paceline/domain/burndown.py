@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from paceline.domain.calendar import Calendar
-from paceline.domain.chronicle import DONE_STATES, Chronicle, PlannedStory, StoryStand, follow
+from paceline.domain.chronicle import COUNTED_STATES, Chronicle, PlannedStory, StoryStand, follow
 from paceline.domain.model import Model
 from paceline.domain.states import StoryState
 
@@ -166,6 +166,6 @@ def _steps(told: Chronicle, sprint: str, until: datetime) -> list[tuple[datetime
 
 def _sums(stands: Mapping[str, StoryState], weights: Mapping[str, float]) -> tuple[float, float]:
     """What is done, and what has left the scope."""
-    done = sum(weights[story] for story, state in stands.items() if state in DONE_STATES)
+    done = sum(weights[story] for story, state in stands.items() if state in COUNTED_STATES)
     gone = sum(weights[story] for story, state in stands.items() if state is StoryState.SKIPPED)
     return done, gone

@@ -16,6 +16,8 @@ from paceline.domain.states import FINAL_STATES, StoryState
 
 DONE_STATES = frozenset({StoryState.MERGED, StoryState.SETTLED})
 """States in which a story counts as completed; a skipped one lets others go on, and nobody did it."""
+COUNTED_STATES = DONE_STATES | {StoryState.PART_DONE}
+"""States in which what a story counts in its sprint is completed: the whole of it, or its part there."""
 CONFLICT_CODE = "MERGE_CONFLICT"
 
 
@@ -34,6 +36,8 @@ class PlannedStory:
     done: bool = False
     """Whether it was done before the run, as the plan says."""
     workflow_id: str = ""
+    in_parts: bool = False
+    """Whether each of its sprints does a part of it; `points` are then those of the part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,11 @@ class StoryStand:
     def done(self) -> bool:
         """Whether it counts as completed."""
         return self.state in DONE_STATES
+
+    @property
+    def counts(self) -> bool:
+        """Whether what it counts in its sprint is completed."""
+        return self.state in COUNTED_STATES
 
 
 @dataclass(slots=True)
@@ -196,8 +205,8 @@ def _paused(stand: StoryStand, data: _Data) -> StoryStand:
     return replace(stand, state=StoryState.PAUSED, waits_for=(), question=None, reason=reason)
 
 
-_AGAIN = frozenset({"story.reopened", "story.unblocked"})
-"""A person had it start again after it had ended."""
+_AGAIN = frozenset({"story.reopened", "story.unblocked", "story.carried_over", "story.next_part"})
+"""It goes on after it had ended: a person said so, or a later sprint has it."""
 _STEPS: dict[str, Callable[[StoryStand, _Data], StoryStand]] = {
     "claim.waiting": _waiting,
     "claim.granted": _granted,

@@ -115,7 +115,7 @@ def late_stories(record: SprintRecord, stands: Sequence[StoryStand], day: int) -
     found: list[LateStory] = []
     for stand in stands:
         due = ends.get(stand.story.phase or "", record.planned)
-        if due is not None and due <= day and not stand.done and stand.state is not StoryState.SKIPPED:
+        if due is not None and due <= day and not stand.counts and stand.state is not StoryState.SKIPPED:
             found.append(LateStory(story=stand.id, state=stand.state, due_day=due))
     return found
 
@@ -159,8 +159,8 @@ def _by_epic(stands: Sequence[StoryStand], weights: Weights) -> list[EpicProgres
         weight = weights.by_story[stand.id]
         epic.stories += 1
         epic.points = rounded(epic.points + weight)
-        if stand.done:
-            epic.stories_done += 1
+        epic.stories_done += stand.done
+        if stand.counts:
             epic.points_done = rounded(epic.points_done + weight)
     return list(found.values())
 

@@ -79,7 +79,7 @@ def _planning(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retr
         f"- carried over: {names(found.carried)}",
         *(
             f"- {each.story} is part {each.number} of {each.of} here, {amount(each.points, 'points')}: "
-            + ("done whole now" if each.done_in == found.period.sprint else f"done whole in {each.done_in}")
+            + ("done now" if each.done_in == found.period.sprint else f"done whole in {each.done_in}")
             for each in found.parts
         ),
         "",
@@ -199,15 +199,20 @@ def _velocity(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retr
 def _review(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroEntry]) -> list[str]:
     found = SprintReview.model_validate(data)
     in_points = found.unit == "points"
+    every = len(found.done) + len(found.parts) + len(found.not_done)
     return [
         *_head(ReportKind.REVIEW, found.period, told),
         *([f"Goal: {one_line(found.goal)}", ""] if found.goal else []),
-        f"{len(found.done)} of {counted(len(found.done) + len(found.not_done), 'story', 'stories')} completed"
+        f"{len(found.done)} of {counted(every, 'story', 'stories')} completed"
         + (f", {number(found.completed)} of {amount(found.planned, 'points')}." if in_points else "."),
         "",
         *table(
             ("story", "title", "commit", "proofs"),
             [(each.story, each.title, (each.commit or "-")[:12], counts(each.proofs)) for each in found.done],
+        ),
+        *bullets(
+            "Done in part",
+            [f"{each.story}: {one_line(each.title)}: {one_line(each.reason)}" for each in found.parts],
         ),
         *bullets(
             "Not done",

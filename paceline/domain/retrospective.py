@@ -16,6 +16,7 @@ from paceline.domain.chronicle import CONFLICT_CODE, Chronicle, StoryStand
 from paceline.domain.conflicts import conflicts
 from paceline.domain.events import Event
 from paceline.domain.model import Model
+from paceline.domain.parts import PART_DONE
 from paceline.domain.proof import Proof
 from paceline.domain.reports import Period, ReportKind
 from paceline.domain.retro_entries import EntryKind, RetroEntry
@@ -171,8 +172,8 @@ def _process(
     codes: dict[str, int] = {}
     own = {each.id for each in stands}
     for event in news:
-        if event.name == "attempt.ended" and event.story in own:
-            code = str(event.data.get("code") or "")
+        code = str(event.data.get("code") or "")
+        if event.name == "attempt.ended" and event.story in own and code != PART_DONE:
             codes[code] = codes.get(code, 0) + 1
     return {
         "attempts": sum(each.attempt for each in stands),
@@ -189,7 +190,7 @@ def _quality(proofs: Sequence[Proof], stands: Sequence[StoryStand], news: Sequen
     return {
         "proofs": verdicts([each for each in proofs if (each.story, each.commit) in commits]),
         "stories_rolled_back": sum(event.name == "story.reverted" for event in news),
-        "stories_not_done": sum(each.ended and not each.done for each in stands),
+        "stories_not_done": sum(each.ended and not each.counts for each in stands),
     }
 
 

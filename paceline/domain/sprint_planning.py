@@ -37,7 +37,7 @@ class StoryPart(Model):
     of: int
     points: float
     done_in: str
-    """The sprint in which the story is done: whole, and once."""
+    """The sprint in which this is done: its own, or where the run does the story whole, that one."""
 
 
 class SprintPlanning(Model):
@@ -142,7 +142,7 @@ def _loads(record: SprintRecord, stands: Sequence[StoryStand]) -> list[AgentLoad
 
 
 def _parts(record: SprintRecord) -> list[StoryPart]:
-    done_in = {story.id: story.sprint for story in record.stories}
+    done_in = {story.id: story.sprint for story in record.stories if not story.in_parts}
     return [
         StoryPart(
             story=story.id,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from paceline.domain.chronicle import StoryStand
 from paceline.domain.model import Model
 from paceline.domain.proof import Proof
@@ -35,6 +37,16 @@ class NotDone(Model):
     reason: str
 
 
+class ReviewedPart(Model):
+    """A part of a story that was done here; later sprints have the rest of it."""
+
+    story: str
+    title: str
+    points: float | None
+    reason: str
+    """Which part."""
+
+
 class ReviewedMetric(Model):
     """A success metric of the plan; `actual` is None where nobody measured it."""
 
@@ -57,6 +69,8 @@ class SprintReview(Model):
     deliverables: list[str]
     success_criteria: list[str]
     metrics: list[ReviewedMetric]
+    parts: list[ReviewedPart] = Field(default_factory=list[ReviewedPart])
+    """Of stories that are done in parts, those that are not over with this sprint."""
 
 
 def sprint_review(record: SprintRecord, until: datetime) -> SprintReview:
@@ -82,7 +96,12 @@ def sprint_review(record: SprintRecord, until: datetime) -> SprintReview:
                 story=each.id, title=each.story.title, state=each.state, code=each.code, reason=each.reason
             )
             for each in stands
-            if not each.done
+            if not each.counts
+        ],
+        parts=[
+            ReviewedPart(story=each.id, title=each.story.title, points=each.story.points, reason=each.reason)
+            for each in stands
+            if each.counts and not each.done
         ],
         proofs=_summed([each.proofs for each in done]),
         deliverables=[item.text for item in record.written.deliverables],

@@ -9,15 +9,16 @@ from typing import Literal
 from pydantic import Field
 
 from paceline.domain.changes import ChangeKind, RunChange
-from paceline.domain.chronicle import DONE_STATES, Chronicle, StoryStand
+from paceline.domain.chronicle import COUNTED_STATES, Chronicle, StoryStand
 from paceline.domain.conflicts import Conflict, conflicts
 from paceline.domain.events import Event
 from paceline.domain.model import Model
+from paceline.domain.parts import PART_DONE
 from paceline.domain.reports import Period, ReportKind
 from paceline.domain.sprint_record import SprintRecord, agents_of
 from paceline.domain.states import SUCCESS_STATES, StoryState
 
-_NO_FAILURES = frozenset({"REASSIGNED", "PAUSED", "NEEDS_FILES", "CLAIM_LOST"})
+_NO_FAILURES = frozenset({"REASSIGNED", "PAUSED", "NEEDS_FILES", "CLAIM_LOST", PART_DONE})
 """Codes of attempts that ended because somebody or something else wanted it."""
 FOCUS_STATES = frozenset({StoryState.WORKING, StoryState.VERIFYING, StoryState.MERGING})
 
@@ -122,14 +123,14 @@ def _of_agent(
         held_up += [_dependency(each) for each in waiting if each.story in mine]
     return AgentStandup(
         agent=name,
-        completed=[_line(each) for each in stands if each.done and each.id in completed],
+        completed=[_line(each) for each in stands if each.counts and each.id in completed],
         focus=focus,
         blockers=held_up,
     )
 
 
 def _completed(news: Iterable[Event]) -> set[str]:
-    names = {f"story.{state.value}" for state in DONE_STATES} | {"story.restored"}
+    names = {f"story.{state.value}" for state in COUNTED_STATES} | {"story.restored"}
     return {event.story for event in news if event.name in names and event.story}
 
 
@@ -155,7 +156,7 @@ def blockers_of(stand: StoryStand, ended: Mapping[str, Event]) -> list[Blocker]:
         return [blocker("person", f"waits for an answer to {stand.question}")]
     if stand.state is StoryState.PAUSED:
         return [blocker("paused", stand.reason or "is paused")]
-    if stand.ended and stand.state not in SUCCESS_STATES:
+    if stand.ended and not stand.counts and stand.state not in SUCCESS_STATES:
         why = stand.reason or stand.code
         return [blocker("ended", f"{stand.state.value}{f': {why}' if why else ''}")]
     failed = ended.get(stand.id)

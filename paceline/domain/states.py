@@ -6,7 +6,8 @@ from enum import StrEnum
 
 
 class StoryState(StrEnum):
-    """Where a story stands. Merged, settled, failed, skipped, cancelled, blocked and reverted are final."""
+    """Where a story stands. Merged, settled, failed, skipped, cancelled, blocked and reverted are final; part
+    done is final for its sprint."""
 
     PENDING = "pending"
     """Its dependencies have not settled."""
@@ -26,6 +27,8 @@ class StoryState(StrEnum):
     CANCELLED = "cancelled"
     BLOCKED = "blocked"
     """A story it depends on ended without success."""
+    PART_DONE = "part_done"
+    """Its part in this sprint is done, and its work is kept; a later sprint has its next part."""
     REVERTED = "reverted"
     """It had merged, and a person rolled it back; undoing that makes it merged again."""
 
@@ -38,6 +41,7 @@ FINAL_STATES = frozenset(
         StoryState.SKIPPED,
         StoryState.CANCELLED,
         StoryState.BLOCKED,
+        StoryState.PART_DONE,
         StoryState.REVERTED,
     }
 )

@@ -45,8 +45,20 @@ class Collaboration(StrEnum):
 
     TURNS = "turns"
     """Each works once in the same worktree, one after the other, in the plan's order."""
+    REVIEW = "review"
+    """The first does it; each of the others reviews that in the same worktree and changes nothing, and what
+    they say goes to the first for another round, until all approve or the rounds are used up."""
     LEAD = "lead"
     """The first does it; the others are held by its claim and do nothing else meanwhile."""
+
+
+class SplitStories(StrEnum):
+    """How a story is done that the plan spreads over several sprints."""
+
+    PARTS = "parts"
+    """In each of them its part, going on from the work of the part before; it merges with the last one."""
+    WHOLE = "whole"
+    """All of it in the first of them."""
 
 
 class CompletionOptions(Model):
@@ -84,8 +96,10 @@ class RunOptions(Model):
     """The most stories that work at once in one sprint."""
     mode: RunMode = RunMode.CONTINUOUS
     """How stories that may start are let in."""
-    collaboration: Collaboration = Collaboration.TURNS
-    """How the agents of a collaborative story share it."""
+    collaboration: Collaboration | None = None
+    """How the agents of a collaborative story share it; None: as the repository says, or by turns."""
+    review_rounds: int | None = Field(default=None, ge=1, le=20)
+    """With reviews, how often the lead works at most; None: as the repository says, or 3 times."""
     approve_merges: bool = False
     """Ask a person before every merge, also where the plan does not."""
     criteria: CriteriaPolicy | None = None
@@ -108,6 +122,9 @@ class RunOptions(Model):
     """What happens to stories that change files of other agents; None: as the repository says, or allow."""
     growth: ForeignEdits | None = None
     """What happens to an agent that needs a file beside its story's claim; None as for `foreign_edits`."""
+    split_stories: SplitStories | None = None
+    """How stories are done that the plan spreads over several sprints; the start puts in what the repository
+    says, or parts. None: whole, in a run that began before there was a choice."""
     carry_over: CarryOver | None = None
     """Who decides about stories that a sprint ended without; None: a person, in a rehearsal nobody."""
     completion: CompletionOptions | None = None

@@ -129,6 +129,7 @@ def _rule(otherwise: str, *groups: tuple[tuple[State, ...], str]) -> Rule:
 
 
 _NO_MORE = "It has ended; `retry` starts a story again while its epic runs."
+_NEXT_PART = "Its next part is in a later sprint; ask again when that has begun."
 _STAYS_MERGED = "Its work is preserved and its claim released; a merge that was made first stays."
 
 _OF_STORIES = {
@@ -301,7 +302,8 @@ def refusal(steer: Steer, standing: Standing) -> str:
         return f"{standing.name} is paused already."
     if standing.state not in rule.effects:
         state = standing.state.value.replace("_", " ")
-        return f"{standing.name} is {state}, so it takes no {steer.action.value}. {rule.otherwise}"
+        instead = _NEXT_PART if standing.state is StoryState.PART_DONE else rule.otherwise
+        return f"{standing.name} is {state}, so it takes no {steer.action.value}. {instead}"
     return _not_paused(standing) if steer.action is SteerAction.RESUME else ""
 
 

@@ -50,6 +50,8 @@ class Again(Model):
     """How often it was started again."""
     attempt: int
     questions_asked: int = 0
+    extra_attempts: int = 0
+    """Attempts that do not count against the agent's limit: those of the parts before."""
     failures: list[FailedAttempt] = Field(default_factory=list[FailedAttempt])
 
 

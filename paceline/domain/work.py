@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from paceline.domain.model import Model
+from paceline.domain.parts import Part
 from paceline.domain.plan import Change
 from paceline.domain.proof import Advice
 
@@ -162,6 +163,8 @@ class WorkOrder(Model):
     """Where the work of the last attempt does not apply on the branch any more."""
     turn: TurnOrder | None = None
     """Set where several agents work one after the other on what the others left."""
+    part: Part | None = None
+    """Of a story that several sprints do together: the part that this attempt is for."""
     worktree: str | None = None
     review: ReviewRequest | None = None
     """Set where the agent is to review another's work and not to change anything."""

@@ -205,7 +205,7 @@ async def test_the_epic_asks_about_its_optional_sprint(world: World, wanted: boo
 
 
 def check_points_and_splits(ran: Ran, told: dict[str, Any]) -> None:
-    """A split story is one story: it runs once, whole, in its first sprint; its parts stay with the plan."""
+    """A split story is one story: a part of it in each of its sprints, for its points, and one end."""
     plan, spans = read_plan(plan_text(EPIC)), ran.spans()
     rows = {story["id"]: story for story in told["stories"]}
     assert (
@@ -214,9 +214,14 @@ def check_points_and_splits(ran: Ran, told: dict[str, Any]) -> None:
     split = {key: row for key, row in rows.items() if row["partial"]}
     assert len(split) == told["counts"]["split_stories"]
     for key, row in split.items():
-        assert ran.stories[key].sprint == row["sprints"][0]
-        assert sum(event.story == key and event.name == "claim.granted" for event in ran.events) == 1
+        assert ran.stories[key].sprint == row["sprints"][-1]
+        assert sum(event.story == key and event.name == "claim.granted" for event in ran.events) == 2
+        assert sum(event.story == key and event.name == "story.settled" for event in ran.events) == 1
+        (part,) = [event.data["part"] for event in ran.named("story.part_done") if event.story == key]
+        assert (part["sprint"], part["into"]) == tuple(row["sprints"])
+        assert part["points"] == row["partial"][0]["points"]
         assert key in spans
+    check_velocities(ran, told)
     for sprint in told["sprints"]:
         allotted = sum(
             sum(part.points for part in story.allocations if part.sprint == sprint["id"])
@@ -228,11 +233,19 @@ def check_points_and_splits(ran: Ran, told: dict[str, Any]) -> None:
         for planning in ran.made(ReportKind.PLANNING, sprint["id"]):
             parts = [(part["story"], part["points"], part["done_in"]) for part in planning.data["parts"]]
             assert sorted(parts) == sorted(
-                (key, part["points"], row["sprints"][0])
+                (key, part["points"], part["sprint"])
                 for key, row in split.items()
                 for part in row["partial"]
                 if part["sprint"] == sprint["id"]
             )
+
+
+def check_velocities(ran: Ran, told: dict[str, Any]) -> None:
+    """Every sprint that ran completed the points of its rows; a split story counts in each."""
+    for sprint in told["sprints"]:
+        for review in ran.made(ReportKind.REVIEW, sprint["id"]):
+            assert review.data["completed"] == sprint["points_sum_of_rows"]
+            assert review.data["planned"] == sprint["points_sum_of_rows"]
 
 
 async def test_priorities_decide_who_is_next_and_all_is_every_role(world: World) -> None:

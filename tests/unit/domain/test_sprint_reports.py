@@ -275,7 +275,7 @@ def test_planning_tells_of_a_story_that_is_spread_over_sprints() -> None:
     (part,) = sprint_planning(here, START).parts
     assert (part.number, part.of, part.points, part.done_in) == (1, 2, 3, SPRINT)
     text = report_text(kept(ReportKind.PLANNING, sprint_planning(here, START)), here.plan)
-    assert f"- {spread.id} is part 1 of 2 here, 3 points: done whole now" in text
+    assert f"- {spread.id} is part 1 of 2 here, 3 points: done now" in text
     (later,) = sprint_planning(replace(here, sprint="Sprint 2"), START).parts
     assert (later.number, later.points, later.done_in) == (2, 2, SPRINT)
 
