@@ -147,14 +147,23 @@ class RunContext:
         """The agent that leads the story."""
         return story.agents[0] if story.agents else "*"
 
+    @property
+    def collaboration(self) -> Collaboration:
+        """How the agents of a collaborative story share it."""
+        return self.run.options.collaboration or Collaboration.TURNS
+
+    def rounds(self, story: Story) -> int:
+        """How often a lead works at most whom others review; 0 where nobody does."""
+        reviewed = self.collaboration is Collaboration.REVIEW and len(self.takes_turns(story)) > 1
+        return (self.run.options.review_rounds or 1) if reviewed else 0
+
     def takes_turns(self, story: Story) -> list[str]:
         """The agents that work on the story, in their order; a single one, unless it is collaborative.
 
         Of a collaborative story these are the commands among its agents, where its lead is one.
         """
         lead = self.lead(story)
-        by_turns = (self.run.options.collaboration or Collaboration.TURNS) is Collaboration.TURNS
-        together = story.collaborative and by_turns
+        together = story.collaborative and self.collaboration is not Collaboration.LEAD
         if not together or self.declaration(lead).kind != "command":
             return [lead]
         return [name for name in dict.fromkeys(story.agents) if self.declaration(name).kind == "command"]
@@ -165,7 +174,7 @@ class RunContext:
         return StoryRoute(
             kind=lead.kind,
             task_queue=lead.task_queue or WORK_TASK_QUEUE,
-            timeout=sum(self.declaration(name).timeout for name in self.takes_turns(story)) or lead.timeout,
+            timeout=self._timeout(story),
             max_attempts=lead.max_attempts,
             approval=bool(story.approval) or options.approve_merges,
             merges=lead.kind == "command",
@@ -173,6 +182,11 @@ class RunContext:
             reviewer=options.reviewer if options.criteria is CriteriaPolicy.REVIEWER else None,
             part=self.part_of(story),
         )
+
+    def _timeout(self, story: Story) -> float:
+        """How long an attempt may take, in seconds: every turn of it, of every round."""
+        turns = sum(self.declaration(name).timeout for name in self.takes_turns(story))
+        return turns * max(1, self.rounds(story))
 
     def patterns(self, story: Story) -> list[str]:
         """Paths and globs the story may change; the whole repository where the plan names none."""

@@ -57,15 +57,16 @@ class Turns:
             if len(self.agents) > 1:
                 turn = TurnOrder(number=number, of=len(self.agents), before=list(before))
                 given = order.model_copy(update={"agent": agent, "turn": turn})
-            done = await self._turn(agent, given, number)
+            done = await self.take(agent, given, "run" if number == 1 else f"run-{number}")
             turns.append(done)
             if done.result is None or done.result.outcome is not WorkOutcome.DONE:
                 break
             before.append(f"{agent}: {done.result.summary[:2000]}")
         return turns
 
-    async def _turn(self, agent: str, order: WorkOrder, number: int) -> AgentRun:
-        place = self.folder / ("run" if number == 1 else f"run-{number}")
+    async def take(self, agent: str, order: WorkOrder, name: str) -> AgentRun:
+        """Run one agent once, under a name of its own in the attempt's folder."""
+        place = self.folder / name
         async with watching_disk(self.worktree, place, self.settings):
             done = await run_command_agent(
                 self.run.declaration(agent),

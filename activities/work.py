@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -17,6 +18,7 @@ from activities.heartbeat import heartbeating
 from activities.no_change import EMPTY_DIFF
 from activities.orders import story_order
 from activities.reports import has_clock
+from activities.rounds import Rounds, review_event
 from activities.sprint_records import wanted_improvements
 from activities.turns import Turns, summed_up
 from activities.wishes import (
@@ -38,7 +40,14 @@ from paceline.domain.events import EventDraft, EventType
 from paceline.domain.globs import covers
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.domain.work import AgentDeclaration, Delivered, EarlierAttempt, WorkOrder, WorkOutcome
+from paceline.domain.work import (
+    AgentDeclaration,
+    Delivered,
+    EarlierAttempt,
+    PeerReview,
+    WorkOrder,
+    WorkOutcome,
+)
 from paceline.errors import (
     RepositoryError,
     RepositoryUnsupported,
@@ -121,7 +130,7 @@ class WorkActivities:
         watch = CheckoutWatch(self._context, repository, step, folder / "checkout.json")
         worktree, _ = await asyncio.gather(site.ready(start, _leave_running), watch.begin())
         agents = run.takes_turns(story)
-        turns = await Turns(
+        together = Turns(
             run=run,
             agents=agents,
             folder=folder,
@@ -130,12 +139,20 @@ class WorkActivities:
             sandbox=sandbox,
             variables=claim_environment(settings, run, step, step.fence),
             leave_running=_leave_running,
-        ).work(order)
-        done = summed_up(turns, agents)
-        title = f"{story.id}: {' '.join(story.title.split())[:120]}"
-        work, _ = await asyncio.gather(
-            collect_work(worktree, base, title, self._trailers(run, story, step)), watch.end()
         )
+        title = f"{story.id}: {' '.join(story.title.split())[:120]}"
+
+        async def collect() -> WorkCommit:
+            return await collect_work(worktree, base, title, self._trailers(run, story, step))
+
+        if rounds := run.rounds(story):
+            tell = partial(self._tell_review, run, story, step)
+            turns = await Rounds(together, rounds, base, collect, tell).work(order)
+            done = turns[-1]
+        else:
+            turns = await together.work(order)
+            done = summed_up(turns, agents)
+        work, _ = await asyncio.gather(collect(), watch.end())
         held = await self._context.database.read(end_of_work, run, story, step.fence)
         if held.wished:
             await self._context.tell(await self._context.database.write(take_wish_back, run, story))
@@ -143,6 +160,10 @@ class WorkActivities:
         await self._keep(step, repository, work, turns)
         write_whole(stored, report.model_dump_json())
         return report
+
+    async def _tell_review(self, run: RunContext, story: Story, step: WorkStep, review: PeerReview) -> None:
+        draft = review_event(run.workflow_id(story), story.id, step.attempt, review)
+        await self._context.database.write(events.append_events, run.run.id, [draft])
 
     def _judge(self, story: Story, done: AgentRun, work: WorkCommit, held: Held) -> WorkReport:
         """What the attempt came to: its claim, the agent's word, then its diff against its claim."""

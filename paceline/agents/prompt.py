@@ -23,6 +23,7 @@ def render_prompt(order: WorkOrder) -> str:
         _checks(order),
         _list("What the last retrospective asks for", order.improvements),
         _amendments(order),
+        _reviews(order),
         _conflict(order),
         _failures(order),
         _delivered(order),
@@ -32,6 +33,8 @@ def render_prompt(order: WorkOrder) -> str:
 
 
 def _review(order: WorkOrder, review: ReviewRequest, heading: str) -> str:
+    if review.lead:
+        return _peer_review(order, review, heading)
     asked = "\n".join(f"{each.number}. {each.text}" for each in review.criteria)
     parts = [
         heading.replace("# Story", "# Review of story"),
@@ -46,6 +49,27 @@ def _review(order: WorkOrder, review: ReviewRequest, heading: str) -> str:
         "- Write your answer as JSON to the file that the environment variable PACELINE_WORK_RESULT names: "
         '`{"outcome": "done", "summary": "...", "advice": [{"number": 1, "met": true, "note": "..."}]}`.\n'
         "- Your answer is advice to a person: what you do not answer, a person is asked.",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _peer_review(order: WorkOrder, review: ReviewRequest, heading: str) -> str:
+    asked = "\n".join(f"{each.number}. {each.text}" for each in review.criteria)
+    parts = [
+        heading.replace("# Story", "# Review of story"),
+        f"You are {order.agent}. {', '.join(order.agents)} do this story together: {review.lead} works, and "
+        f"you review what it did. This is round {review.round} of at most {review.of}. The work is in the "
+        f"current folder; {_what_changed(review)}",
+        (order.description or "").strip(),
+        _list("Tasks", order.tasks, numbered=True),
+        f"## It is accepted when\n\n{asked}" if asked else "",
+        _checks(order),
+        "## Rules\n\n"
+        "- Change nothing: what you change here is put back.\n"
+        f"- What you write goes to {review.lead} word for word, which works on it in the next round.\n"
+        "- Write your answer as JSON to the file that the environment variable PACELINE_WORK_RESULT names: "
+        '`{"outcome": "done", "approved": true, "summary": "..."}`, or `"approved": false` and in `summary` '
+        "what has to be done.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -126,6 +150,18 @@ def _amendments(order: WorkOrder) -> str:
         return ""
     said = "\n\n".join(order.amendments)
     return f"## What people said\n\nThis goes before everything above.\n\n{said}"
+
+
+def _reviews(order: WorkOrder) -> str:
+    if not order.reviews:
+        return ""
+    last = order.reviews[-1].round
+    said = [f"{each.agent} (round {each.round}): {each.text}" for each in order.reviews if each.comments]
+    return (
+        "## What the others said of your work\n\n"
+        f"Your work of round {last} is in place. Do what they ask, or say in your summary why not.\n\n"
+        + "\n\n".join(said)
+    )
 
 
 def _conflict(order: WorkOrder) -> str:

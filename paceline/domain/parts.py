@@ -72,8 +72,8 @@ def part_in(
         story: one that `is_split`.
         sprint: where it is now.
         order: the plan's sprints.
-        credited: sprints whose part of it is done; the points of the others before this one count here, because
-            they did not do theirs. None: only its own points count.
+        credited: sprints whose part of it is done; the points of the others before this one count here,
+            because they did not do theirs. None: only its own points count.
 
     Returns:
         The part; None where the story or the sprint has none.

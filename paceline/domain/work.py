@@ -90,6 +90,36 @@ class ReviewRequest(Model):
     commit: str
     """The work, which is checked out in the worktree."""
     criteria: list[Criterion]
+    lead: str = ""
+    """Of a collaborative story: who did the work, and answers to what is said of it."""
+    round: int = 0
+    of: int = 0
+    """How many rounds there are at most."""
+
+
+class PeerReview(Model):
+    """What one agent of a collaborative story says of its lead's work."""
+
+    agent: str
+    round: int
+    approved: bool = False
+    failed: bool = False
+    """Whether it said nothing, because its run failed; `text` is why."""
+    text: str = ""
+    """Word for word."""
+    dropped: list[str] = Field(default_factory=list[str])
+    """Paths that it changed although a review changes nothing; they were put back."""
+
+    @property
+    def comments(self) -> bool:
+        """Whether the lead has something to answer to."""
+        return not self.approved and not self.failed and bool(self.text.strip())
+
+    def told(self) -> str:
+        """The review in words."""
+        verdict = "approved" if self.approved else "did not review" if self.failed else "did not approve"
+        changed = f" (its changes to {', '.join(self.dropped[:10])} were dropped)" if self.dropped else ""
+        return f"{self.agent} {verdict}{changed}{f': {self.text}' if self.text else ''}"
 
 
 class MergedMeanwhile(Model):
@@ -165,6 +195,8 @@ class WorkOrder(Model):
     """Set where several agents work one after the other on what the others left."""
     part: Part | None = None
     """Of a story that several sprints do together: the part that this attempt is for."""
+    reviews: list[PeerReview] = Field(default_factory=list[PeerReview])
+    """What the other agents of a collaborative story said of the work so far, oldest first."""
     worktree: str | None = None
     review: ReviewRequest | None = None
     """Set where the agent is to review another's work and not to change anything."""
@@ -194,3 +226,5 @@ class WorkResult(Model):
     """Paths it has to change beside those it may; its work is kept until the story has them."""
     advice: list[Advice] = Field(default_factory=list[Advice], max_length=1000)
     """A reviewing agent's answer for each criterion."""
+    approved: bool | None = None
+    """Of an agent that reviews its story's lead: whether the work is done; if not, `summary` is why."""

@@ -28,6 +28,7 @@ from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import QuestionTable, load_question_options
 from paceline.agents.registry import load_declarations
+from paceline.agents.story_options import StoryOptions, load_story_options
 from paceline.cli.main import app
 from paceline.domain.events import EventType
 from paceline.domain.finish import FinishOptions
@@ -299,6 +300,7 @@ def test_declarations_in_the_documents_are_valid() -> None:
         rules = rules or load_completion_options(text, name)
         rules = rules or load_notify_options(text, name) != NotifyOptions()
         rules = rules or load_question_options(text, name) != QuestionTable()
+        rules = rules or load_story_options(text, name) != StoryOptions()
         assert (
             load_declarations(text, name) or load_models(text, name) or worktrees or proof or finish or rules
         )

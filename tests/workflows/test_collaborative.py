@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,14 @@ def _agents(log: Path, **scripts: str) -> dict[str, AgentDeclaration]:
     return {
         name: AgentDeclaration(
             kind="command",
-            command=["sh", "-c", f"NAME={name}\n{scripts.get(name, SIGN).replace('{log}', str(log))}"],
+            command=[
+                "sh",
+                "-c",
+                f"NAME={name}\n{scripts.get(name, SIGN).replace('{log}', str(log))}",
+                "sh",
+                "{order}",
+                "{prompt}",
+            ],
             sandbox="off",
             max_attempts=1,
         )
@@ -89,3 +97,92 @@ async def test_a_run_may_let_the_lead_do_it(
     async with world.workers():
         assert (await world.result(run.id)).counts == {StoryState.MERGED: 1}
     assert log.read_text().split() == ["Ann"]
+
+
+LEAD = """
+echo "$NAME" >> {log}
+echo "line $(wc -l < {log})" >> a.txt
+cp "$1" {log}.order-$(grep -c Ann {log})
+printf '{"outcome": "done", "summary": "worked"}' > "$PACELINE_WORK_RESULT"
+"""
+STRICT = """
+echo "$NAME" >> {log}
+cp "$2" {log}.prompt-$NAME
+echo "my own idea" >> a.txt
+echo "mine" > stray.txt
+if [ "$(wc -l < a.txt)" -lt 3 ]; then
+  printf '{"outcome": "done", "approved": false, "summary": "One *more* line."}' > "$PACELINE_WORK_RESULT"
+else
+  printf '{"outcome": "done", "approved": true, "summary": "Good."}' > "$PACELINE_WORK_RESULT"
+fi
+"""
+CONTENT = """
+echo "$NAME" >> {log}
+printf '{"outcome": "done", "approved": true}' > "$PACELINE_WORK_RESULT"
+"""
+NEVER = """
+echo "$NAME" >> {log}
+printf '{"outcome": "done", "approved": false, "summary": "Not yet."}' > "$PACELINE_WORK_RESULT"
+"""
+CRASH = """
+echo "$NAME" >> {log}
+exit 3
+"""
+
+
+async def test_reviews_go_to_the_lead_word_for_word_until_all_approve_and_it_merges_once(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = await world.start(
+        TEXT,
+        project=name,
+        repository=repository,
+        agents=_agents(log, Ann=LEAD, Bob=STRICT, Cid=CONTENT),
+        collaboration="review",
+    )
+    async with world.workers():
+        assert (await world.result(run.id)).counts == {StoryState.MERGED: 1}
+    assert log.read_text().split() == ["Ann", "Bob", "Cid", "Ann", "Bob", "Cid"]
+    # What the reviewer wrote was put back before anybody went on, and is in no commit.
+    assert git_lines(repository, "show", f"paceline/{name}/sprint:a.txt") == ["line 1", "line 4"]
+    assert "stray.txt" not in git_lines(repository, "ls-tree", "--name-only", f"paceline/{name}/sprint")
+    events = await world.events(run.id)
+    made = [event.data for event in events if event.name == "review.made"]
+    assert [(each["round"], each["approved"], each["dropped"]) for each in made] == [
+        (1, False, ["a.txt", "stray.txt"]),
+        (1, True, []),
+        (2, True, ["a.txt", "stray.txt"]),
+        (2, True, []),
+    ]
+    second = json.loads((tmp_path / "log.order-2").read_text())
+    assert [(each["agent"], each["text"]) for each in second["reviews"]] == [
+        ("Bob", "One *more* line."),
+        ("Cid", ""),
+    ]
+    prompts = [path.read_text() for path in world.settings.artifact_root.rglob("run-2/prompt.md")]
+    assert len(prompts) == 1
+    assert "One *more* line." in prompts[0]
+    (row,) = (await world.status(run.id)).stories
+    assert (row.attempt, "Bob approved" in (row.summary or "")) == (1, True)
+    assert sum(event.name == "merge.made" for event in events) == 1
+
+
+async def test_the_rounds_are_bounded_and_a_review_that_fails_stops_nothing(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = await world.start(
+        TEXT,
+        project=name,
+        repository=repository,
+        agents=_agents(log, Ann=LEAD, Bob=NEVER, Cid=CRASH),
+        collaboration="review",
+        review_rounds=2,
+    )
+    async with world.workers():
+        assert (await world.result(run.id)).counts == {StoryState.MERGED: 1}
+    assert log.read_text().split() == ["Ann", "Bob", "Cid", "Ann", "Bob", "Cid"]
+    (row,) = (await world.status(run.id)).stories
+    assert "Bob did not approve: Not yet." in (row.summary or "")
+    assert "Cid did not review" in (row.summary or "")
