@@ -14,7 +14,7 @@ from paceline.domain.proof import Advice
 from paceline.domain.questions import Answer, AnswerReceipt, Option, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.steering_steps import Again, SteeredInput, Unbegun
-from paceline.domain.steps import FailedAttempt, RunStep, StoryStep
+from paceline.domain.steps import EpicStep, FailedAttempt, RunStep, SprintStep, StoryStep
 from paceline.domain.waiting_rules import Watch
 from paceline.domain.work import AgentKind, WorkOutcome
 
@@ -26,7 +26,7 @@ WORK_TASK_QUEUE = "paceline-work"
 HISTORY_LIMIT = 8_000
 """Events after which a workflow continues as new; the server warns at 10,240."""
 
-__all__ = ["Answer", "AnswerReceipt", "FailedAttempt", "RunStep", "StoryStep"]
+__all__ = ["Answer", "AnswerReceipt", "EpicStep", "FailedAttempt", "RunStep", "SprintStep", "StoryStep"]
 
 
 # Project and sprint ---
@@ -440,10 +440,6 @@ class FinishProject(RunStep):
     """The person who said that it is complete."""
 
 
-class SprintStep(RunStep):
-    sprint: str
-
-
 class GateStep(RunStep):
     """Look at a sprint's definition of `ready` or of `done`."""
 
@@ -455,11 +451,6 @@ class GateReport(Model):
     """What a person has to be asked; empty where every entry of the gate is proven."""
 
     question: str = Field(default="", max_length=20_000)
-
-
-class EpicStep(RunStep):
-    sprint: str
-    epic: str
 
 
 class LostStory(RunStep):

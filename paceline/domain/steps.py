@@ -13,6 +13,15 @@ class RunStep(Model):
     """Number of the newest change that the workflow was told of; 0: of none."""
 
 
+class SprintStep(RunStep):
+    sprint: str
+
+
+class EpicStep(RunStep):
+    sprint: str
+    epic: str
+
+
 class StoryStep(RunStep):
     """Names one step of one attempt; the base of every activity input of a story."""
 
