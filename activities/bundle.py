@@ -31,7 +31,17 @@ from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.status import Artifact
 from paceline.settings import Settings
-from paceline.store import artifacts, claim_decisions, events, proofs, questions, reports, runs, status
+from paceline.store import (
+    artifacts,
+    claim_decisions,
+    events,
+    measurements,
+    proofs,
+    questions,
+    reports,
+    runs,
+    status,
+)
 from paceline.store.database import Database
 from paceline.vcs.diff import changed_paths
 from paceline.vcs.git import git
@@ -108,6 +118,8 @@ def _read_record(session: Session, project: str) -> RunRecord:
         artifacts=[a for a in artifacts.list_artifacts(session, project) if a.kind not in (BUNDLE, REPORT)],
         reports=reports.reports_of(session, project)[::-1],
         entries=reports.entries_of(session, project),
+        aims=measurements.states_of(session, project),
+        measurements=measurements.measurements_of(session, project),
     )
 
 
@@ -178,10 +190,18 @@ def _documents(record: RunRecord) -> list[Entry]:
         Entry("claims.jsonl", b"".join(made.model_dump_json().encode() + b"\n" for made in record.decisions)),
         Entry("proofs.json", _json([proof.model_dump(mode="json") for proof in record.proofs])),
         Entry("questions.json", _json([question.model_dump(mode="json") for question in record.questions])),
+        Entry("metrics.json", _json(_measured(record))),
         Entry("requirements/plan.md", record.plan_text.encode()),
         Entry("requirements/requirements.md", bundle_texts.requirements(record).encode()),
         Entry("documentation/project-summary.md", bundle_texts.summary(record).encode()),
     ]
+
+
+def _measured(record: RunRecord) -> dict[str, object]:
+    return {
+        "aims": [aim.model_dump(mode="json") for aim in record.aims],
+        "measurements": [each.model_dump(mode="json") for each in record.measurements],
+    }
 
 
 def _reports(record: RunRecord) -> list[Entry]:

@@ -8,6 +8,7 @@ from activities.no_change import NO_CHANGE
 from paceline.domain import ids
 from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event
+from paceline.domain.measurements import AimState, Measurement, sprint_verdicts
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import Proof
 from paceline.domain.questions import Question
@@ -34,6 +35,9 @@ class RunRecord:
     """Of its sprints, oldest first."""
     entries: list[RetroEntry] = field(default_factory=list[RetroEntry])
     """What people added to retrospectives."""
+    aims: list[AimState] = field(default_factory=list[AimState])
+    """Metrics and success criteria, and what they came to."""
+    measurements: list[Measurement] = field(default_factory=list[Measurement])
 
     @property
     def sprints(self) -> list[str]:
@@ -50,6 +54,7 @@ _CONTENTS = """\
 - `reports/`: standups, daily reports, velocity, reviews and retrospectives, where they were made
 - `stories/`: logs, evidence and diffs of each story
 - `plan.json`, `status.json`, `events.jsonl`, `questions.json`, `proofs.json`: the same for programs
+- `metrics.json`: metrics and success criteria with targets, actual values and verdicts, and every measurement
 - `claims.jsonl`: every decision about who may change what, and why
 - `manifest.json`: SHA-256 and size of every file
 """
@@ -114,6 +119,7 @@ def summary(record: RunRecord) -> str:
             proven_on = proven_commit(record, story)
             lines += _story(story, proven_on)
             lines += _proven([proof for proof in record.proofs if proof.story == story.id], proven_on)
+    lines += _aims(record.aims)
     lines += _decisions(record.questions)
     return "\n".join(lines)
 
@@ -162,6 +168,28 @@ def _proven(proofs: list[Proof], commit: str | None) -> list[str]:
         if proof.tested_on is not None:
             lines[-1] += f", tested with others on `{proof.tested_on[:12]}`"
     return [*lines, ""] if lines else []
+
+
+def _aims(aims: list[AimState]) -> list[str]:
+    """Targets, actual values and verdicts, with who gave them."""
+    if not aims:
+        return []
+    verdicts = sprint_verdicts(aims)
+    rows = [
+        f"| {_cell(aim.name)} | {_cell(aim.target)} | {_cell(aim.actual or '-')} | {aim.verdict.value} "
+        f"| {_cell(', '.join(part for part in (aim.actor or '', aim.reason) if part))} |"
+        for aim in aims
+    ]
+    return [
+        "## Metrics and success criteria",
+        "",
+        "| name | target | actual | verdict | by |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+        "",
+        *[f"- success of {_line(sprint)}: {verdict.value}" for sprint, verdict in verdicts.items()],
+        *([""] if verdicts else []),
+    ]
 
 
 def _decisions(questions: list[Question]) -> list[str]:

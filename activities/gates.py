@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sqlalchemy.orm import Session
 from temporalio import activity
 
-from activities.confinement import around_checkout, sandbox_of
+from activities.branch_checks import on_branch
 from activities.context import ActivityContext, RunContext
 from activities.heartbeat import heartbeating
 from activities.outlines import stories_of
-from paceline.agents.checks import run_checks
 from paceline.contracts import GateReport, GateStep
 from paceline.domain import ids
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.gates import Gate, gate_items, gate_question, readiness
 from paceline.domain.plan import Item
 from paceline.store import events
-from paceline.vcs.verification import verification_checkout
 
 
 class GateActivities:
@@ -44,21 +40,10 @@ class GateActivities:
     async def _passed(self, run: RunContext, step: GateStep, commands: list[str]) -> set[str]:
         if not commands or run.run.repository is None:
             return set()
-        repository = await self._context.repository(run)
-        head = await repository.resolve(f"refs/heads/{run.branch(step.sprint)}") or run.run.base_commit
-        settings = self._context.settings
-        logs = settings.artifact_root / step.project / "gates" / f"{ids.slug(step.sprint)}-{step.gate}"
-        sandbox = await sandbox_of(self._context, run, repository)
-        async with verification_checkout(repository, settings.worktree_root, head or "HEAD") as checkout:
-            runs = await run_checks(
-                Path(checkout),
-                commands,
-                settings.check_timeout,
-                [],
-                logs,
-                heartbeat=lambda details: activity.heartbeat(details),
-                confinement=around_checkout(sandbox, checkout),
-            )
+        root = self._context.settings.artifact_root
+        logs = root / step.project / "gates" / f"{ids.slug(step.sprint)}-{step.gate}"
+        async with on_branch(self._context, run, step.sprint) as checkout:
+            runs = await checkout.run(commands, logs)
         return {each.command for each in runs if each.passed}
 
 

@@ -23,6 +23,7 @@ from paceline.contracts import (
     StorySettled,
 )
 from paceline.domain import graph
+from paceline.domain.aims import ended_aims
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, StoryState
 from paceline.domain.status import RunMode
@@ -91,6 +92,7 @@ class OutlineActivities:
                 for key in order
             ],
             clock=has_clock(run),
+            measures=bool(ended_aims(run.plan, step.sprint)),
         )
 
     async def _pending(self, run: RunContext, step: SprintStep) -> Counter[str]:

@@ -21,7 +21,7 @@ from paceline.domain.retrospective import improvements
 from paceline.domain.sprint_record import SprintRecord
 from paceline.domain.standup import standup
 from paceline.domain.states import FINAL_STATES
-from paceline.store import changes, events, proofs, reports, status
+from paceline.store import changes, events, measurements, proofs, reports, status
 from paceline.store.statements import read_clock
 
 _PAGE = 1000
@@ -59,6 +59,7 @@ def read_sprint(session: Session, project: str, sprint: str, started_at: datetim
         reports=stored,
         earlier=earlier,
         entries=_entries_before(session, earlier),
+        measurements=measurements.measurements_of(session, project),
     )
 
 

@@ -21,6 +21,7 @@ from api.routes import (
     completion,
     exports,
     health,
+    metrics,
     notifications,
     projects,
     questions,
@@ -85,6 +86,7 @@ RESOURCES = (
     artifacts,
     rollbacks,
     reports,
+    metrics,
 )
 """The modules whose routes stand below the prefix."""
 

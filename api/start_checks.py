@@ -13,14 +13,17 @@ from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.completion_options import load_completion_options
 from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import with_finish
+from paceline.agents.metrics_options import load_metrics_options
 from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import load_question_options, with_questions
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.agents.story_options import load_story_options, with_stories
 from paceline.domain import ids
+from paceline.domain.aims import aims_of, fold
 from paceline.domain.calendar import CalendarOptions
 from paceline.domain.gates import GatePolicy
+from paceline.domain.metric_rules import MetricsOptions
 from paceline.domain.plan import Finding, Plan
 from paceline.domain.proof import CriteriaPolicy
 from paceline.domain.status import RunOptions
@@ -76,6 +79,7 @@ async def check_request(request: StartRequest) -> Wanted:
     if options.completion is None:
         completion = load_completion_options(written, DECLARATIONS)
         options = options.model_copy(update={"completion": completion})
+    options, unmeasured = _with_metrics(options, load_metrics_options(written, DECLARATIONS), plan)
     options = with_questions(options, load_question_options(written, DECLARATIONS))
     notify = options.notify or load_notify_options(written, DECLARATIONS)
     options = options.model_copy(update={"notify": notify if notify.receivers() else None})
@@ -107,7 +111,7 @@ async def check_request(request: StartRequest) -> Wanted:
             update={"agents": agents, "spare": _spare(plan, options.agents, declared, agents)}
         ),
         rerun=request.rerun,
-        warnings=[sentence_of(finding) for finding in findings],
+        warnings=[*(sentence_of(finding) for finding in findings), *unmeasured],
         dirty=await repository.is_dirty() if repository and not request.options.allow_dirty else [],
         used=await _used_ids(repository) if repository else frozenset(),
     )
@@ -203,6 +207,26 @@ def _with_claim_rules(options: RunOptions, rules: ClaimOptions) -> RunOptions:
             "growth": options.growth or rules.growth or "allow",
         }
     )
+
+
+def _with_metrics(options: RunOptions, written: MetricsOptions, plan: Plan) -> tuple[RunOptions, list[str]]:
+    """The same for what measures metrics and success criteria, with what is to be said of it.
+
+    Raises:
+        ConfigurationError: who starts the run names something that the plan does not have.
+    """
+    names = {fold(aim.name): aim.name for aim in aims_of(plan)}
+    metrics = options.metrics or written
+    unknown = [name for name in metrics.commands if fold(name) not in names]
+    if not unknown:
+        return options.model_copy(update={"metrics": metrics}), []
+    known = ", ".join(list(names.values())[:20]) or "none"
+    said = f"A command measures {', '.join(unknown[:20])}, which the plan does not have; it has {known}."
+    if options.metrics is not None:
+        raise ConfigurationError(said)
+    # The repository's commands are for all of its plans.
+    commands = {name: command for name, command in metrics.commands.items() if name not in unknown}
+    return options.model_copy(update={"metrics": metrics.model_copy(update={"commands": commands})}), [said]
 
 
 def _with_calendar(

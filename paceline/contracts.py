@@ -107,6 +107,8 @@ class SprintOutline(Model):
     epics: list[EpicRef]
     clock: bool = False
     """Whether its days are reported."""
+    measures: bool = False
+    """Whether there are metrics or success criteria to measure at its end."""
 
 
 class SprintResult(Model):

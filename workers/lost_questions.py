@@ -29,8 +29,8 @@ _TOGETHER = 16
 """The most workflows that are asked at once."""
 _QUERY_SECONDS = timedelta(seconds=5)
 _WAITING = (
-    "ExecutionStatus = 'Running' AND (WorkflowType = 'rollback' "
-    "OR WorkflowType = 'absence' OR WorkflowType = 'scope' OR (WorkflowType = 'story' "
+    "ExecutionStatus = 'Running' AND (WorkflowType = 'rollback' OR WorkflowType = 'absence' "
+    "OR WorkflowType = 'scope' OR WorkflowType = 'measures' OR (WorkflowType = 'story' "
     f"AND {search_attributes.STATE.name} = '{StoryState.WAITING_FOR_PERSON.value}'))"
 )
 

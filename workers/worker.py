@@ -26,6 +26,7 @@ from activities.finish import FinishActivities
 from activities.gates import GateActivities
 from activities.landing import LandingActivities
 from activities.lost import LostActivities
+from activities.measuring import MeasuringActivities
 from activities.outlines import OutlineActivities
 from activities.people import PeopleActivities
 from activities.reports import ReportActivities
@@ -44,6 +45,7 @@ from workers.sweep import sweep_forever
 from workflows.absence import AbsenceWorkflow
 from workflows.clock import ClockWorkflow
 from workflows.epic import EpicWorkflow
+from workflows.measures import MeasuresWorkflow
 from workflows.project import ProjectWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.scope import ScopeWorkflow
@@ -59,6 +61,7 @@ WORKFLOWS: tuple[type, ...] = (
     ClockWorkflow,
     AbsenceWorkflow,
     ScopeWorkflow,
+    MeasuresWorkflow,
 )
 
 PASSED_THROUGH = (
@@ -103,6 +106,7 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
     scope = ScopeActivities(context)
     claims = ClaimActivities(context)
     carrying = CarryingActivities(context)
+    measuring = MeasuringActivities(context)
     people = PeopleActivities(context)
     outlines = OutlineActivities(context)
     status = StatusActivities(context)
@@ -140,6 +144,8 @@ def control_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         carrying.find_unfinished,
         carrying.carry_over,
         carrying.begin_next_parts,
+        measuring.open_aims,
+        measuring.record_said,
         rollback.ask_about_rollback,
         rollback.release_rollback,
         rollback.end_rollback,
@@ -161,6 +167,7 @@ def work_activities(context: ActivityContext) -> list[Callable[..., Any]]:
         LandingActivities(context).land_story,
         ReviewActivities(context).review_story,
         GateActivities(context).check_gate,
+        MeasuringActivities(context).measure_sprint,
         rollback.survey_rollback,
         rollback.claim_rollback,
         rollback.make_rollback,

@@ -17,6 +17,7 @@ from temporalio.exceptions import (
 from workflows.epic import EpicWorkflow
 from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint_clock import SprintClock
+from workflows.sprint_measures import measure
 from workflows.steering import Steerable, passed_on
 
 with workflow.unsafe.imports_passed_through():
@@ -58,6 +59,8 @@ class SprintWorkflow(Steerable):
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, bool] = {}
         self._clock = SprintClock(start)
+        self._measuring = False
+        """Its stories have ended, and it is found out what they came to."""
         self._seen = start.amended
         """The amendment of the plan that its epics are of."""
 
@@ -72,6 +75,10 @@ class SprintWorkflow(Steerable):
                 for epic in self._outline.epics:
                     self._watchers[epic.key] = asyncio.create_task(self._watch(epic))
             await self._pass_on()
+            if self._outline.measures and self._in.ending is None:
+                self._measuring = True
+                await measure(self._in, lambda: self._in.ending is not None)
+                self._measuring = False
         except asyncio.CancelledError:
             await self._cancel_epics()
             if self._outline.clock:
@@ -253,7 +260,7 @@ class SprintWorkflow(Steerable):
     def _standing(self, steer: Steer) -> Standing:
         if self._in.ending is not None or workflow.cancellation_reason() is not None:
             state = PartState.ENDING
-        elif self._outline.epics and self._finished():
+        elif self._outline.epics and self._finished() and not self._measuring:
             state = PartState.ENDED
         else:
             state = PartState.PAUSED if self._own() else PartState.RUNNING

@@ -25,6 +25,7 @@ _TRIES = 3
 class CheckRun:
     """One command and how it ended; `output_path` holds both streams and `output_sha256` its digest.
 
+    Where the streams were kept apart, it holds standard output, and a file beside it standard error.
     `exit_code` is None where the shell did not start, and negative for a signal.
     """
 
@@ -53,6 +54,7 @@ async def run_checks(
     heartbeat: Heartbeat = lambda _facts: None,
     grace: float = 1.0,
     confinement: Confinement | None = None,
+    apart: bool = False,
 ) -> list[CheckRun]:
     """Run each command with `/bin/sh -c` in `checkout`, one after the other.
 
@@ -66,6 +68,7 @@ async def run_checks(
         heartbeat: called about every second.
         grace: seconds between the polite and the final signal.
         confinement: what stands around each of them, as they run what agents wrote; None: nothing does.
+        apart: what they write to standard error goes to a file of its own beside the output.
     """
     log_dir.mkdir(parents=True, exist_ok=True)
     done: list[CheckRun] = []
@@ -75,7 +78,7 @@ async def run_checks(
             cwd=checkout,
             environment=allowed_environment(environment),
             timeout=timeout,
-            one_stream=True,
+            one_stream=not apart,
             grace=grace,
             adoption_grace=_WATCHED,
             output_limit=OUTPUT_LIMIT,
@@ -102,6 +105,9 @@ def _keep(command: str, ended: RunExit, run_dir: Path, log: Path) -> CheckRun:
     if ended.error is not None or not output.exists():
         output.write_text(f"[the check did not run: {ended.error or ended.reason}]\n", "utf-8")
     output.replace(log)
+    errors = run_dir / "stderr"
+    if errors.exists():
+        errors.replace(log.with_suffix(".err"))
     for file in run_dir.iterdir():
         file.unlink()
     run_dir.rmdir()

@@ -22,6 +22,7 @@ from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.completion import CompletionCheck
 from paceline.domain.events import Event
 from paceline.domain.exports import ExportTable
+from paceline.domain.measurements import AimState, MetricsReport
 from paceline.domain.notifications import Notification
 from paceline.domain.questions import Answer, Question
 from paceline.domain.reports import Report, ReportKind
@@ -224,6 +225,15 @@ class ApiClient:
         """Add to a retrospective."""
         path = f"projects/{quote(project, safe='')}/retrospective"
         return _parse(RetroEntry, await self._call("POST", path, json=dict(body)))
+
+    async def metrics(self, project: str) -> MetricsReport:
+        """Metrics and success criteria of a run, and what they came to."""
+        return _parse(MetricsReport, await self._call("GET", f"projects/{quote(project, safe='')}/metrics"))
+
+    async def measure(self, project: str, body: Mapping[str, Any]) -> AimState:
+        """Say what one of them came to."""
+        path = f"projects/{quote(project, safe='')}/metrics"
+        return _parse(AimState, await self._call("POST", path, json=dict(body)))
 
     async def bundle(self, project: str) -> tuple[Artifact, str]:
         """The bundle of a run as it stands now, and its path on the machine of the API."""

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from paceline.cli.client import ApiClient, call_api
+from paceline.cli.metric_commands import metrics_line
 from paceline.cli.progress import stories_table
 from paceline.cli.terminal import (
     counted,
@@ -22,6 +23,7 @@ from paceline.cli.terminal import (
     say,
     wide_console,
 )
+from paceline.domain.measurements import MetricsReport
 from paceline.domain.model import Model
 from paceline.domain.questions import Answer, Decision, Question
 from paceline.domain.status import ProjectStatus, Run
@@ -37,7 +39,8 @@ def status(
     if project is None:
         _show_runs(call_api(lambda client: client.projects()), as_json)
     else:
-        _show_run(call_api(lambda client: client.project(project)), as_json)
+        found, measured = call_api(lambda client: _run(client, project))
+        _show_run(found, measured, as_json)
 
 
 def _show_runs(runs: list[Run], as_json: bool) -> None:
@@ -50,7 +53,11 @@ def _show_runs(runs: list[Run], as_json: bool) -> None:
             say(line)
 
 
-def _show_run(found: ProjectStatus, as_json: bool) -> None:
+async def _run(client: ApiClient, project: str) -> tuple[ProjectStatus, MetricsReport]:
+    return await client.project(project), await client.metrics(project)
+
+
+def _show_run(found: ProjectStatus, measured: MetricsReport, as_json: bool) -> None:
     if as_json:
         say(found.model_dump_json(indent=2))
         return
@@ -63,6 +70,8 @@ def _show_run(found: ProjectStatus, as_json: bool) -> None:
     for pause in found.paused:
         say(pause_line(pause))
     say(counts_line(found))
+    if (line := metrics_line(measured)) is not None:
+        say(printable(line))
     if found.open_questions:
         say(f"{counted(found.open_questions, 'open question')}: `paceline questions` shows what is asked.")
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
+from paceline.domain.aims import Verdict
+from paceline.domain.measurements import AimState
 from paceline.domain.model import Model
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Question
@@ -24,7 +26,7 @@ class CriterionState(Model):
     name: str
     met: bool
     missing: list[str] = Field(default_factory=list[str])
-    """Ids of stories and questions, or names of sprints."""
+    """Ids of stories and questions, or names of sprints, metrics and success criteria."""
 
 
 class CompletionCheck(Model):
@@ -48,6 +50,8 @@ class CompletionFacts:
     gates: Mapping[str, bool | None]
     """Sprint to whether its definition of done was proven or confirmed; None: nobody said it yet."""
     running: bool = True
+    aims: Sequence[AimState] = ()
+    """Metrics, and the success criteria of the sprints that were worked on."""
 
 
 def check_completion(facts: CompletionFacts, options: CompletionOptions) -> CompletionCheck:
@@ -74,6 +78,10 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
         open_gates = [sprint for sprint, holds in facts.gates.items() if not holds]
         criteria.append(_criterion("definition_of_done", open_gates))
         steps += [_gate_step(sprint, facts.gates[sprint]) for sprint in open_gates]
+    if options.metrics:
+        lacking = [aim for aim in facts.aims if aim.verdict is not Verdict.MET]
+        criteria.append(_criterion("metrics", [aim.name for aim in lacking]))
+        steps += [_aim_step(facts, aim) for aim in lacking]
     complete = all(criterion.met for criterion in criteria)
     return CompletionCheck(
         project=facts.project,
@@ -126,6 +134,13 @@ def _gate_step(sprint: str, holds: bool | None) -> str:
     if holds is None:
         return f"Nobody has confirmed the definition of done of {sprint}."
     return f"The definition of done of {sprint} does not hold, a person says."
+
+
+def _aim_step(facts: CompletionFacts, aim: AimState) -> str:
+    if aim.verdict is Verdict.MISSED:
+        return f"{_line(aim.name)} is missed: {_line(aim.reason or aim.actual)}."
+    how = f"`paceline measure {facts.project} {aim.number} VALUE` says it"
+    return f"Nobody knows whether {_line(aim.name)} is met: {how}."
 
 
 def _line(text: str | None) -> str:

@@ -77,6 +77,11 @@ def absence_workflow_id(project: str, agent: str, id: str) -> str:
     return f"{project}@absence/{slug(id)}/{slug(agent)}"
 
 
+def measures_workflow_id(project: str, sprint: str) -> str:
+    """`webrtc@measures/sprint-1`; without a sprint what all of them begin with."""
+    return f"{project}@measures/{slug(sprint) if sprint else ''}"
+
+
 def rollback_workflow_id(project: str, number: int) -> str:
     """`webrtc/rollback/1`; the epic `1` of a sprint called `rollback` would have it too."""
     return f"{project}/rollback/{number}"

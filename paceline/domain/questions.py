@@ -48,6 +48,8 @@ class QuestionKind(StrEnum):
     """An agent is lost, and no other of the run can take its stories by the rules."""
     CARRY_OVER = "carry_over"
     """A sprint ended with stories that did not succeed, and there is another one."""
+    MEASURE_METRICS = "measure_metrics"
+    """A sprint ended, and nothing measured some metrics and success criteria of the plan."""
 
 
 class Decision(StrEnum):
@@ -155,6 +157,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "carry all of them over",
         Decision.AMEND: "carry all of them over, with this note",
         Decision.REJECT: "leave them where they are",
+    },
+    QuestionKind.MEASURE_METRICS: {
+        Decision.APPROVE: "all of them are met",
+        Decision.AMEND: "these are their values and verdicts, a line each",
+        Decision.REJECT: "nobody can say it now; they stay unknown",
     },
 }
 

@@ -22,6 +22,7 @@ from paceline.domain.report_words import (
 from paceline.domain.reports import Period, Report, ReportKind
 from paceline.domain.retro_entries import EntryKind, RetroEntry
 from paceline.domain.retrospective import Retrospective
+from paceline.domain.review_lines import criterion_lines, metric_line
 from paceline.domain.sprint_planning import SprintPlanning
 from paceline.domain.sprint_review import SprintReview
 from paceline.domain.standup import AgentStandup, Blocker, Standup, StoryLine
@@ -223,11 +224,8 @@ def _review(data: Mapping[str, object], told: Ceremony, entries: Sequence[RetroE
             ],
         ),
         *bullets("Deliverables", found.deliverables),
-        *bullets("Success criteria", found.success_criteria),
-        *bullets(
-            "Metrics",
-            [f"{each.name}: target {each.target}, {each.actual or 'not measured'}" for each in found.metrics],
-        ),
+        *bullets("Success criteria", criterion_lines(found)),
+        *bullets("Metrics", [metric_line(each) for each in found.metrics]),
         *bullets("Feedback", [(f"{each.topic}: " if each.topic else "") + _entry(each) for each in entries]),
         *_talk(told.topics, {}),
     ]

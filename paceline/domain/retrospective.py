@@ -10,11 +10,13 @@ from typing import Any
 
 from pydantic import Field
 
+from paceline.domain.aims import ended_aims
 from paceline.domain.burndown import rounded
 from paceline.domain.ceremonies import Ceremony, ceremony
 from paceline.domain.chronicle import CONFLICT_CODE, Chronicle, StoryStand
 from paceline.domain.conflicts import conflicts
 from paceline.domain.events import Event
+from paceline.domain.measurements import aim_states, counts_of
 from paceline.domain.model import Model
 from paceline.domain.parts import PART_DONE
 from paceline.domain.proof import Proof
@@ -80,7 +82,7 @@ def retrospective(record: SprintRecord, until: datetime) -> Retrospective:
         "velocity": _velocity(record, told, stands, waits, until),
         "communication": _communication(news),
         "process": _process(stands, news, waits),
-        "quality": _quality(record.proofs, stands, news),
+        "quality": _quality(record.proofs, stands, news) | _aims(record, until),
         "collaboration": _collaboration(record, told, stands, news, until),
     }
     written = ceremony(record.plan, ReportKind.RETROSPECTIVE)
@@ -192,6 +194,14 @@ def _quality(proofs: Sequence[Proof], stands: Sequence[StoryStand], news: Sequen
         "stories_rolled_back": sum(event.name == "story.reverted" for event in news),
         "stories_not_done": sum(each.ended and not each.counts for each in stands),
     }
+
+
+def _aims(record: SprintRecord, until: datetime) -> dict[str, Fact]:
+    """How many metrics and success criteria have which verdict; nothing where the plan has none."""
+    own = ended_aims(record.plan, record.sprint)
+    states = aim_states(own, [each for each in record.measurements if each.at <= until])
+    counts = {verdict.value: count for verdict, count in counts_of(states).items()}
+    return {"metrics_and_criteria": counts} if counts else {}
 
 
 def _collaboration(

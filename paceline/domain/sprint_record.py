@@ -12,6 +12,7 @@ from paceline.domain.calendar import Calendar, phases_on, planned_days
 from paceline.domain.changes import RunChange
 from paceline.domain.chronicle import Chronicle, PlannedStory, StoryStand, chronicle, reassigned, told_until
 from paceline.domain.events import Event
+from paceline.domain.measurements import Measurement
 from paceline.domain.plan import Plan, Sprint
 from paceline.domain.proof import Proof
 from paceline.domain.reports import Period, Report, ReportKind
@@ -36,6 +37,8 @@ class SprintRecord:
     """Velocity and retrospective reports of the sprints before, oldest first."""
     entries: Sequence[RetroEntry] = ()
     """What people noted for the retrospective of the sprint before."""
+    measurements: Sequence[Measurement] = ()
+    """Of the run's metrics and success criteria, oldest first."""
     known: dict[datetime, Chronicle] = field(
         default_factory=dict[datetime, Chronicle], init=False, repr=False, compare=False
     )

@@ -7,7 +7,9 @@ from typing import Literal
 
 from pydantic import Field
 
+from paceline.domain.aims import AimKind, Verdict, aims_of
 from paceline.domain.chronicle import StoryStand
+from paceline.domain.measurements import aim_states, sprint_verdicts
 from paceline.domain.model import Model
 from paceline.domain.proof import Proof
 from paceline.domain.reports import Period
@@ -53,6 +55,18 @@ class ReviewedMetric(Model):
     name: str
     target: str
     actual: str | None = None
+    verdict: Verdict = Verdict.UNKNOWN
+    reason: str = ""
+    actor: str | None = None
+
+
+class ReviewedCriterion(Model):
+    """A success criterion of the sprint, and who says whether it is met."""
+
+    text: str
+    verdict: Verdict = Verdict.UNKNOWN
+    reason: str = ""
+    actor: str | None = None
 
 
 class SprintReview(Model):
@@ -71,6 +85,9 @@ class SprintReview(Model):
     metrics: list[ReviewedMetric]
     parts: list[ReviewedPart] = Field(default_factory=list[ReviewedPart])
     """Of stories that are done in parts, those that are not over with this sprint."""
+    criteria: list[ReviewedCriterion] = Field(default_factory=list[ReviewedCriterion])
+    success: Verdict | None = None
+    """Whether the sprint was one: every criterion is met; None where it has none."""
 
 
 def sprint_review(record: SprintRecord, until: datetime) -> SprintReview:
@@ -83,6 +100,7 @@ def sprint_review(record: SprintRecord, until: datetime) -> SprintReview:
     told = record.told(until)
     stands = told.of_sprint(record.sprint)
     today = record.burn(told, until)[-1]
+    states = aim_states(aims_of(record.plan), [each for each in record.measurements if each.at <= until])
     done = [_reviewed(record, each) for each in stands if each.done]
     return SprintReview(
         period=record.period(told, until, None),
@@ -106,7 +124,24 @@ def sprint_review(record: SprintRecord, until: datetime) -> SprintReview:
         proofs=_summed([each.proofs for each in done]),
         deliverables=[item.text for item in record.written.deliverables],
         success_criteria=[item.text for item in record.written.success_criteria],
-        metrics=[ReviewedMetric(name=each.name, target=each.target) for each in record.plan.metrics],
+        metrics=[
+            ReviewedMetric(
+                name=each.name,
+                target=each.target,
+                actual=each.actual,
+                verdict=each.verdict,
+                reason=each.reason,
+                actor=each.actor,
+            )
+            for each in states
+            if each.kind is AimKind.METRIC
+        ],
+        criteria=[
+            ReviewedCriterion(text=each.target, verdict=each.verdict, reason=each.reason, actor=each.actor)
+            for each in states
+            if each.sprint == record.sprint
+        ],
+        success=sprint_verdicts(states).get(record.sprint),
     )
 
 

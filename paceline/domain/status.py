@@ -13,6 +13,7 @@ from paceline.domain.arbitration import ForeignEdits
 from paceline.domain.calendar import CalendarOptions
 from paceline.domain.finish import FinishChanges, FinishOptions
 from paceline.domain.gates import GatePolicy
+from paceline.domain.metric_rules import MetricsOptions
 from paceline.domain.model import Model
 from paceline.domain.notifications import NotifyOptions
 from paceline.domain.plan import Plan, Story
@@ -72,10 +73,14 @@ class CompletionOptions(Model):
     """Nobody is asked anything any more."""
     definition_of_done: bool = False
     """Of every sprint that was worked on, commands or a person have said that it holds."""
+    metrics: bool = False
+    """Every metric, and every success criterion of a sprint that was worked on, is met; each sprint waits
+    for its own criteria."""
 
     @model_validator(mode="after")
     def _something_counts(self) -> CompletionOptions:
-        if not (self.stories or self.require or self.no_open_questions or self.definition_of_done):
+        wanted = (self.stories, self.require, self.no_open_questions, self.definition_of_done, self.metrics)
+        if not any(wanted):
             raise ValueError("nothing would have to be so for a run to be complete; name something")
         return self
 
@@ -129,6 +134,9 @@ class RunOptions(Model):
     """Who decides about stories that a sprint ended without; None: a person, in a rehearsal nobody."""
     completion: CompletionOptions | None = None
     """When the run counts as completed; None: as the repository says, or when every story has succeeded."""
+    metrics: MetricsOptions | None = None
+    """What measures metrics and success criteria, and who is asked for the rest; None: as the repository
+    says, or people, for all of them."""
     lost_agents: LostAgents = LostAgents.REPLACE
     """What happens to the stories of an agent that is away or fell silent."""
     lost_after_failures: int | None = Field(default=None, ge=1, le=1000)

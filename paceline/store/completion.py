@@ -10,11 +10,13 @@ from paceline.domain.changes import changed_plan
 from paceline.domain.completion import CompletionCheck, CompletionFacts, check_completion
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.gates import Gate, gate_items
+from paceline.domain.measurements import AimState
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.status import CompletionOptions, StoryStatus
 from paceline.store import changes, events, questions, status
+from paceline.store.measurements import states_of
 
 _UNTOUCHED = frozenset({StoryState.SKIPPED, StoryState.PENDING})
 
@@ -40,6 +42,7 @@ def look(session: Session, project: str, options: CompletionOptions | None = Non
         questions=questions.list_questions(session, project),
         gates=_gates(session, project, plan, stories),
         running=run.state is RunState.RUNNING,
+        aims=_aims(session, project, stories),
     )
     return check_completion(facts, options or run.options.completion or CompletionOptions())
 
@@ -93,6 +96,11 @@ def _gates(session: Session, project: str, plan: Plan, stories: list[StoryStatus
             held[asked] = event.data["decision"] != Decision.REJECT
     counted = [sprint.id for sprint in plan.sprints if sprint.id in worked]
     return {sprint: held.get(sprint) for sprint in counted if gate_items(plan, sprint, Gate.DONE)}
+
+
+def _aims(session: Session, project: str, stories: list[StoryStatus]) -> list[AimState]:
+    worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
+    return [each for each in states_of(session, project) if each.sprint is None or each.sprint in worked]
 
 
 def _told(session: Session, project: str) -> Iterable[Event]:

@@ -463,6 +463,34 @@ class RetroEntryRow(Base):
     at: Mapped[datetime]
 
 
+class MeasurementRow(Base):
+    """What was measured of a metric or success criterion; only ever added."""
+
+    __tablename__ = "measurements"
+    __table_args__ = (UniqueConstraint("project", "id"),)
+
+    project: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    id: Mapped[str]
+    aim: Mapped[str]
+    """The name of the metric or criterion."""
+    target: Mapped[str]
+    """As it was then."""
+    sprint: Mapped[str]
+    source: Mapped[str]
+    actor: Mapped[str]
+    note: Mapped[str]
+    value: Mapped[str | None]
+    """The number, exactly as digits."""
+    unit: Mapped[str | None]
+    verdict: Mapped[str | None]
+    """What was said in words; where it is null the number decides."""
+    command: Mapped[str | None]
+    evidence: Mapped[str | None]
+    commit: Mapped[str | None]
+    at: Mapped[datetime]
+
+
 def table(model: type[Base]) -> Table:
     """The table of a model, for statements that do not need objects."""
     return cast(Table, model.__table__)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from paceline.domain import ids
 from paceline.domain.questions import Answer, AnswerReceipt, Decision, Question, QuestionKind
 from paceline.errors import Conflict, NotFound
 from paceline.store.models import QuestionRow
@@ -126,9 +127,10 @@ def asking_beside(session: Session, project: str) -> list[str]:
 
 
 def withdraw_beside(session: Session, project: str) -> None:
-    """Take back what workflows beside a run still ask."""
+    """Take back what workflows beside a run still ask, but what can be said of a run that has ended."""
     for workflow_id in asking_beside(session, project):
-        withdraw_questions(session, workflow_id)
+        if not workflow_id.startswith(ids.measures_workflow_id(project, "")):
+            withdraw_questions(session, workflow_id)
 
 
 def get_question(session: Session, id: str) -> Question:

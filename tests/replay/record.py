@@ -32,6 +32,8 @@ from tests.sample_plans import E, S, plan
 from tests.steering import ACTOR, rows, steer, until_state
 from tests.workflows.test_absence import LONG, QUICK, say
 from tests.workflows.test_absence import PLAN as HOUSE
+from tests.workflows.test_measures import PLAN as YARD
+from tests.workflows.test_measures import SECOND, only_last
 from tests.workflows.test_merge_line import Gate, commit_on, move
 from tests.workflows.test_scope import PLAN as HARBOUR
 from tests.world import ROOT, World, make_repository, open_world, scripted
@@ -285,10 +287,41 @@ async def late(world: World, repository: Path) -> str:
     return run.id
 
 
+async def measured(world: World, repository: Path) -> str:
+    """A sprint that waits for its success criteria, which are answered in two parts."""
+    run = await world.start(
+        YARD, project="measured", repository=repository, agents=scripted(), metrics={"ask": "wait"}
+    )
+    first = await world.question(run.id)
+    await world.answer(first, Decision.AMEND, "1: met\nCoverage: 97 %")
+
+    async def again() -> bool:
+        return any(
+            each.id != first.id for each in await world.database.read(questions.list_questions, run.id)
+        )
+
+    await world.until(again, "the question for the rest")
+    await world.answer(await world.question(run.id), Decision.APPROVE)
+    await world.result(run.id)
+    return run.id
+
+
+async def superseded(world: World, repository: Path) -> str:
+    """Two sprints that ask beside the run: the second one's question takes the place of the first's."""
+    text = YARD.replace("\n## Success Metrics", SECOND)
+    run = await world.start(text, project="superseded", repository=repository, agents=scripted())
+    await world.result(run.id)
+    await world.until(lambda: only_last(world, run.id), "one question is left")
+    (left,) = await world.database.read(questions.list_questions, run.id)
+    await world.answer(left, Decision.REJECT)
+    await world.client.get_workflow_handle(left.workflow_id).result()
+    return run.id
+
+
 SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
-    *(replaced, misconfigured, late),
+    *(replaced, misconfigured, late, measured, superseded),
 )
 
 

@@ -23,6 +23,7 @@ from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.completion_options import load_completion_options
 from paceline.agents.finish_options import load_finish_options
+from paceline.agents.metrics_options import load_metrics_options
 from paceline.agents.model_declaration import load_models
 from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import ProofOptions, load_proof_options
@@ -32,6 +33,7 @@ from paceline.agents.story_options import StoryOptions, load_story_options
 from paceline.cli.main import app
 from paceline.domain.events import EventType
 from paceline.domain.finish import FinishOptions
+from paceline.domain.metric_rules import MetricsOptions
 from paceline.domain.notifications import NotifyOptions
 from paceline.domain.questions import MEANING
 from paceline.domain.states import FINAL_STATES, StoryState
@@ -298,6 +300,7 @@ def test_declarations_in_the_documents_are_valid() -> None:
         finish = load_finish_options(text, name) != FinishOptions()
         rules = load_claim_options(text, name) != ClaimOptions() or load_calendar_options(text, name)
         rules = rules or load_completion_options(text, name)
+        rules = rules or load_metrics_options(text, name) != MetricsOptions()
         rules = rules or load_notify_options(text, name) != NotifyOptions()
         rules = rules or load_question_options(text, name) != QuestionTable()
         rules = rules or load_story_options(text, name) != StoryOptions()
