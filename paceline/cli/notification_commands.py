@@ -49,7 +49,14 @@ def notifications(
     for each in found:
         say(_line(each))
     if not found and redeliver is None:
-        say("There are no notifications; `[notify]` in paceline.toml says who is told.")
+        say(_none(project, state))
+
+
+def _none(project: str | None, state: State | None) -> str:
+    if project is None and state is None:
+        return "There are no notifications; `[notify]` in paceline.toml says who is told."
+    of = f" of run {project}" if project else ""
+    return f"No message{of} is {state.value}." if state else f"No message{of}."
 
 
 async def _again(client: ApiClient, which: str, project: str | None) -> list[Notification]:
@@ -62,4 +69,6 @@ async def _again(client: ApiClient, which: str, project: str | None) -> list[Not
 def _line(each: Notification) -> str:
     why = f": {each.code} {printable(each.reason or '')}" if each.code else ""
     tries = counted(each.tries, "try", "tries")
-    return f"{each.id}  {each.state}  {each.name} {each.question} to {printable(each.receiver)}, {tries}{why}"
+    at = f"{(each.sent_at or each.made_at).astimezone():%Y-%m-%d %H:%M}"
+    to = f"{each.name} {each.question} to {printable(each.receiver)}"
+    return f"{each.id}  {each.state}  {at}  {to}, {tries}{why}"
