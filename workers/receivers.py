@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import time
@@ -18,6 +19,9 @@ from paceline.errors import NotifyCommand, NotifyRefused, NotifySecret, NotifyTi
 _OUTPUT = 100_000
 """Bytes that are kept of what a command prints."""
 USER_AGENT = "paceline"
+# At INFO and below they write the address of each request, which may be a secret.
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 async def send(notification: Notification, options: NotifyOptions, folder: Path, logs: Path) -> None:
