@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from workflows.answers import Answerable
-from workflows.policies import ALWAYS, SHORT
+from workflows.policies import ALWAYS, FIRST_LOOK, LONGEST_LOOK, SHORT
 
 with workflow.unsafe.imports_passed_through():
     from activities.absence import AbsenceActivities
@@ -18,9 +17,6 @@ with workflow.unsafe.imports_passed_through():
     from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Answer
     from paceline.domain.steering_steps import FromAbove
-
-LOOK_AGAIN = timedelta(hours=1)
-"""While a person is asked: whether the answer is still needed."""
 
 
 class AskingBeside(Answerable):
@@ -70,17 +66,18 @@ class AskingBeside(Answerable):
         return answer
 
     async def _heard(self, question: str, needed: Callable[[], Awaitable[bool]]) -> Answer | None:
-        self._open_question = question
+        self._open_question, pause = question, FIRST_LOOK
         while question not in self._answers:
             if not await needed():
                 return self._answers.get(question)
             try:
                 await workflow.wait_condition(
                     lambda: question in self._answers or self._woken,
-                    timeout=LOOK_AGAIN,
+                    timeout=pause,
                     timeout_summary=f"answer to {question}",
                 )
             except TimeoutError:
+                pause = min(2 * pause, LONGEST_LOOK)
                 continue
             finally:
                 self._woken = False

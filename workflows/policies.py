@@ -35,8 +35,13 @@ GONE = timedelta(minutes=1)
 """A queue of another machine on which nobody takes a step for so long: nobody is there."""
 
 FIRST_REASK = timedelta(seconds=30)
-LONGEST_REASK = timedelta(minutes=10)
-"""A waiting claim is told by signal; it also asks again after this, doubled each time up to the longest."""
+LONGEST_REASK = timedelta(hours=6)
+"""A waiting claim is told by signal, and by the sweep where that was lost. It also asks again after
+this, doubled each time up to the longest, so that a year of waiting is a few thousand events."""
+
+FIRST_LOOK = timedelta(hours=1)
+LONGEST_LOOK = timedelta(days=1)
+"""While a person is asked beside a run: whether the answer is still needed; doubled up to the longest."""
 
 RETRY_PAUSE = timedelta(seconds=1)
 """Before an agent's second attempt; doubled for each further one."""

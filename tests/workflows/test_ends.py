@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain.questions import Decision
@@ -13,6 +13,7 @@ from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.store import claims
 from tests.sample_plans import E, S, plan
+from tests.steering import steer
 from tests.world import World, git_lines
 
 pytestmark = pytest.mark.temporal
@@ -121,3 +122,53 @@ async def test_a_question_outlives_its_worker(world: World, name: str) -> None:
     async with world.workers():
         await world.answer(question, Decision.APPROVE)
         assert (await world.result(run.id)).counts == {StoryState.SETTLED: 1}
+
+
+SPRINTS = """# Long
+
+## Sprint 1
+
+- **STORY-1**: Dig (3 points)
+
+## Sprint 2
+
+- **STORY-2**: Build (5 points)
+
+## Sprint 3
+
+- **STORY-3**: Cover (5 points)
+"""
+
+
+async def test_a_run_continues_as_new_between_sprints_and_a_story_between_attempts(
+    world: World, name: str
+) -> None:
+    """A limit of a few events: each kind continues, and what people did and what failed goes along."""
+    agents = {
+        "*": AgentDeclaration(kind="simulated", concurrency=50),
+        "Failing": AgentDeclaration(kind="simulated", failure_rate=1.0, max_attempts=4),
+    }
+    run = await world.start(SPRINTS, project=name, agents=agents)
+    await world.client.get_workflow_handle(run.id).terminate("start again with a small limit")
+    await world.client.start_workflow(
+        "project", ProjectInput(project=run.id, history_limit=5), id=run.id, task_queue=CONTROL_TASK_QUEUE
+    )
+    async with world.workers():
+        await steer(world, run.id, "skip", sprint="Sprint 3", reason="no roof")
+        await steer(world, run.id, "reassign", "STORY-2", agents=["Failing"])
+        question = await world.question(run.id)
+        assert question.story == "STORY-2"
+        await world.answer(question, Decision.REJECT)
+        await world.until(lambda: _ended(world, run.id), "the end of the run")
+    found = {row.id: (row.state, row.attempt) for row in (await world.status(run.id)).stories}
+    assert found == {
+        "STORY-1": (StoryState.SETTLED, 1),
+        "STORY-2": (StoryState.FAILED, 4),
+        "STORY-3": (StoryState.SKIPPED, 0),
+    }
+    story = (await world.status(run.id)).stories[1].workflow_id
+    for workflow_id, least in ((run.id, 4), (story, 2)):
+        runs = [each async for each in world.client.list_workflows(f"WorkflowId = '{workflow_id}'")]
+        assert len(runs) >= least, workflow_id
+        ends = [each.status for each in runs]
+        assert WorkflowExecutionStatus.CONTINUED_AS_NEW in ends
