@@ -67,7 +67,7 @@ def find_server(settings: Settings, say: Say) -> ExternalServer | Binary:
     if settings.temporal_address:
         say(f"Temporal: the server at {settings.temporal_address} (PACELINE_TEMPORAL_ADDRESS).")
         return ExternalServer(settings.temporal_address)
-    found = _named(settings) or _on_path(say) or _cached(settings)
+    found = known_binary(settings, say)
     if found is None:
         with _one_at_a_time(settings.cache / "bin", say):
             found = _cached(settings) or _download(settings, say) or _build(settings, say)
@@ -75,6 +75,19 @@ def find_server(settings: Settings, say: Say) -> ExternalServer | Binary:
         raise ServerUnavailable(_ways_out(settings))
     say(f"Temporal: {found.path} ({found.origin}).")
     return found
+
+
+def known_binary(settings: Settings, say: Say) -> Binary | None:
+    """The binary that is used without fetching or building one; None where there is none yet.
+
+    Args:
+        settings: may name it.
+        say: is told of one on PATH that does not run.
+
+    Raises:
+        ConfigurationError: the binary that the settings name is not one.
+    """
+    return _named(settings) or _on_path(say) or _cached(settings)
 
 
 def _ways_out(settings: Settings) -> str:

@@ -11,6 +11,7 @@ import typer
 from paceline.cli import (
     claims_commands,
     completion_command,
+    doctor_command,
     export_command,
     metric_commands,
     notification_commands,
@@ -71,6 +72,7 @@ for command in (
     server_commands.api,
     server_commands.worker,
     server_commands.migrate,
+    doctor_command.doctor,
 ):
     app.command()(command)
 
