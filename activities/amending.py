@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.context import ActivityContext
 from paceline.domain import graph
-from paceline.domain.amendment import Amendment, compare, with_old_ids
+from paceline.domain.amendment import Amendment, compare, refused_moves, with_old_ids
 from paceline.domain.amendment_steps import AmendReply, AmendStep
 from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan
 from paceline.domain.events import EventDraft, EventType
@@ -37,7 +37,8 @@ def apply_amendment(session: Session, step: AmendStep) -> AmendReply:
     key = f"amend:{step.amend.id}"
     known = next((each for each in changes.changes_of(session, step.project) if each.key == key), None)
     if known is not None:
-        return AmendReply(revision=known.revision, applied=True)
+        # Its moves have revisions of their own, behind it.
+        return AmendReply(revision=changes.latest_revision(session, step.project), applied=True)
     found, before, after = compared(session, step)
     if found.refusals:
         said = [refusal.reason for refusal in found.refusals[:MOST_SAID]]
@@ -50,7 +51,7 @@ def apply_amendment(session: Session, step: AmendStep) -> AmendReply:
         actor=step.amend.actor,
         reason=step.amend.reason,
     )
-    revision = changes.record_changes(session, step.project, [change])
+    revision = changes.record_changes(session, step.project, [change, *_moves(step)])
     _follow(session, step, before, after, found)
     _tell(session, step, found, revision)
     return AmendReply(
@@ -66,8 +67,28 @@ def compared(session: Session, step: AmendStep) -> tuple[Amendment, Plan, Plan]:
     """What an edited plan would change, with the plan in force and the edited one under the run's ids."""
     _, before, _ = changes.run_in_force(session, step.project)
     after = with_old_ids(runs.load_plan(session, step.amend.digest), step.amend.renames)
-    states = {row.id: row.state for row in status.story_statuses(session, step.project)}
-    return compare(before, after, states, step.amend.renames, step.ended_sprints), before, after
+    rows = status.story_statuses(session, step.project)
+    states = {row.id: row.state for row in rows}
+    found = compare(before, after, states, step.amend.renames, step.ended_sprints)
+    if step.amend.moves:
+        changed = changed_plan(after, changes.changes_of(session, step.project))
+        found.refusals += refused_moves(changed, rows, step.amend.moves, step.ended_sprints)
+    return found, before, after
+
+
+def _moves(step: AmendStep) -> list[ChangeDraft]:
+    """A change for each story that goes into another sprint; an earlier one of it holds no more."""
+    return [
+        ChangeDraft(
+            key=f"amend:{step.amend.id}#{story}",
+            kind=ChangeKind.SPRINT,
+            target=story,
+            text=sprint,
+            actor=step.amend.actor,
+            reason=step.amend.reason,
+        )
+        for story, sprint in step.amend.moves.items()
+    ]
 
 
 def _follow(session: Session, step: AmendStep, before: Plan, after: Plan, found: Amendment) -> None:
@@ -103,6 +124,7 @@ def _tell(session: Session, step: AmendStep, found: Amendment, revision: int) ->
             for change in found.changed[:100]
         },
         "renames": dict(list(step.amend.renames.items())[:100]),
+        "moved": dict(list(step.amend.moves.items())[:100]),
         "other": found.other,
     }
     draft = EventDraft(

@@ -318,6 +318,13 @@ class ActivityContext:
                 return None
             raise
 
+    async def wake(self, workflow: str) -> None:
+        """Have a workflow beside a run look whether it is still needed; else it sees it later."""
+        try:
+            await self.client.get_workflow_handle(workflow).signal("look-again")
+        except RPCError as error:
+            log.info("%s was not told to look again: %s", workflow, error.message)
+
     async def tell(self, grants: Sequence[Grant], retreats: Sequence[Retreat] = ()) -> None:
         """Signal the waiters whose claims were granted, and the holders whose claims gave back everything.
 

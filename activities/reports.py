@@ -11,15 +11,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.context import ActivityContext, RunContext
 from activities.files import RunKeeper, write_whole
+from activities.forecasts import renew_forecast
 from activities.heartbeat import heartbeating
-from activities.scope import scope_workflow
 from activities.sprint_records import read_sprint
-from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
 from paceline.domain.calendar import phases_on
 from paceline.domain.clock_steps import ClockStep, ClockTick
@@ -29,10 +26,8 @@ from paceline.domain.plan import Plan
 from paceline.domain.report_texts import report_text
 from paceline.domain.reports import Report, ReportDraft, ReportKind
 from paceline.domain.retro_entries import RetroEntry, added_to
-from paceline.domain.scope import ScopeInput
 from paceline.domain.sprint_record import SprintRecord
-from paceline.domain.work import is_rehearsal
-from paceline.store import artifacts, events, questions, reports
+from paceline.store import artifacts, events, reports
 
 REPORT = "report"
 """Kind of the artifacts."""
@@ -52,7 +47,7 @@ class ReportActivities:
             record = await self._make(step, over)
             await self._keep_files(step.project, step.sprint, record.plan)
             if not over:
-                await self._ask_for_less(step, record)
+                await renew_forecast(self._context, step.project, step.sprint, step.now)
         day = record.calendar.day_of(step.now)
         return ClockTick(
             day=day,
@@ -69,39 +64,6 @@ class ReportActivities:
         """Whether the sprint ended without a word, as when it was terminated."""
         name = ids.sprint_workflow_id(step.project, step.sprint)
         return await self._context.execution_status(name) is not WorkflowExecutionStatus.RUNNING
-
-    async def _ask_for_less(self, step: ClockStep, record: SprintRecord) -> None:
-        """Where the newest day says that the sprint will be late, have people asked: once for a day."""
-        run = await self._context.run(step.project, step.revision)
-        stored = await self._context.database.read(
-            reports.reports_of, step.project, step.sprint, ReportKind.DAILY
-        )
-        data = stored[0].data if stored else {}
-        projected, planned = data.get("projected_days"), record.planned
-        rehearsal = is_rehearsal(run.run.options.agents.values())
-        if rehearsal or planned is None or projected is None or projected <= planned:
-            return
-        beside = await self._context.database.read(questions.asking_beside, step.project)
-        if any(name.rpartition("/")[0] == f"{step.project}@scope/{ids.slug(step.sprint)}" for name in beside):
-            return
-        day = int(data["period"]["last_day"])
-        late = ScopeInput(
-            project=step.project,
-            sprint=step.sprint,
-            day=day,
-            projected_days=projected,
-            planned_days=planned,
-        )
-        try:
-            await self._context.client.start_workflow(
-                "scope",
-                late,
-                id=scope_workflow(step.project, step.sprint, day),
-                task_queue=CONTROL_TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            )
-        except WorkflowAlreadyStartedError:
-            return
 
     async def _make(self, step: ClockStep, over: bool) -> SprintRecord:
         while True:

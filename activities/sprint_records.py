@@ -47,11 +47,11 @@ def read_sprint(session: Session, project: str, sprint: str, started_at: datetim
     planning = next((each for each in stored if each.kind is ReportKind.PLANNING), None)
     start = datetime.fromisoformat(planning.data["period"]["since"]) if planning is not None else started_at
     earlier, log = _earlier(session, context, sprint), list(all_events(session, project))
-    done = _parts_done(context, log, sprint)
+    done = parts_before(context, log, sprint)
     return SprintRecord(
         plan=context.plan,
         sprint=sprint,
-        stories=[_planned(context, story, done.get(story.id, set())) for story in context.plan.stories],
+        stories=[planned_story(context, story, done.get(story.id, set())) for story in context.plan.stories],
         events=log,
         calendar=Calendar(start, run.options.calendar or CalendarOptions(), counts_five_days(context.plan)),
         changes=changed,
@@ -116,7 +116,7 @@ def staying(changed: Sequence[RunChange], sprint: str) -> list[RunChange]:
     return found
 
 
-def _parts_done(run: RunContext, log: Sequence[Event], sprint: str) -> Mapping[str, set[str]]:
+def parts_before(run: RunContext, log: Sequence[Event], sprint: str) -> Mapping[str, set[str]]:
     """By story, the sprints before this one that did a part of it."""
     order = run.sprint_order
     before = set(order[: order.index(sprint)]) if sprint in order else set[str]()
@@ -125,7 +125,8 @@ def _parts_done(run: RunContext, log: Sequence[Event], sprint: str) -> Mapping[s
     return credited_sprints((story, where) for story, where in parts if where in before)
 
 
-def _planned(run: RunContext, story: Story, parts_done: Collection[str]) -> PlannedStory:
+def planned_story(run: RunContext, story: Story, parts_done: Collection[str]) -> PlannedStory:
+    """A story as the figures of its sprint count it; `parts_done` are the sprints before that did a part."""
     sprint = run.sprint_of(story)
     part = run.part_of(story, parts_done)
     return PlannedStory(

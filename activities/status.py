@@ -10,11 +10,11 @@ from collections.abc import Collection
 from sqlalchemy.orm import Session
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
-from temporalio.service import RPCError
 
 from activities.bundle import build_bundle
 from activities.claims import settle_closed
 from activities.context import ActivityContext
+from activities.forecasts import wake_beside
 from activities.heartbeat import heartbeating
 from activities.merges import note_merge
 from activities.outlines import stories_of
@@ -55,7 +55,8 @@ class StatusActivities:
 
     @activity.defn(name="count-stories")
     async def count_stories(self, step: SprintStep) -> SprintResult:
-        """How many stories of a sprint ended in which state."""
+        """How many stories of a sprint ended in which state; who asks about its scope need not any more."""
+        await wake_beside(self._context, step.project, step.sprint)
         return SprintResult(counts=await self._context.database.read(_count, step.project, [step.sprint]))
 
     @activity.defn(name="count-epic")
@@ -77,7 +78,7 @@ class StatusActivities:
         """Record the end of a run as it is now, and make its bundle."""
         beside = await self._context.database.read(questions.asking_beside, step.project)
         step = await self._context.database.write(_record_true_end, step)
-        await asyncio.gather(*(self._wake(workflow) for workflow in beside))
+        await asyncio.gather(*(self._context.wake(workflow) for workflow in beside))
         try:
             async with heartbeating():
                 bundle = await build_bundle(self._context.database, self._context.settings, step.project)
@@ -86,13 +87,6 @@ class StatusActivities:
             log.warning("no bundle of %s was made: %s", step.project, error)
             return ProjectResult(state=step.state, counts=step.counts)
         return ProjectResult(state=step.state, counts=step.counts, bundle=bundle.id)
-
-    async def _wake(self, workflow: str) -> None:
-        """Tell a workflow beside the run that it has ended; one that is not told sees it later."""
-        try:
-            await self._context.client.get_workflow_handle(workflow).signal("look-again")
-        except RPCError as error:
-            log.info("%s was not told of the run's end: %s", workflow, error.message)
 
 
 def _count(session: Session, project: str, sprints: Collection[str]) -> dict[StoryState, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.schemas import PlanTexts, StartRequest
+from paceline.agents.adjusting_options import load_adjusting_options, with_adjusting
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.completion_options import load_completion_options
@@ -81,6 +82,7 @@ async def check_request(request: StartRequest) -> Wanted:
         options = options.model_copy(update={"completion": completion})
     options, unmeasured = _with_metrics(options, load_metrics_options(written, DECLARATIONS), plan)
     options = with_questions(options, load_question_options(written, DECLARATIONS))
+    options = with_adjusting(options, load_adjusting_options(written, DECLARATIONS))
     notify = options.notify or load_notify_options(written, DECLARATIONS)
     options = options.model_copy(update={"notify": notify if notify.receivers() else None})
     options = options.model_copy(update={"doubts": doubts(findings, options.confirm_reading or [])})

@@ -50,7 +50,7 @@ class AbsenceWatch:
         found: list[AbsenceInput] = []
         for run in await self._context.database.read(runs.list_runs, _MOST_RUNS, RunState.RUNNING):
             found += await self._context.database.read(_written, run)
-            if run.options.lost_agents is LostAgents.REPLACE:
+            if run.options.lost_agents is not LostAgents.WAIT:
                 found += await self._silent(run)
                 found += await self._context.database.read(_failing, run)
         started: list[str | None] = []
@@ -115,7 +115,7 @@ def _working(session: Session, project: str) -> tuple[dict[str, datetime], froze
 
 def _failing(session: Session, run: Run) -> list[AbsenceInput]:
     limit = run.options.lost_after_failures
-    if limit is None:
+    if not limit:
         return []
     asked = questions.list_questions(session, run.id, limit=10_000)
     waiting = {each.story for each in asked if each.story and each.kind is QuestionKind.TAKE_OVER}

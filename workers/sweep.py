@@ -34,6 +34,7 @@ from paceline.store import claim_decisions, claims, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
 from workers.absences import AbsenceWatch
 from workers.expiry import expire_preserved
+from workers.forecasts import ForecastWatch
 from workers.lost_questions import open_lost_questions
 
 THOROUGH_EVERY = 15
@@ -65,12 +66,13 @@ _COMPLETED = WorkflowExecutionStatus.COMPLETED
 
 async def sweep_forever(context: ActivityContext) -> None:
     """Sweep at the settings' interval until cancelled; a failed sweep is logged and the next one tries."""
-    absences = AbsenceWatch(context)
+    absences, forecasts = AbsenceWatch(context), ForecastWatch(context)
     for number in itertools.count():
         await asyncio.sleep(context.settings.sweep_interval)
         try:
             await sweep(context, thorough=number % THOROUGH_EVERY == 0)
             await absences.look()
+            await forecasts.look()
         except (PacelineError, RPCError, OSError) as error:
             log.warning("the sweep failed and will try again: %s", error)
 

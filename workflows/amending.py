@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-from workflows.policies import ALWAYS
+from workflows.policies import ALWAYS, SHORT
 
 with workflow.unsafe.imports_passed_through():
     from activities.amending import AmendingActivities
-    from paceline.contracts import ProjectInput
+    from activities.status import StatusActivities
+    from paceline.contracts import ProjectInput, SprintResult, SprintStep
     from paceline.domain.amendment_steps import Amend, AmendReply, AmendStep
+    from paceline.domain.states import StoryState
 
 AMENDING = timedelta(minutes=2)
 """Comparing and writing plans of thousands of stories takes seconds."""
@@ -34,6 +37,36 @@ class Amendable:
     async def _amended(self) -> None:
         """Wait until what is being applied has been: it may have put work where there was none."""
         await workflow.wait_condition(lambda: not self._amending)
+
+    async def _added_late(self, sprint: str, counts: Mapping[StoryState, int], known: int) -> bool:
+        """Whether stories were put into a sprint that was just then ending and did not hear of it.
+
+        Args:
+            sprint: its key.
+            counts: how its stories ended, when it was counted.
+            known: the amendment that it began with.
+        """
+        while True:
+            await self._amended()
+            newest = self._in.amended
+            if newest <= known:
+                return False
+            if not workflow.patched("count-after-amendment"):
+                break
+            # What was put into it after it had been counted was not counted.
+            counts = (await self._count_stories(sprint)).counts
+            if newest == self._in.amended and not self._amending:
+                break
+        return counts.get(StoryState.PENDING, 0) > 0
+
+    async def _count_stories(self, sprint: str) -> SprintResult:
+        return await workflow.execute_activity_method(
+            StatusActivities.count_stories,
+            SprintStep(project=self._in.project, revision=self._in.revision, sprint=sprint),
+            start_to_close_timeout=SHORT,
+            retry_policy=ALWAYS,
+            summary=f"what of {sprint} has not begun"[:200],
+        )
 
     async def _tell_children(self) -> None:
         """Let the workflows below know of it."""

@@ -134,7 +134,7 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
             return
         known = self._in.amended
         result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.REJECT_DUPLICATE)
-        while await self._added_late(result, known):
+        while await self._added_late(sprint.key, result.counts, known):
             known = self._in.amended
             result = await self._run_child(outline, sprint, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
         self._count(sprint, result)
@@ -217,11 +217,6 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
             return await child
         finally:
             self._running = ""
-
-    async def _added_late(self, result: SprintResult, known: int) -> bool:
-        """Whether stories were put into a sprint that was just then ending and did not hear of it."""
-        await self._amended()
-        return self._in.amended > known and result.counts.get(StoryState.PENDING, 0) > 0
 
     def _count(self, sprint: SprintRef, result: SprintResult) -> None:
         for state, count in result.counts.items():

@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 
 from paceline.agents.presets import preset
+from paceline.cli.adjusting_flags import AheadSprints, LateSprints, LostAfterFailures, LostAgentsChoice
 from paceline.cli.client import ApiClient
 from paceline.cli.finish_flags import (
     NoPush,
@@ -153,6 +154,10 @@ def run(
         CarryOver | None,
         typer.Option(help="Who decides about stories that a sprint ended without; default: person."),
     ] = None,
+    late_sprints: LateSprints = None,
+    ahead_sprints: AheadSprints = None,
+    lost_agents: LostAgentsChoice = None,
+    lost_after_failures: LostAfterFailures = None,
     day_length: Annotated[
         str | None,
         typer.Option(help="What a day of the sprint lasts in a rehearsal, as 2s, 5m or 1h; default: a day."),
@@ -194,6 +199,10 @@ def run(
             review_rounds=review_rounds,
             split_stories=split_stories,
             carry_over=carry_over,
+            late_sprints=late_sprints,
+            ahead_sprints=ahead_sprints,
+            lost_agents=lost_agents,
+            lost_after_failures=lost_after_failures,
             approve_merges=approve_merges,
             criteria=criteria,
             reviewer=reviewer,

@@ -14,7 +14,9 @@ from pydantic import Field
 from paceline.domain import graph
 from paceline.domain.model import Model
 from paceline.domain.plan import Item, Plan, Story
+from paceline.domain.scope import can_begin
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, StoryState
+from paceline.domain.status import StoryStatus
 from paceline.errors import PlanError
 
 _WORDING = (
@@ -42,6 +44,7 @@ class RefusalCode(StrEnum):
     SPRINT_ORDER = "SPRINT_ORDER"
     DONE_MARK = "DONE_MARK"
     CIRCULAR = "CIRCULAR"
+    NOT_MOVABLE = "NOT_MOVABLE"
     UNKNOWN_RENAME = "UNKNOWN_RENAME"
 
 
@@ -302,3 +305,31 @@ def _circles(edges: Mapping[str, list[str]]) -> list[AmendmentRefusal]:
         return []
     reason = f"Stories would wait for each other for ever: {' -> '.join(cycle[:20])}."
     return [AmendmentRefusal(code=RefusalCode.CIRCULAR, story=cycle[0], reason=reason)]
+
+
+def refused_moves(
+    plan: Plan, rows: Iterable[StoryStatus], moves: Mapping[str, str], ended_sprints: Iterable[str]
+) -> list[AmendmentRefusal]:
+    """Which stories cannot be pulled into an earlier sprint.
+
+    Args:
+        plan: as it will be, with every change.
+        rows: where the run's stories stand.
+        moves: the sprint by story.
+        ended_sprints: sprints in which nothing starts any more.
+    """
+    by_id, edges, ended = {row.id: row for row in rows}, graph.story_edges(plan), set(ended_sprints)
+    order = {sprint.id: number for number, sprint in enumerate(plan.sprints)}
+    refused: list[AmendmentRefusal] = []
+    for key, sprint in moves.items():
+        row = by_id.get(key)
+        if row is None or row.state is not StoryState.PENDING:
+            reason = f"{key} is not waiting for its sprint any more, and stays where it is."
+        elif sprint in ended or order.get(sprint, len(order)) >= order.get(row.sprint, -1):
+            reason = f"{key} cannot be pulled into {sprint}, which has ended or is not an earlier sprint."
+        elif not can_begin(edges.get(key, ()), by_id, sprint):
+            reason = f"{key} cannot begin in {sprint}: it waits for stories that are not done in it."
+        else:
+            continue
+        refused.append(AmendmentRefusal(code=RefusalCode.NOT_MOVABLE, story=key, reason=reason))
+    return refused

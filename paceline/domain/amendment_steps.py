@@ -16,6 +16,8 @@ class Amend(Model):
     """The edited plan, saved beforehand under this digest."""
     renames: dict[str, str] = Field(default_factory=dict[str, str])
     """Id in the run to the id in the edited plan."""
+    moves: dict[str, str] = Field(default_factory=dict[str, str])
+    """Stories that have not begun to the running sprint in which they are done instead of a later one."""
     actor: str = Field(default="unknown", min_length=1, max_length=200)
     reason: str = Field(default="", max_length=2000)
 

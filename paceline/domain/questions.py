@@ -44,6 +44,8 @@ class QuestionKind(StrEnum):
     """The plan can be read in more than one way, and the run is to follow one of them."""
     CUT_SCOPE = "cut_scope"
     """The sprint will be late, and stories may be left out of it."""
+    EXTRA_WORK = "extra_work"
+    """The sprint is ahead, and more could be done in it."""
     REPLACE_AGENT = "replace_agent"
     """An agent is lost, and no other of the run can take its stories by the rules."""
     CARRY_OVER = "carry_over"
@@ -147,6 +149,11 @@ MEANING: dict[QuestionKind, dict[Decision, str]] = {
         Decision.APPROVE: "do all that is proposed",
         Decision.AMEND: "cut nothing, for this reason",
         Decision.REJECT: "cut nothing",
+    },
+    QuestionKind.EXTRA_WORK: {
+        Decision.APPROVE: "do all that is proposed",
+        Decision.AMEND: "do nothing more, for this reason",
+        Decision.REJECT: "do nothing more",
     },
     QuestionKind.REPLACE_AGENT: {
         Decision.APPROVE: "wait for the agent; its stories stay with it",

@@ -94,6 +94,26 @@ class LostAgents(StrEnum):
     """They wait for it."""
 
 
+class ScopePolicy(StrEnum):
+    """Whether people are asked about the scope of a sprint that is late, or ahead."""
+
+    ASK = "ask"
+    NEVER = "never"
+
+
+class AdjustingOptions(Model):
+    """From the table `[adjusting]` or a run's options: what happens when a run does not go as planned."""
+
+    late_sprints: ScopePolicy | None = None
+    """Whether people are asked what to leave out of a sprint that will be late; None: they are."""
+    ahead_sprints: ScopePolicy | None = None
+    """Whether people are asked what to do beside a sprint that is ahead; None: they are."""
+    lost_agents: LostAgents | None = None
+    """What happens to the stories of an agent that is away or fell silent; None: others take them."""
+    lost_after_failures: int | None = Field(default=None, ge=0, le=1000)
+    """An agent that failed so many stories in a row by its own fault is lost; 0 and None: never for that."""
+
+
 class RunOptions(Model):
     """What the person who starts a run may choose."""
 
@@ -137,10 +157,17 @@ class RunOptions(Model):
     metrics: MetricsOptions | None = None
     """What measures metrics and success criteria, and who is asked for the rest; None: as the repository
     says, or people, for all of them."""
-    lost_agents: LostAgents = LostAgents.REPLACE
-    """What happens to the stories of an agent that is away or fell silent."""
-    lost_after_failures: int | None = Field(default=None, ge=1, le=1000)
-    """An agent that failed so many stories in a row by its own fault is lost; None: never for that."""
+    late_sprints: ScopePolicy | None = None
+    """Whether people are asked what to leave out of a sprint that will be late; None: as the repository says,
+    or they are."""
+    ahead_sprints: ScopePolicy | None = None
+    """Whether people are asked what to do beside a sprint that is ahead; None as for `late_sprints`."""
+    lost_agents: LostAgents | None = None
+    """What happens to the stories of an agent that is away or fell silent; None: as the repository says, or
+    others take them."""
+    lost_after_failures: int | None = Field(default=None, ge=0, le=1000)
+    """An agent that failed so many stories in a row by its own fault is lost; 0: never for that, None: as the
+    repository says, or never."""
     sandbox: SandboxPolicy | None = None
     """Whether agents and checks are confined, where an agent does not say; None: as the repository says."""
     calendar: CalendarOptions | None = None

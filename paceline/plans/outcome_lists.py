@@ -48,7 +48,7 @@ def read_paired_risks(
     found: list[Risk] = []
     mitigations: list[Bullet] = []
     for part in section.walk():
-        if is_contingency_section(part) or concept_of(part.title.text) == "contingency":
+        if is_contingency_section(part):
             read_contingency(part, contingency)
         elif part is not section and concept_of(part.title.text) == "mitigations":
             mitigations.extend(bullets_under(part))

@@ -10,7 +10,7 @@ from paceline.plans.fields import bullet_items, without_numbering
 from paceline.plans.findings import Code
 from paceline.plans.folding import at_colon
 from paceline.plans.headings import heading_words
-from paceline.plans.labels import Words, same_names
+from paceline.plans.labels import Words, concept_of, same_names
 from paceline.plans.outline import Block, Bullet, Section, Table, bullets_under
 from paceline.plans.reading import Reading
 from paceline.plans.units import MULTIPLES, unit_of
@@ -131,7 +131,8 @@ def read_risks(section: Section, risks: list[Risk], contingency: list[Contingenc
 
 def is_contingency_section(section: Section) -> bool:
     """Whether a heading announces contingency plans."""
-    return bool(heading_words(section) & {"contingency", "contingencies"})
+    english = heading_words(section) & {"contingency", "contingencies"}
+    return bool(english) or concept_of(section.title.text) == "contingency"
 
 
 def read_contingency(section: Section, contingency: list[Contingency]) -> None:

@@ -126,6 +126,24 @@ def asking_beside(session: Session, project: str) -> list[str]:
     return sorted(set(session.scalars(query)))
 
 
+def answered_options(session: Session, project: str, kind: QuestionKind, beside: str) -> set[str]:
+    """What people were offered, and answered, by workflows beside a run.
+
+    Args:
+        session: any transaction.
+        project: the run.
+        kind: of the questions.
+        beside: how the ids of the workflows begin.
+    """
+    query = select(QuestionRow.options).where(
+        QuestionRow.project == project,
+        QuestionRow.state == "answered",
+        QuestionRow.kind == kind.value,
+        QuestionRow.workflow_id.startswith(beside, autoescape=True),
+    )
+    return {option["name"] for options in session.scalars(query) for option in options}
+
+
 def withdraw_beside(session: Session, project: str) -> None:
     """Take back what workflows beside a run still ask, but what can be said of a run that has ended."""
     for workflow_id in asking_beside(session, project):

@@ -63,6 +63,17 @@ def reports_of(
     return [_report(row) for row in session.execute(query).scalars()]
 
 
+def open_sprints(session: Session, project: str) -> list[str]:
+    """The sprints of a run whose days are reported now: they were planned, and not reviewed yet."""
+    query = select(ReportRow.sprint, ReportRow.kind).where(
+        ReportRow.project == project,
+        ReportRow.kind.in_([ReportKind.PLANNING.value, ReportKind.REVIEW.value]),
+    )
+    made = session.execute(query).all()
+    over = {row.sprint for row in made if row.kind == ReportKind.REVIEW.value}
+    return sorted({row.sprint for row in made} - over)
+
+
 def reports_of_earlier_runs(session: Session, project: str, kinds: Sequence[ReportKind]) -> list[Report]:
     """Reports of the runs of the same project before this one, oldest first."""
     this = select(RunRow.base_id, RunRow.run_number).where(RunRow.id == project).subquery()

@@ -8,15 +8,15 @@ from functools import cache
 from types import EllipsisType
 from typing import Any
 
-from sqlalchemy import Executable, Table, bindparam, case, null, select, update
+from sqlalchemy import Executable, Table, bindparam, case, func, null, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.pauses import SAYING, pauses_of
-from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
+from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, RunState, StoryState
 from paceline.domain.status import AgentStatus, ProjectStatus, StoryStatus
 from paceline.errors import NotFound, Refused
 from paceline.store.events import event_of, events_named, last_number
-from paceline.store.models import AgentHistoryRow, AgentRow, StoryRow, table
+from paceline.store.models import AgentHistoryRow, AgentRow, RunRow, StoryRow, table
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
 from paceline.store.statements import dialect_of, insert_into, now, read_clock
@@ -27,6 +27,17 @@ _HISTORY = table(AgentHistoryRow)
 _NOTE_HISTORY = _HISTORY.insert()
 _UNDER_WORK = [state.value for state in (StoryState.WORKING, StoryState.VERIFYING, StoryState.MERGING)]
 _FINAL = sorted(state.value for state in FINAL_STATES)
+
+
+def ended_marks(session: Session) -> dict[str, str]:
+    """What changes whenever a story of a run ends or starts again, by the id of each run that goes on."""
+    query = (
+        select(StoryRow.project, func.count(), func.max(StoryRow.updated_at))
+        .join(RunRow, RunRow.id == StoryRow.project)
+        .where(RunRow.state == RunState.RUNNING.value, StoryRow.state.in_(_FINAL))
+        .group_by(StoryRow.project)
+    )
+    return {project: f"{count} {newest}" for project, count, newest in session.execute(query)}
 
 
 def plan_stories(session: Session, project: str, stories: Sequence[StoryStatus]) -> None:

@@ -35,7 +35,10 @@ from tests.workflows.test_absence import PLAN as HOUSE
 from tests.workflows.test_measures import PLAN as YARD
 from tests.workflows.test_measures import SECOND, only_last
 from tests.workflows.test_merge_line import Gate, commit_on, move
+from tests.workflows.test_scope import AHEAD as MORE
+from tests.workflows.test_scope import BEHIND as LESS
 from tests.workflows.test_scope import PLAN as HARBOUR
+from tests.workflows.test_scope import answered_all, ask_scope
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -318,10 +321,35 @@ async def superseded(world: World, repository: Path) -> str:
     return run.id
 
 
+async def ahead(world: World, repository: Path) -> str:
+    """A sprint that is ahead: a story of the next one is pulled in, and the plan's extra work added."""
+    return await _rescoped(world, "ahead", HARBOUR + MORE, QuestionKind.EXTRA_WORK)
+
+
+async def lessened(world: World, repository: Path) -> str:
+    """A sprint that will be late: one story is deferred, another one simplified."""
+    text = HARBOUR.replace("Paint\n", "Paint\n- **Dependencies**: Story 1.1\n")
+    third = "#### Story 1.3: Rail\n- **Agent**: Mason\n- **Dependencies**: Story 1.1\n\n## Sprint 2"
+    also = "- **Behind schedule**: Defer Story 1.3\n"
+    text = text.replace("## Sprint 2", third) + LESS + also
+    return await _rescoped(world, "lessened", text, QuestionKind.CUT_SCOPE)
+
+
+async def _rescoped(world: World, name: str, text: str, kind: QuestionKind) -> str:
+    run = await world.start(text, project=name, agents={"*": AgentDeclaration(kind="human")})
+    asked = await ask_scope(world, run.id, kind)
+    await world.answer(asked, Decision.APPROVE)
+    await world.client.get_workflow_handle(asked.workflow_id).result()
+    await world.until(lambda: answered_all(world, run.id), "the end of the run")
+    await world.result(run.id)
+    return run.id
+
+
 SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
     *(replaced, misconfigured, late, measured, superseded),
+    *(ahead, lessened),
 )
 
 

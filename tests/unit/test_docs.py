@@ -19,6 +19,7 @@ from api.errors import STATUS_OF_CODE
 from api.main import RESOURCES
 from api.routes import health
 from paceline import errors
+from paceline.agents.adjusting_options import load_adjusting_options
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
 from paceline.agents.completion_options import load_completion_options
@@ -37,6 +38,7 @@ from paceline.domain.metric_rules import MetricsOptions
 from paceline.domain.notifications import NotifyOptions
 from paceline.domain.questions import MEANING
 from paceline.domain.states import FINAL_STATES, StoryState
+from paceline.domain.status import AdjustingOptions
 from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
 from paceline.plans.lint import check_plan
 from paceline.plans.reader import read_plan
@@ -301,6 +303,7 @@ def test_declarations_in_the_documents_are_valid() -> None:
         rules = load_claim_options(text, name) != ClaimOptions() or load_calendar_options(text, name)
         rules = rules or load_completion_options(text, name)
         rules = rules or load_metrics_options(text, name) != MetricsOptions()
+        rules = rules or load_adjusting_options(text, name) != AdjustingOptions()
         rules = rules or load_notify_options(text, name) != NotifyOptions()
         rules = rules or load_question_options(text, name) != QuestionTable()
         rules = rules or load_story_options(text, name) != StoryOptions()

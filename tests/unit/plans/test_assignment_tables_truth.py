@@ -9,10 +9,13 @@ import pytest
 from paceline.domain.graph import story_edges
 from paceline.domain.plan import Item, Plan, Story
 from paceline.domain.schedule import priority_rank
+from paceline.domain.scope import ScopeAction, advice, cuts, more_work
+from paceline.domain.status import first_status
 from paceline.plans.findings import Code
 from paceline.plans.lint import check_plan, has_errors
 from paceline.plans.lint_points import load_of, sprint_loads
 from paceline.plans.reader import read_plan
+from paceline.plans.scope_words import scope_words
 from tests.shared_plans import plan_text
 
 NAME = "epic-001-assignment"
@@ -202,6 +205,34 @@ def test_risks_and_contingency(plan: Plan, expected: dict[str, Any]) -> None:
         {"name": told["trigger"], "text": told["text"], "stories": told["stories"], "line": told["line"]}
         for told in expected["contingency"]
     ]
+
+
+def test_what_the_plan_says_of_being_late_and_ahead_is_offered(plan: Plan, expected: dict[str, Any]) -> None:
+    told = [each for each in expected["contingency"] if "Behind" in each["trigger"]]
+    rows = [first_status(story, plan, {}) for story in plan.stories]
+    named = [story for each in told for story in each["stories"]]
+    assert len(told) == 4
+    found = [
+        cut
+        for sprint in plan.sprints
+        for cut in cuts(plan, rows, {}, {}, sprint.id, scope_words())
+        if cut.text
+    ]
+    deferred = [
+        cut.story
+        for sprint in plan.sprints
+        for cut in cuts(plan, rows, {}, {}, sprint.id, scope_words())
+        if "the plan says so" in cut.why and cut.action is ScopeAction.DEFER
+    ]
+    assert [*deferred, *(cut.story for cut in found)] == named
+    assert found[0].text == told[1]["text"]
+    said = [f"{each['trigger']}: {each['text']}" for each in told if not each["stories"]]
+    assert advice(plan, scope_words()) == said
+
+    ahead = [each["text"] for each in expected["contingency"] if "Ahead" in each["trigger"]]
+    more = more_work(plan, rows, {}, {}, plan.sprints[0].id, scope_words())
+    assert [cut.text for cut in more if cut.action is ScopeAction.ADD] == ahead
+    assert len(ahead) == 4
 
 
 def test_definition_of_done_and_communication(plan: Plan, expected: dict[str, Any]) -> None:
