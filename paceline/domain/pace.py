@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from paceline.domain.burndown import Weights, rounded
 from paceline.domain.calendar import Calendar
-from paceline.domain.chronicle import DONE_STATES, PlannedStory
+from paceline.domain.chronicle import COUNTED_STATES, PlannedStory
 from paceline.domain.model import Model
 from paceline.domain.states import FINAL_STATES, StoryState
 
@@ -81,7 +81,7 @@ def pace_of(
         now: the moment.
     """
     stands = {story.id: states.get(story.id, StoryState.PENDING) for story in stories}
-    done = sum(weights.by_story[key] for key, state in stands.items() if state in DONE_STATES)
+    done = sum(weights.by_story[key] for key, state in stands.items() if state in COUNTED_STATES)
     gone = sum(weights.by_story[key] for key, state in stands.items() if state is StoryState.SKIPPED)
     left = rounded(max(0.0, weights.total - gone - done))
     days = days_over(calendar, now)
