@@ -31,6 +31,7 @@ from paceline.domain.status import StoryStatus
 from paceline.domain.steering import FORCED
 from paceline.errors import Refused
 from paceline.store import changes, claims, events, questions, status, steering
+from paceline.store.waits import WAITING_FOR_CLAIM
 
 _REASON_LIMIT = 500
 T = TypeVar("T", bound=StoryStep)
@@ -182,7 +183,7 @@ def _project_decision(
         attempt=step.attempt,
         workflow_id=workflow_id,
         reason=reason[:_REASON_LIMIT],
-        reason_code="WAITING_FOR_CLAIM",
+        reason_code=WAITING_FOR_CLAIM,
     )
     draft = EventDraft(
         key=f"{workflow_id}#claim.waiting#{step.attempt}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
 
 from api.deps import ClientDep, DatabaseDep, Limit
 from api.schemas import CancelReply
@@ -15,6 +16,7 @@ from paceline.domain.states import RunState
 from paceline.domain.status import ProjectStatus, Run, StoryStatus
 from paceline.errors import Conflict
 from paceline.store import events, proofs, runs, status
+from paceline.store.waits import explain_waits
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 
@@ -39,13 +41,13 @@ async def get_project(project: str, database: DatabaseDep) -> ProjectStatus:
 async def list_stories(project: str, database: DatabaseDep) -> list[StoryStatus]:
     """The stories of a run in the order of the plan."""
     await database.read(runs.get_run, project)
-    return await database.read(status.story_statuses, project)
+    return await database.read(status.shown_stories, project)
 
 
 @router.get("/{project}/stories/{story:path}", operation_id="get_story")
 async def get_story(project: str, story: str, database: DatabaseDep) -> StoryStatus:
     """One story, and why it waits."""
-    return await database.read(status.story_status, project, story)
+    return await database.read(_story, project, story)
 
 
 @router.get("/{project}/proofs", operation_id="list_proofs")
@@ -83,3 +85,9 @@ async def cancel_project(project: str, database: DatabaseDep, client: ClientDep)
         state=run.state,
         message=f"Run {project} was asked to stop; its stories end one by one.",
     )
+
+
+def _story(session: Session, project: str, story: str) -> StoryStatus:
+    found = status.story_status(session, project, story)
+    explain_waits(session, [found])
+    return found

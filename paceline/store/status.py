@@ -20,6 +20,7 @@ from paceline.store.models import AgentHistoryRow, AgentRow, RunRow, StoryRow, t
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
 from paceline.store.statements import dialect_of, insert_into, now, read_clock
+from paceline.store.waits import explain_waits
 
 _STORIES = table(StoryRow)
 _AGENTS = table(AgentRow)
@@ -142,6 +143,13 @@ def story_statuses(session: Session, project: str) -> list[StoryStatus]:
     return [to_story(row) for row in rows]
 
 
+def shown_stories(session: Session, project: str) -> list[StoryStatus]:
+    """The same for people: who waits behind somebody that waits for an answer says so."""
+    found = story_statuses(session, project)
+    explain_waits(session, found)
+    return found
+
+
 def unended(session: Session, project: str) -> list[str]:
     """Ids of the stories that have not ended, in plan order."""
     final = [state.value for state in FINAL_STATES]
@@ -243,7 +251,7 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
         NotFound: there is no such run.
     """
     run = get_run(session, project)
-    stories = story_statuses(session, project)
+    stories = shown_stories(session, project)
     ended = event_of(session, project, end_key(project)) if run.ended_at is not None else None
     succeeded = sum(story.state in SUCCESS_STATES for story in stories)
     return ProjectStatus(

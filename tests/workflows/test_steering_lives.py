@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,44 @@ async def test_a_cancelled_story_ends_its_agent_within_five_seconds(
     assert (row.state, row.reason) == (StoryState.CANCELLED, "ada cancelled it: enough")
     assert await world.database.read(claims.list_claims) == []
     assert row.workflow_id is not None
+
+
+async def test_a_cancelled_story_ends_also_what_ignores_the_signal(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    """Agent, child and grandchild all ignore SIGTERM; after the grace that is configured they are killed."""
+    pids = tmp_path / "pids"
+    deaf = "trap '' TERM INT HUP; echo $$ >> {pids}; {then}; while :; do sleep 600 & wait; done"
+    grandchild = deaf.format(pids=pids, then=f"touch {pids}.ready")
+    (tmp_path / "grandchild.sh").write_text(grandchild)
+    (tmp_path / "agent.sh").write_text(deaf.format(pids=pids, then=f"setsid sh {tmp_path}/child.sh & :"))
+    (tmp_path / "child.sh").write_text(deaf.format(pids=pids, then=f"sh {tmp_path}/grandchild.sh & :"))
+    agents = {"*": AgentDeclaration(kind="command", command=["/bin/sh", str(tmp_path / "agent.sh")])}
+    settings = world.settings.model_copy(update={"agent_grace": 0.5})
+    world = replace(world, settings=settings)
+    run = await world.start(
+        plan(E("1", [S("1.1", files=("a.txt",))])), project=name, repository=repository, agents=agents
+    )
+    async with world.workers():
+
+        async def started() -> bool:
+            return Path(f"{pids}.ready").exists()
+
+        await world.until(started, "the grandchild")
+        processes = [int(word) for word in pids.read_text().split()]
+        assert len(processes) == 3
+        assert all(_lives(pid) for pid in processes)
+        asked = time.monotonic()
+        await steer(world, run.id, "cancel", "1.1", reason="enough")
+
+        async def gone() -> bool:
+            return not any(_lives(pid) for pid in processes)
+
+        await world.until(gone, "the end of all three")
+        sys.stdout.write(f"all were gone {time.monotonic() - asked:.2f} s after the cancel\n")
+        await world.result(run.id)
+    row = (await rows(world, run.id))["Story 1.1"]
+    assert (row.state, row.reason) == (StoryState.CANCELLED, "ada cancelled it: enough")
 
 
 def _lives(pid: int) -> bool:
