@@ -120,8 +120,19 @@ def summary(record: RunRecord) -> str:
             lines += _story(story, proven_on)
             lines += _proven([proof for proof in record.proofs if proof.story == story.id], proven_on)
     lines += _aims(record.aims)
+    lines += _section("Steps of phases that are no story: nobody carried them out", left_steps(record.plan))
     lines += _decisions(record.questions)
     return "\n".join(lines)
+
+
+def left_steps(plan: Plan) -> list[str]:
+    """The steps of phases that mean no story, each with its phase and its agents."""
+    return [
+        f"{_line(phase.id)}: {_line(step.text)}" + (f" ({', '.join(step.agents)})" if step.agents else "")
+        for phase in plan.phases
+        for step in phase.steps
+        if step.story is None
+    ]
 
 
 def _counts(status: ProjectStatus) -> dict[StoryState, int]:

@@ -24,6 +24,7 @@ from paceline.domain import ids
 from paceline.domain.aims import aims_of, fold
 from paceline.domain.calendar import CalendarOptions
 from paceline.domain.gates import GatePolicy
+from paceline.domain.joining import joined
 from paceline.domain.metric_rules import MetricsOptions
 from paceline.domain.plan import Finding, Plan
 from paceline.domain.proof import CriteriaPolicy
@@ -122,6 +123,7 @@ async def check_request(request: StartRequest) -> Wanted:
 def read_and_check(request: PlanTexts) -> tuple[Plan, str, list[Finding]]:
     """A plan, its text to keep, and what the linter says of it."""
     plan, text = _read(request)
+    plan = joined(plan)
     return plan, text, check_plan(plan, request.files or {request.file or "": text})
 
 

@@ -11,6 +11,7 @@ import typer
 from paceline.cli.plan_source import PlanSource, read_source
 from paceline.cli.plan_unreadable import way_out
 from paceline.cli.terminal import complain
+from paceline.domain.joining import joined
 from paceline.domain.plan import Plan
 from paceline.errors import PacelineError
 
@@ -40,7 +41,7 @@ def load_source(plan: str) -> LoadedPlan:
     """Read a plan and keep its text, or end with one sentence and exit code 2."""
     source = source_of(plan)
     try:
-        return LoadedPlan(source.read(), source.texts)
+        return LoadedPlan(joined(source.read()), source.texts)
     except PacelineError as error:
         _refuse(f"{error.message}\n{way_out(error, plan)}".rstrip("\n"))
 

@@ -167,11 +167,13 @@ def _remark_step(phase: Phase, step: PhaseStep, stories: dict[str, Story], readi
         return
     story = stories[step.story]
     extra = [agent for agent in step.agents if agent not in story.agents]
+    together = step.mode == "collaborative"
+    holds = "in a collaborative step they do it together" if together else "the story's own line holds"
     if extra:
         reading.warn(
             Code.PHASE_ADDS_AGENT,
             f"{phase.id} gives `{story.id}` to {', '.join(extra)} as well, while the story names "
-            f"{', '.join(story.agents) or 'nobody'}: the story's own line holds.",
+            f"{', '.join(story.agents) or 'nobody'}: {holds}.",
             f"Add {', '.join(extra)} to the agents of `{story.id}`, or take them off the step.",
             step.line or 0,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,33 @@ async def test_the_rounds_are_bounded_and_a_review_that_fails_stops_nothing(
     (row,) = (await world.status(run.id)).stories
     assert "Bob did not approve: Not yet." in (row.summary or "")
     assert "Cid did not review" in (row.summary or "")
+
+
+TOGETHER = plan(E("1", [S("1.1", agent="Ann", files=("a.txt",))]), agents=("Ann", "Bob", "Cid")) + (
+    "\n\n## Execution Phases\n\n### Phase 1: Together (Days 1-3)\n**Mode**: Collaborative Execution\n"
+    "- **All Agents**: Story 1.1\n- **Bob**: Sweep the yard\n"
+)
+
+
+async def test_all_agents_of_a_collaborative_step_do_its_story_and_a_step_without_one_is_not_carried_out(
+    world: World, name: str, repository: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    run = await world.start(TOGETHER, project=name, repository=repository, agents=_agents(log))
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.MERGED: 1}
+    assert log.read_text().split() == ["Ann", "Bob", "Cid"]
+    events = await world.events(run.id)
+    working = {
+        event.data["agent"]
+        for event in events
+        if event.name == "agent.status" and event.data["state"] == "WORKING"
+    }
+    assert working == {"Ann", "Bob", "Cid"}
+    (bundle,) = await world.database.read(artifacts.list_artifacts, run.id, None, "bundle")
+    with zipfile.ZipFile(world.settings.artifact_root / bundle.path) as found:
+        texts = [found.read(each).decode() for each in found.namelist() if each.endswith("ummary.md")]
+    (summary,) = texts
+    assert "nobody carried them out" in summary
+    assert "Sweep the yard (Bob)" in summary
