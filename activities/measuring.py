@@ -134,6 +134,7 @@ def _known(session: Session, project: str) -> set[str]:
 def _count_and_look(session: Session, run: RunContext, step: MeasureStep, mark: str) -> MeasureReport:
     aims = ended_aims(run.plan, step.sprint)
     rows = status.story_statuses(session, step.project)
+    spread = any(len({part.sprint for part in story.allocations}) > 1 for story in run.plan.stories)
     by_command = {aim.name for aim, _ in commands_of(run, step.sprint)}
     drafts = [
         MeasurementDraft(
@@ -145,7 +146,7 @@ def _count_and_look(session: Session, run: RunContext, step: MeasureStep, mark: 
             source=Source.COUNT,
         )
         for aim in aims
-        if aim.name not in by_command and (said := counted(aim, rows, step.sprint)) is not None
+        if aim.name not in by_command and (said := counted(aim, rows, step.sprint, spread=spread)) is not None
     ]
     measurements.record_measurements(session, step.project, aims, drafts)
     options = metrics_options(run)

@@ -22,13 +22,14 @@ _VELOCITY = frozenset({"velocity", "sprint velocity", "team velocity"})
 _EXACT = Decimal("0.000001")
 
 
-def counted(aim: Aim, stories: Sequence[StoryStatus], sprint: str) -> Said | None:
+def counted(aim: Aim, stories: Sequence[StoryStatus], sprint: str, *, spread: bool = False) -> Said | None:
     """What Paceline counts for an aim; None where its words may mean something else.
 
     Args:
         aim: of the plan.
         stories: of the whole run, as they stand.
         sprint: the one that ends; a velocity is of one sprint.
+        spread: a story is spread over several sprints, so that its points are not those of one.
     """
     target = comparison_of(aim)
     if aim.kind is not AimKind.METRIC or isinstance(target, str):
@@ -36,7 +37,7 @@ def counted(aim: Aim, stories: Sequence[StoryStatus], sprint: str) -> Said | Non
     name, unit = fold(aim.name), (target.unit or "").lower()
     if name in _VELOCITY:
         rows = [row for row in stories if row.sprint == sprint]
-        return _total(rows, points=True) if unit in ("", "points") else None
+        return _total(rows, points=True) if unit in ("", "points") and not spread else None
     if name in _STORIES and unit in ("", "stories", "percent"):
         return _share(stories, points=False) if unit == "percent" else _total(stories, points=False)
     if name in _POINTS and unit in ("", "points", "percent"):

@@ -6,17 +6,18 @@ from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
+from paceline.domain.aims import aims_of
 from paceline.domain.changes import changed_plan
 from paceline.domain.completion import CompletionCheck, CompletionFacts, check_completion
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.gates import Gate, gate_items
-from paceline.domain.measurements import AimState
+from paceline.domain.measurements import AimState, aim_states
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.status import CompletionOptions, StoryStatus
 from paceline.store import changes, events, questions, status
-from paceline.store.measurements import states_of
+from paceline.store.measurements import measurements_of
 
 _UNTOUCHED = frozenset({StoryState.SKIPPED, StoryState.PENDING})
 
@@ -34,6 +35,7 @@ def look(session: Session, project: str, options: CompletionOptions | None = Non
     """
     run, plan, changed = changes.run_in_force(session, project)
     plan = changed_plan(plan, changed)
+    criteria = options or run.options.completion or CompletionOptions()
     stories = status.story_statuses(session, project)
     facts = CompletionFacts(
         project=project,
@@ -42,9 +44,9 @@ def look(session: Session, project: str, options: CompletionOptions | None = Non
         questions=questions.list_questions(session, project),
         gates=_gates(session, project, plan, stories),
         running=run.state is RunState.RUNNING,
-        aims=_aims(session, project, stories),
+        aims=_aims(session, project, plan, stories) if criteria.metrics else [],
     )
-    return check_completion(facts, options or run.options.completion or CompletionOptions())
+    return check_completion(facts, criteria)
 
 
 def check(
@@ -98,9 +100,10 @@ def _gates(session: Session, project: str, plan: Plan, stories: list[StoryStatus
     return {sprint: held.get(sprint) for sprint in counted if gate_items(plan, sprint, Gate.DONE)}
 
 
-def _aims(session: Session, project: str, stories: list[StoryStatus]) -> list[AimState]:
+def _aims(session: Session, project: str, plan: Plan, stories: list[StoryStatus]) -> list[AimState]:
     worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
-    return [each for each in states_of(session, project) if each.sprint is None or each.sprint in worked]
+    states = aim_states(aims_of(plan), measurements_of(session, project))
+    return [each for each in states if each.sprint is None or each.sprint in worked]
 
 
 def _told(session: Session, project: str) -> Iterable[Event]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from fastapi import Response
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 
+from api.routes.metrics import MeasureRequest, measure_metric
 from paceline.domain.aims import Verdict
 from paceline.domain.measurements import AimState, Source
 from paceline.domain.questions import Decision, Question, QuestionKind
@@ -217,6 +219,39 @@ async def test_a_forced_end_does_not_wait_for_a_verdict(world: World, name: str,
         await steer(world, run.id, "force_complete", reason="enough")
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
+
+
+async def test_a_cancelled_run_takes_its_question_back(world: World, name: str, repository: Path) -> None:
+    run = await world.start(
+        PLAN, project=name, repository=repository, agents=scripted(), metrics={"ask": "wait"}
+    )
+    async with world.workers():
+        asked = await world.question(run.id)
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+        await world.client.get_workflow_handle(asked.workflow_id).result()
+    assert (await world.database.read(questions.get_question, asked.id)).state == "withdrawn"
+
+
+async def test_what_is_said_beside_the_question_closes_it_when_nothing_is_left(
+    world: World, name: str, repository: Path
+) -> None:
+    commands = {"Coverage": "echo 95", "Bug count": "echo 0", "Reply": "echo 7", "The hull floats": "true"}
+    run = await world.start(
+        PLAN, project=name, repository=repository, agents=scripted(), metrics={"commands": commands}
+    )
+    async with world.workers():
+        await world.result(run.id)
+        asked = await world.question(run.id)
+        assert [option.text for option in asked.options] == ["The planks are there", "Feedback"]
+        for metric, value in (("Feedback", "yes"), ("The planks are there", "missed")):
+            said = MeasureRequest(name=metric, value=value, actor="kim")
+            await measure_metric(run.id, said, Response(), world.database, world.client)
+        await world.client.get_workflow_handle(asked.workflow_id).result()
+    assert (await world.database.read(questions.get_question, asked.id)).state == "withdrawn"
+    report = await world.database.read(measurements.metrics_report, run.id)
+    assert report.sprints == {"Sprint 1": Verdict.MISSED}
 
 
 async def _states(world: World, project: str) -> dict[str, AimState]:

@@ -217,4 +217,5 @@ def test_only_plain_words_are_counted(name: str, target: str, value: str | None)
 def test_points_are_not_counted_where_a_story_has_none() -> None:
     rows = [*ROWS, row("d", StoryState.MERGED, None)]
     assert counted(aim(">= 8 points", "Velocity"), rows, "One") is None
+    assert counted(aim(">= 8 points", "Velocity"), ROWS, "One", spread=True) is None
     assert counted(aim(">= 2", "Stories completed"), rows, "One") == Said(value="3", note="3 of 4")
