@@ -30,7 +30,10 @@ HUMAN = {"*": AgentDeclaration(kind="human")}
 SECRET = "s3cr3t-5f1d"
 HANG = -1
 CUT = -2
-COMMAND = "import sys; open(sys.argv[1], 'a').write(sys.stdin.read() + chr(10)); print('it was said')"
+COMMAND = (
+    "import os, sys; open(sys.argv[1], 'a').write(sys.stdin.read() + chr(10)); "
+    "print('it was said', os.environ.get('PACELINE_TEST_SECRET'), os.environ.get('PACELINE_TEST_SHOWN'))"
+)
 
 
 class Receiver(ThreadingHTTPServer):
@@ -185,10 +188,13 @@ async def test_what_was_written_while_no_worker_sent_it_is_sent_at_the_next_star
 
 
 async def test_a_command_gets_each_message_and_what_it_prints_is_kept(
-    world: World, name: str, tmp_path: Path
+    world: World, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It sees the variables that it was given by name, and no other of the worker's."""
+    monkeypatch.setenv("PACELINE_TEST_SHOWN", "shown")
     heard = tmp_path / "heard"
     notify = {
+        "environment": ["PACELINE_TEST_SHOWN"],
         "command": [sys.executable, "-c", COMMAND, str(heard)],
         "events": ["question.asked", "question.answered"],
     }
@@ -202,7 +208,7 @@ async def test_a_command_gets_each_message_and_what_it_prints_is_kept(
     assert [each["text"] for each in said if each["event"] == "question.answered"] == ["as  you like"]
     for each in sent:
         log = world.settings.home / "notifications" / f"{each.id}.log"
-        assert (log.read_text(), log.stat().st_mode & 0o777) == ("it was said\n", 0o600)
+        assert (log.read_text(), log.stat().st_mode & 0o777) == ("it was said None shown\n", 0o600)
 
 
 @pytest.mark.parametrize(
