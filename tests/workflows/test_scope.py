@@ -145,17 +145,19 @@ async def test_what_a_person_paused_before_stays_so(world: World, name: str) -> 
     assert (await rows(world, run.id))["Story 1.2"].reason_code == steering.PAUSED
 
 
-async def test_a_sprint_that_ends_takes_its_question_back(world: World, name: str) -> None:
-    run = await world.start(PLAN + BEHIND, project=name, agents=ONE_BY_ONE)
+@pytest.mark.parametrize("kind", [QuestionKind.CUT_SCOPE, QuestionKind.EXTRA_WORK])
+async def test_a_sprint_that_ends_takes_its_question_back(
+    world: World, name: str, kind: QuestionKind
+) -> None:
+    plan = PLAN.replace("#### Story 1.2: Paint\n", "#### Story 1.2: Paint\n- **Dependencies**: Story 1.1\n")
+    run = await world.start(plan, project=name, agents=ONE_BY_ONE)
     async with world.workers():
-        await until_state(world, run.id, "Story 1.1", StoryState.WAITING_FOR_PERSON)
-        await until_state(world, run.id, "Story 1.2", StoryState.WAITING_FOR_PERSON)
-        ahead = await ask_scope(world, run.id, QuestionKind.EXTRA_WORK, planned_days=20)
-        for each in await _open(world, run.id):
-            if each.story:
-                await world.answer(each, Decision.APPROVE)
-        await world.client.get_workflow_handle(ahead.workflow_id).result()
-        withdrawn = await world.database.read(questions.get_question, ahead.id)
+        asked = await ask_scope(world, run.id, kind)
+        for story in ("Story 1.1", "Story 1.2"):
+            await until_state(world, run.id, story, StoryState.WAITING_FOR_PERSON)
+            await _finish(world, run.id, story)
+        await world.client.get_workflow_handle(asked.workflow_id).result()
+        withdrawn = await world.database.read(questions.get_question, asked.id)
         assert withdrawn.state == "withdrawn"
         assert (await world.status(run.id)).run.state is RunState.RUNNING
 
