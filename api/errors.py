@@ -10,6 +10,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from paceline.errors import PacelineError
 
@@ -25,7 +26,9 @@ STATUS_OF_CODE: dict[str, int] = {
     "AMENDMENT_REFUSED": 409,
     "REFUSED": 403,
     "FOREIGN_FILE": 403,
+    "FORBIDDEN": 403,
     "UNAUTHORIZED": 401,
+    "RATE_LIMITED": 429,
     "CONFIGURATION": 422,
     "SANDBOX_UNAVAILABLE": 422,
     "REPOSITORY": 422,
@@ -100,7 +103,9 @@ def problem(
         "request_id": request_id,
     }
     body |= {name: value for name, value in (more or {}).items() if name not in _MEMBERS}
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if "retry_after" in (more or {}):
+        headers["Retry-After"] = str(body["retry_after"])
     return ProblemResponse(body, status_code=status, headers=headers)
 
 
@@ -115,6 +120,11 @@ def request_id_of(request: Request) -> str | None:
     return request.scope.get("state", {}).get("request_id")
 
 
+def note_code(scope: Scope, code: str) -> None:
+    """Leave a refusal's code where the audit log finds it."""
+    scope.setdefault("state", {})["code"] = code
+
+
 def install(app: FastAPI) -> None:
     """Register the handlers for our errors, HTTP errors, validation errors and everything else."""
     app.add_exception_handler(PacelineError, _on_paceline_error)
@@ -125,6 +135,7 @@ def install(app: FastAPI) -> None:
 
 async def _on_paceline_error(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, PacelineError)  # noqa: S101 - what the handler is registered for
+    note_code(request.scope, error.code)
     return of_error(error, path=request.url.path, request_id=request_id_of(request))
 
 
@@ -138,6 +149,7 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
 
 async def _on_validation_error(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what the handler is registered for
+    note_code(request.scope, "REQUEST_INVALID")
     return invalid_request(request, [dict(entry) for entry in error.errors()])
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from starlette.routing import Route, WebSocketRoute
 from temporalio.client import Client
 
 from api import errors
+from api.callers import Callers
 from api.deps import Parts
+from api.endpoints import PREFIX, Endpoints
+from api.guard import Guard
 from api.hub import Hub
 from api.routes import (
     absences,
     agents,
     amendments,
     artifacts,
+    audit,
     claims,
     completion,
     exports,
@@ -30,12 +35,11 @@ from api.routes import (
     socket,
     sprints,
     steering,
+    tokens,
 )
-from api.security import Guard, required_token
+from api.security import required_token
 from paceline.settings import Settings
 from paceline.store.database import Database
-
-PREFIX = "/api/v1"
 
 
 def create_app(database: Database, client: Client, settings: Settings) -> FastAPI:
@@ -45,7 +49,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
         ConfigurationError: it would listen beyond loopback without a token.
     """
 
-    required_token(settings)
+    callers = Callers(settings, database, required_token(settings))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -53,6 +57,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
         app.state.parts = Parts(database, client, settings, hub)
         async with hub.running():
             yield
+        await callers.close()
 
     app = FastAPI(
         title="Paceline",
@@ -67,7 +72,10 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     app.include_router(_routes(), prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(socket.router)
-    app.add_middleware(Guard, settings=settings)
+    app.state.callers = callers
+    app.add_middleware(
+        Guard, settings=settings, callers=callers, endpoints=Endpoints(routes()), database=database
+    )
     return app
 
 
@@ -87,8 +95,21 @@ RESOURCES = (
     rollbacks,
     reports,
     metrics,
+    tokens,
+    audit,
 )
 """The modules whose routes stand below the prefix."""
+
+
+def routes() -> Iterator[tuple[frozenset[str], str]]:
+    """Methods and path of every route, in the order in which a request is matched against them."""
+    yield frozenset({"GET", "HEAD"}), f"{PREFIX}/openapi.json"
+    for prefix, modules in ((PREFIX, RESOURCES), ("", (health, socket))):
+        for module in modules:
+            for route in module.router.routes:
+                if isinstance(route, Route | WebSocketRoute):
+                    methods = (route.methods or ()) if isinstance(route, Route) else ("GET",)
+                    yield frozenset(methods), f"{prefix}{route.path}"
 
 
 def _routes() -> APIRouter:

@@ -8,6 +8,7 @@ the same plan repairs; a second start of the same id is refused by Temporal and 
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
@@ -33,6 +34,7 @@ from paceline.domain.states import AgentState, RunState
 from paceline.domain.status import Run, first_status
 from paceline.errors import (
     Conflict,
+    Forbidden,
     NotFound,
     PlanChanged,
     RepositoryDirty,
@@ -47,15 +49,19 @@ _RACES = 5
 log = logging.getLogger(__name__)
 
 
-async def start_run(request: StartRequest, database: Database, client: Client) -> StartReply:
+async def start_run(
+    request: StartRequest, database: Database, client: Client, within: Collection[str] | None = None
+) -> StartReply:
     """Check a request, record its run, and start its workflow; or attach to the run that is there.
 
     Args:
         request: plan, repository and options.
         database: where runs are.
         client: the Temporal client.
+        within: the projects of which runs may be started; None: any.
 
     Raises:
+        Forbidden: the project is none of these.
         PlanError: the plan has errors; nothing was started.
         ConfigurationError: an agent of the plan is not declared, or a repository is needed.
         RepositoryMissing: the path is no repository with a commit.
@@ -65,6 +71,8 @@ async def start_run(request: StartRequest, database: Database, client: Client) -
         ServerUnavailable: the run is recorded, and Temporal does not answer; posting again goes on.
     """
     wanted = await check_request(request)
+    if within is not None and wanted.base not in within:
+        raise Forbidden(f"This token may start runs of {', '.join(sorted(within))}, not of {wanted.base}.")
     run, attached = await _record(database, wanted)
     if attached and run.state is RunState.RUNNING and run.options.agents != wanted.options.agents:
         wanted.warnings.append(

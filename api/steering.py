@@ -62,6 +62,12 @@ class SteerRequest(Model):
     max_parallel: int = Field(default=0, ge=0, le=10_000, description="For `set_max_parallel`.")
     now: bool = Field(default=False, description="For `pause`: stop an agent that works.")
 
+    @property
+    def scope(self) -> SteerScope:
+        """What is named: the story before its epic, and that before its sprint."""
+        named = (SteerScope.STORY, self.story), (SteerScope.EPIC, self.epic), (SteerScope.SPRINT, self.sprint)
+        return next((scope for scope, name in named if name is not None), SteerScope.PROJECT)
+
 
 class SteerReply(Model):
     """What became of an action."""

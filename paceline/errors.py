@@ -11,7 +11,9 @@ PacelineError                       PACELINE
 │   └── AmendmentRefused            AMENDMENT_REFUSED
 ├── Refused                         REFUSED
 │   ├── ForeignFile                 FOREIGN_FILE
+│   ├── Forbidden                   FORBIDDEN
 │   └── Unauthorized                UNAUTHORIZED
+├── RateLimited                     RATE_LIMITED
 ├── ConfigurationError              CONFIGURATION
 │   └── SandboxUnavailable          SANDBOX_UNAVAILABLE
 ├── RepositoryError                 REPOSITORY
@@ -128,10 +130,22 @@ class ForeignFile(Refused):
     code = "FOREIGN_FILE"
 
 
+class Forbidden(Refused):
+    """The caller's role or projects do not allow it; `details` has `role` and `needed`."""
+
+    code = "FORBIDDEN"
+
+
 class Unauthorized(Refused):
     """A token is needed and was missing or wrong."""
 
     code = "UNAUTHORIZED"
+
+
+class RateLimited(PacelineError):
+    """Too many requests in a short time; `details["retry_after"]` says in how many seconds to go on."""
+
+    code = "RATE_LIMITED"
 
 
 class ConfigurationError(PacelineError):

@@ -30,6 +30,12 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8420, ge=0, le=65535)
     api_token: SecretStr | None = None
+    open_loopback: bool = True
+    """Whether an API on loopback without `api_token` lets everybody of this machine in, as an admin."""
+    rate_per_second: float = Field(default=50.0, ge=0)
+    """Requests of one token a second, in the long run; 0: not limited."""
+    rate_burst: int = Field(default=500, ge=1)
+    """Requests that it may send at once."""
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
 

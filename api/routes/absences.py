@@ -6,13 +6,15 @@ from fastapi import APIRouter
 
 from api.absences import AbsenceReply, AbsenceRequest, note_absence
 from api.deps import ClientDep, DatabaseDep
+from api.permissions import ActingDep
 
 router = APIRouter(prefix="/projects", tags=["steering"])
 
 
 @router.post("/{project}/absences", operation_id="note_absence", status_code=202)
 async def absence(
-    project: str, body: AbsenceRequest, database: DatabaseDep, client: ClientDep
+    project: str, body: AbsenceRequest, database: DatabaseDep, client: ClientDep, acting: ActingDep
 ) -> AbsenceReply:
     """Say that an agent is away, or there again; its stories are moved after that."""
-    return await note_absence(database, client, project, body)
+    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    return await note_absence(database, client, project, wish)

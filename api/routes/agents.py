@@ -10,6 +10,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from api.deps import DatabaseDep, Limit, ProjectFilter
+from api.permissions import ActingDep
 from api.schemas import NAME_LIMIT
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.model import Model
@@ -17,6 +18,7 @@ from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.status import AgentStatus
 from paceline.errors import Conflict, NotFound
 from paceline.store import events, runs, status
+from paceline.store.scopes import Within
 
 router = APIRouter(prefix="/agents", tags=["agents"])
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -35,43 +37,57 @@ class ResetRequest(Model):
 
 
 @router.get("/status", operation_id="list_agent_statuses")
-async def list_agent_statuses(database: DatabaseDep, project: ProjectFilter = None) -> list[AgentStatus]:
+async def list_agent_statuses(
+    database: DatabaseDep, acting: ActingDep, project: ProjectFilter = None
+) -> list[AgentStatus]:
     """Every agent of every project, or of one; DEAD where a heartbeat stopped during work."""
-    return await database.read(status.agent_statuses, project)
+    return await database.read(status.agent_statuses, project, within=acting.within)
 
 
 @router.get("/status/{agent:path}", operation_id="get_agent_status")
-async def get_agent_status(agent: str, database: DatabaseDep, project: ProjectFilter = None) -> AgentStatus:
+async def get_agent_status(
+    agent: str, database: DatabaseDep, acting: ActingDep, project: ProjectFilter = None
+) -> AgentStatus:
     """One agent; without a project, where it did something last."""
-    return await database.read(_newest, agent, project)
+    return await database.read(_newest, agent, project, acting.within)
 
 
 @router.post("/status/{agent:path}/reset", operation_id="reset_agent")
-async def reset_agent(agent: str, body: ResetRequest, database: DatabaseDep) -> AgentStatus:
+async def reset_agent(
+    agent: str, body: ResetRequest, database: DatabaseDep, acting: ActingDep
+) -> AgentStatus:
     """Make an agent IDLE whose state is left over, as after an error; not one that does a story."""
-    return await database.write(_reset, agent, body)
+    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    found = await database.write(_reset, agent, wish, acting.within)
+    acting.about(found.project)
+    return found
 
 
 @router.get("/status-history/{agent:path}", operation_id="get_agent_history")
 async def get_agent_history(
-    agent: str, database: DatabaseDep, project: ProjectFilter = None, limit: Limit = 100
+    agent: str,
+    database: DatabaseDep,
+    acting: ActingDep,
+    project: ProjectFilter = None,
+    limit: Limit = 100,
 ) -> list[AgentStatus]:
     """An agent's changes, newest first."""
-    history = await database.read(status.agent_history, agent, project, limit)
+    history = await database.read(status.agent_history, agent, project, limit, acting.within)
     if not history:
         raise NotFound(f"No agent is called {agent!r}; GET /api/v1/agents/status lists them.")
     return history
 
 
-def _newest(session: Session, agent: str, project: str | None) -> AgentStatus:
-    found = [row for row in status.agent_statuses(session, project) if row.agent == agent]
+def _newest(session: Session, agent: str, project: str | None, within: Within) -> AgentStatus:
+    rows = status.agent_statuses(session, project, within=within)
+    found = [row for row in rows if row.agent == agent]
     if not found:
         raise NotFound(f"No agent is called {agent!r}; GET /api/v1/agents/status lists them.")
     return max(found, key=lambda row: row.updated_at or _NEVER)
 
 
-def _reset(session: Session, agent: str, body: ResetRequest) -> AgentStatus:
-    now = _newest(session, agent, body.project)
+def _reset(session: Session, agent: str, body: ResetRequest, within: Within) -> AgentStatus:
+    now = _newest(session, agent, body.project, within)
     run = runs.get_run(session, now.project)
     if run.state is RunState.RUNNING:
         _refuse_with_story(session, run.id, agent)

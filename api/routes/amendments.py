@@ -6,6 +6,7 @@ from fastapi import APIRouter, HTTPException
 
 from api.amendments import amend_run
 from api.deps import ClientDep, DatabaseDep
+from api.permissions import ActingDep
 from api.routes.sprints import PLAN_LIMIT
 from api.schemas import AmendmentReply, AmendRequest
 
@@ -14,9 +15,10 @@ router = APIRouter(prefix="/projects", tags=["projects"])
 
 @router.post("/{project}/amend", operation_id="amend_plan")
 async def amend_plan(
-    project: str, body: AmendRequest, database: DatabaseDep, client: ClientDep
+    project: str, body: AmendRequest, database: DatabaseDep, client: ClientDep, acting: ActingDep
 ) -> AmendmentReply:
     """Say what an edited plan changes of a run; with `apply`, all of it or nothing holds from now on."""
     if body.size() > PLAN_LIMIT:
         raise HTTPException(413, f"The plan is larger than {PLAN_LIMIT // 1024} KiB.")
-    return await amend_run(project, body, database, client)
+    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    return await amend_run(project, wish, database, client)

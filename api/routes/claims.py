@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from activities.announcing import announce
@@ -12,9 +13,10 @@ from activities.context import ActivityContext, RunContext
 from activities.growth import Wish, grow_while_working
 from activities.wishes import claim_token, requested_files
 from api.deps import ClientDep, DatabaseDep, Limit, SettingsDep
+from api.permissions import ActingDep
 from api.schemas import ClaimAnswer, ClaimWish
-from api.security import allows, bearer_token
 from paceline.domain import ids
+from paceline.domain.access import Role
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
@@ -48,17 +50,18 @@ async def grow_claim(
     project: str,
     story: str,
     wish: ClaimWish,
-    request: Request,
     database: DatabaseDep,
     client: ClientDep,
     settings: SettingsDep,
+    acting: ActingDep,
 ) -> ClaimAnswer:
     """Ask for files beside a story's claim, as its agent does while it works; answered at once."""
     context = ActivityContext(database, settings, client)
     run = await context.newest(project)
     known = run.story(story)
     token = claim_token(settings, run.workflow_id(known), wish.attempt, wish.fence)
-    if not allows(settings, bearer_token(request.headers), token):
+    agent = acting.caller.role is Role.AGENT
+    if agent and not hmac.compare_digest((acting.caller.given or "").encode(), token.encode()):
         raise Unauthorized("An agent may only ask for the claim of its own story, while it works on it.")
     files = requested_files(wish.paths)
     asked = await database.write(_grow, run, known, wish, files)

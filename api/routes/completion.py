@@ -7,6 +7,7 @@ import uuid
 from fastapi import APIRouter, Response
 
 from api.deps import ClientDep, DatabaseDep
+from api.permissions import ActingDep
 from api.schemas import CheckRequest, Completion, ForceRequest, PartDone
 from api.steering import SteerReply, SteerRequest, give_steer
 from paceline.domain.completion import CompletionCheck
@@ -38,21 +39,28 @@ async def get_completion(project: str, database: DatabaseDep) -> Completion:
 
 @router.post("/{project}/check-completion", operation_id="check_completion")
 async def check_completion(
-    project: str, database: DatabaseDep, body: CheckRequest | None = None
+    project: str, database: DatabaseDep, acting: ActingDep, body: CheckRequest | None = None
 ) -> CompletionCheck:
     """Look at the criteria again; changes nothing but an event that says what was found."""
     wish = body or CheckRequest()
-    return await database.write(completion.check, project, wish.criteria, wish.actor, uuid.uuid4().hex)
+    actor = acting.named(wish.actor)
+    return await database.write(completion.check, project, wish.criteria, actor, uuid.uuid4().hex)
 
 
 @router.post(
     "/{project}/force-complete", operation_id="force_complete", responses={202: {"model": SteerReply}}
 )
 async def force_complete(
-    project: str, body: ForceRequest, response: Response, database: DatabaseDep, client: ClientDep
+    project: str,
+    body: ForceRequest,
+    response: Response,
+    database: DatabaseDep,
+    client: ClientDep,
+    acting: ActingDep,
 ) -> SteerReply:
     """Complete the run as it is: what has not ended counts as done; the log keeps who said so, and why."""
-    wish = SteerRequest(id=body.id, action=SteerAction.FORCE_COMPLETE, actor=body.actor, reason=body.reason)
+    actor = acting.named(body.actor)
+    wish = SteerRequest(id=body.id, action=SteerAction.FORCE_COMPLETE, actor=actor, reason=body.reason)
     reply = await give_steer(database, client, project, wish)
     if reply.state == "sent":
         response.status_code = 202

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client
 
 from api.deps import ClientDep, DatabaseDep
+from api.permissions import ActingDep
 from api.schemas import NAME_LIMIT
 from api.temporal import TemporalErrors
 from paceline.domain import ids
@@ -60,10 +61,16 @@ async def get_metrics(project: str, database: DatabaseDep) -> MetricsReport:
 
 @router.post("/{project}/metrics", operation_id="measure_metric", status_code=201)
 async def measure_metric(
-    project: str, body: MeasureRequest, response: Response, database: DatabaseDep, client: ClientDep
+    project: str,
+    body: MeasureRequest,
+    response: Response,
+    database: DatabaseDep,
+    client: ClientDep,
+    acting: ActingDep,
 ) -> AimState:
     """Say what a metric or success criterion came to; the newest counts, and all are kept."""
-    state, new = await database.write(_measure, project, body)
+    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    state, new = await database.write(_measure, project, wish)
     response.status_code = 201 if new else 200
     await _wake(database, client, project)
     return state

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 
 from api.deps import DatabaseDep, Limit, ProjectFilter
+from api.permissions import ActingDep
 from paceline.domain.notifications import Notification
 from paceline.store import notifications
 
@@ -19,13 +20,19 @@ StateFilter = Annotated[
 
 @router.get("", operation_id="list_notifications")
 async def list_notifications(
-    database: DatabaseDep, project: ProjectFilter = None, state: StateFilter = None, limit: Limit = 200
+    database: DatabaseDep,
+    acting: ActingDep,
+    project: ProjectFilter = None,
+    state: StateFilter = None,
+    limit: Limit = 200,
 ) -> list[Notification]:
     """Messages, newest first, with how often each was tried and why it did not arrive."""
-    return await database.read(notifications.list_notifications, project, state, limit)
+    return await database.read(notifications.list_notifications, project, state, limit, acting.within)
 
 
 @router.post("/{notification}/redeliver", operation_id="redeliver_notification")
-async def redeliver(notification: str, database: DatabaseDep) -> Notification:
+async def redeliver(notification: str, database: DatabaseDep, acting: ActingDep) -> Notification:
     """Send one again that was sent or given up; its receiver knows it by its id."""
-    return (await database.write(notifications.redeliver, [notification]))[0]
+    found = (await database.write(notifications.redeliver, [notification], acting.within))[0]
+    acting.about(found.project)
+    return found

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from api.deps import ClientDep, DatabaseDep, Limit
+from api.permissions import ActingDep
 from api.schemas import CancelReply
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
 from paceline.domain.events import Event
@@ -26,9 +27,11 @@ StoryFilter = Annotated[str | None, Query(description="Only those of this story.
 
 
 @router.get("", operation_id="list_projects")
-async def list_projects(database: DatabaseDep, state: RunState | None = None, limit: Limit = 50) -> list[Run]:
+async def list_projects(
+    database: DatabaseDep, acting: ActingDep, state: RunState | None = None, limit: Limit = 50
+) -> list[Run]:
     """Runs, newest first."""
-    return await database.read(runs.list_runs, limit, state)
+    return await database.read(runs.list_runs, limit, state, acting.within)
 
 
 @router.get("/{project}", operation_id="get_project")

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Query, Response
 
 from api.answers import give_answer
 from api.deps import ClientDep, DatabaseDep, Limit, ProjectFilter
+from api.permissions import ActingDep
 from api.schemas import AnswerReply, AnswerRequest
+from paceline.domain.access import needed_to_answer
 from paceline.domain.questions import Answer, Question
 from paceline.store import questions
 
@@ -21,25 +23,38 @@ StateFilter = Annotated[
 
 @router.get("", operation_id="list_questions")
 async def list_questions(
-    database: DatabaseDep, project: ProjectFilter = None, state: StateFilter = "open", limit: Limit = 200
+    database: DatabaseDep,
+    acting: ActingDep,
+    project: ProjectFilter = None,
+    state: StateFilter = "open",
+    limit: Limit = 200,
 ) -> list[Question]:
     """Questions, by default the open ones."""
     wanted = None if state == "any" else state
-    return await database.read(questions.list_questions, project, wanted, limit)
+    return await database.read(questions.list_questions, project, wanted, limit, acting.within)
 
 
 @router.get("/{question}", operation_id="get_question")
-async def get_question(question: str, database: DatabaseDep) -> Question:
+async def get_question(question: str, database: DatabaseDep, acting: ActingDep) -> Question:
     """One question with its answer, if it has one."""
-    return await database.read(questions.get_question, question)
+    return await database.read(questions.get_question, question, acting.within)
 
 
 @router.post("/{question}/answer", operation_id="answer_question", responses={202: {"model": AnswerReply}})
 async def answer_question(
-    question: str, body: AnswerRequest, response: Response, database: DatabaseDep, client: ClientDep
+    question: str,
+    body: AnswerRequest,
+    response: Response,
+    database: DatabaseDep,
+    client: ClientDep,
+    acting: ActingDep,
 ) -> AnswerReply:
     """Answer a question; 202 where no worker runs to take it now, 409 where somebody was faster."""
-    answer = Answer(question=question, **body.model_dump())
+    asked = await database.read(questions.get_question, question, acting.within)
+    acting.about(asked.project)
+    actor = acting.named(body.actor)
+    acting.need(needed_to_answer(asked.kind), f"A question of the kind {asked.kind.value}")
+    answer = Answer(question=question, **body.model_dump(exclude={"actor"}), actor=actor)
     reply = await give_answer(database, client, answer)
     if reply.state == "sent":
         response.status_code = 202

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from activities.reports import report_files
 from activities.sprint_records import sprint_to_look_back_on, standup_now
 from api.deps import DatabaseDep, Limit
+from api.permissions import ActingDep
 from api.schemas import NAME_LIMIT
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.model import Model
@@ -95,10 +96,11 @@ async def list_entries(project: str, database: DatabaseDep, sprint: SprintFilter
 
 @router.post("/{project}/retrospective", operation_id="add_retrospective_entry", status_code=201)
 async def add_entry(
-    project: str, body: EntryRequest, response: Response, database: DatabaseDep
+    project: str, body: EntryRequest, response: Response, database: DatabaseDep, acting: ActingDep
 ) -> RetroEntry:
     """Add to a retrospective or a review; an improvement is in the plan of the sprint after it."""
-    entry, new = await database.write(_add, project, body)
+    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    entry, new = await database.write(_add, project, wish)
     response.status_code = 201 if new else 200
     return entry
 

@@ -9,9 +9,12 @@ from pydantic import Field, model_validator
 
 from activities.rollback_history import boundaries
 from api.deps import ClientDep, DatabaseDep
+from api.permissions import ActingDep
 from api.rollbacks import Wanted, ask, read_history
 from api.schemas import NAME_LIMIT
+from paceline.domain.access import needed_to_answer
 from paceline.domain.model import Model
+from paceline.domain.questions import QuestionKind
 from paceline.domain.rollback import Boundary, Rollback, RollbackKind
 from paceline.store import rollbacks, runs
 
@@ -59,10 +62,20 @@ class RollbackReply(Model):
     responses={200: {"model": RollbackReply, "description": "The same is open or made; attached to it."}},
 )
 async def start_rollback(
-    project: str, body: RollbackRequest, response: Response, database: DatabaseDep, client: ClientDep
+    project: str,
+    body: RollbackRequest,
+    response: Response,
+    database: DatabaseDep,
+    client: ClientDep,
+    acting: ActingDep,
 ) -> RollbackReply:
     """Take a story back, return to a boundary, or undo a rollback; a person is asked before it moves."""
-    rollback, attached = await ask(project, body.wanted(), database, client)
+    names = {"asked_by": acting.named(body.asked_by)}
+    if body.confirmed_by is not None:
+        acting.need(needed_to_answer(QuestionKind.CONFIRM_ROLLBACK), "A rollback that nobody is asked about")
+        names["confirmed_by"] = acting.named(body.confirmed_by)
+    wanted = body.model_copy(update=names).wanted()
+    rollback, attached = await ask(project, wanted, database, client)
     response.status_code = 200 if attached else 201
     return RollbackReply(rollback=rollback, attached=attached)
 

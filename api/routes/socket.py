@@ -5,7 +5,7 @@ and then what comes: a client that remembers the last number it saw loses nothin
 events of all projects from now on; each carries its project and number, so that a client that was away
 resumes project by project. Every message is one event as JSON. A client that does not take an event within
 `SEND_SECONDS` is closed with `TOO_SLOW` and may resume. Beyond loopback, `api.security` says how a client
-authenticates.
+authenticates; a token that is limited to projects hears of these only, one at a time.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
 
 from api.deps import DatabaseDep, HubDep
+from api.guard import FORBIDDEN_CLOSE
+from api.permissions import ActingDep
 from api.security import offered_protocol
 from paceline.errors import NotFound
 from paceline.store import runs
@@ -37,15 +39,22 @@ async def stream_events(
     websocket: WebSocket,
     database: DatabaseDep,
     hub: HubDep,
+    acting: ActingDep,
     project_id: Annotated[str | None, Query(max_length=200)] = None,
     after: Annotated[int, Query(ge=0)] = 0,
 ) -> None:
     """Send events until the client goes."""
     await websocket.accept(subprotocol=offered_protocol(websocket.scope))
+    if project_id is None and acting.within is not None:
+        await websocket.close(FORBIDDEN_CLOSE, "name one of the token's projects as project_id")
+        return
     if project_id is not None:
         try:
             await database.read(runs.get_run, project_id)
+            seen = await acting.sees(project_id)
         except NotFound:
+            seen = False
+        if not seen:
             await websocket.close(UNKNOWN_PROJECT, "no such project")
             return
     stream = hub.all_events() if project_id is None else hub.project_events(project_id, after)

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
-from api.deps import ClientDep, DatabaseDep, SettingsDep
+from api.deps import ClientDep, DatabaseDep
+from api.permissions import ActingDep
 from api.schemas import StartReply, StartRequest
 from api.security import PLAN_LIMIT
 from api.starts import start_run
@@ -52,11 +53,12 @@ _BODY = {
     openapi_extra=_BODY,
 )
 async def start_sprint(
-    request: Request, response: Response, database: DatabaseDep, client: ClientDep, settings: SettingsDep
+    request: Request, response: Response, database: DatabaseDep, client: ClientDep, acting: ActingDep
 ) -> StartReply:
     """Start a run of a plan, as JSON or as a file upload; the same plan again attaches to its run."""
     wanted = await _read_request(request)
-    reply = await start_run(wanted, database, client)
+    reply = await start_run(wanted, database, client, acting.within)
+    acting.about(reply.run.id)
     response.status_code = 200 if reply.attached else 201
     response.headers["Location"] = f"/api/v1/projects/{reply.run.id}"
     return reply

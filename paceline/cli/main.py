@@ -23,10 +23,12 @@ from paceline.cli import (
     steer_commands,
 )
 from paceline.cli.agent_commands import app as agent_app
+from paceline.cli.audit_commands import app as audit_app
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
 from paceline.cli.terminal import complain
+from paceline.cli.token_commands import app as token_app
 from paceline.cli.work_commands import app as work_app
 from paceline.errors import PacelineError, PlanUnreadable
 
@@ -42,6 +44,8 @@ app.add_typer(plan_app, name="plan")
 app.add_typer(bench_app, name="bench")
 app.add_typer(work_app, name="work")
 app.add_typer(agent_app, name="agent")
+app.add_typer(token_app, name="token")
+app.add_typer(audit_app, name="audit")
 for command in (
     run_command.run,
     people_commands.status,

@@ -3,67 +3,17 @@ that may arrive in any order."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any, cast
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Boolean,
-    DateTime,
-    Dialect,
-    Float,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    UniqueConstraint,
-    text,
-)
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import JSON, BigInteger, Boolean, Float, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
+from paceline.store.access_rows import ApiTokenRow, AuditHeadRow, AuditRow
+from paceline.store.base import Base, UtcDateTime, table
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment; aware and in UTC on both sides. SQLite has no zones and keeps it as UTC."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuses a naive moment, which could be any zone's."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"The moment {value.isoformat()} has no time zone; give it one.")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Gives the moment its zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """The tables' registry; constraints are named, so that migrations can name them too."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class, and annotating it would map it
-        datetime: UtcDateTime(),
-        str: Text(),
-        list[str]: JSON(),
-        list[dict[str, Any]]: JSON(),
-        dict[str, Any]: JSON(),
-    }
+__all__ = ["ApiTokenRow", "AuditHeadRow", "AuditRow", "Base", "UtcDateTime", "table"]
+"""What other modules import from here beside the tables below."""
 
 
 class PlanRow(Base):
@@ -489,8 +439,3 @@ class MeasurementRow(Base):
     evidence: Mapped[str | None]
     commit: Mapped[str | None]
     at: Mapped[datetime]
-
-
-def table(model: type[Base]) -> Table:
-    """The table of a model, for statements that do not need objects."""
-    return cast(Table, model.__table__)

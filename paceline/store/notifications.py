@@ -19,6 +19,7 @@ from paceline.domain.notifications import (
 )
 from paceline.errors import NotFound
 from paceline.store.models import NotificationRow
+from paceline.store.scopes import Within, is_within
 from paceline.store.statements import dialect_of, insert_into, read_clock
 
 LEASE = timedelta(seconds=LONGEST_TRY + 15)
@@ -105,14 +106,14 @@ def note_failed(session: Session, claimed: Notification, code: str, reason: str,
     return _note(session, claimed, due_at=read_clock(session) + timedelta(seconds=pause), **changes)
 
 
-def redeliver(session: Session, ids: Sequence[str]) -> list[Notification]:
+def redeliver(session: Session, ids: Sequence[str], within: Within = None) -> list[Notification]:
     """Send messages again that were sent or given up, from their first try on.
 
     Raises:
-        NotFound: there is no such message; nothing is changed.
+        NotFound: there is no such message, or it is of another project; nothing is changed.
     """
     for id in ids:
-        get_notification(session, id)
+        get_notification(session, id, within)
     again = update(NotificationRow).where(
         NotificationRow.id.in_(ids), NotificationRow.state.in_(["sent", "dead"])
     )
@@ -125,13 +126,15 @@ def redeliver(session: Session, ids: Sequence[str]) -> list[Notification]:
     return [get_notification(session, id) for id in ids]
 
 
-def get_notification(session: Session, id: str) -> Notification:
+def get_notification(session: Session, id: str, within: Within = None) -> Notification:
     """The message of this id.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or it is of another project.
     """
     query = select(NotificationRow).where(NotificationRow.id == id)
+    if within is not None:
+        query = query.where(is_within(NotificationRow.project, within))
     row = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
     if row is None:
         raise NotFound(f"There is no notification {id}; `paceline notifications` lists them.")
@@ -139,14 +142,20 @@ def get_notification(session: Session, id: str) -> Notification:
 
 
 def list_notifications(
-    session: Session, project: str | None = None, state: str | None = None, limit: int = 200
+    session: Session,
+    project: str | None = None,
+    state: str | None = None,
+    limit: int = 200,
+    within: Within = None,
 ) -> list[Notification]:
-    """Messages of a run or of all, in one state or in any, newest first."""
+    """Messages of a run or of all, in one state or in any, newest first, for who sees these projects."""
     query = select(NotificationRow).order_by(NotificationRow.made_at.desc(), NotificationRow.id).limit(limit)
     if project is not None:
         query = query.where(NotificationRow.project == project)
     if state is not None:
         query = query.where(NotificationRow.state == state)
+    if within is not None:
+        query = query.where(is_within(NotificationRow.project, within))
     query = query.execution_options(populate_existing=True)
     return [_notification(row) for row in session.execute(query).scalars()]
 

@@ -11,6 +11,7 @@ from paceline.domain import ids
 from paceline.domain.questions import Answer, AnswerReceipt, Decision, Question, QuestionKind
 from paceline.errors import Conflict, NotFound
 from paceline.store.models import QuestionRow
+from paceline.store.scopes import Within, is_within
 from paceline.store.statements import dialect_of, insert_into, now
 
 
@@ -151,13 +152,15 @@ def withdraw_beside(session: Session, project: str) -> None:
             withdraw_questions(session, workflow_id)
 
 
-def get_question(session: Session, id: str) -> Question:
+def get_question(session: Session, id: str, within: Within = None) -> Question:
     """The question of this id.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or it is of another project.
     """
     query = select(QuestionRow).where(QuestionRow.id == id).execution_options(populate_existing=True)
+    if within is not None:
+        query = query.where(is_within(QuestionRow.project, within))
     row = session.execute(query).scalar_one_or_none()
     if row is None:
         raise NotFound(f"There is no question {id}; `paceline questions` lists them.", question=id)
@@ -170,14 +173,20 @@ def is_known(session: Session, id: str) -> bool:
 
 
 def list_questions(
-    session: Session, project: str | None = None, state: str | None = "open", limit: int = 200
+    session: Session,
+    project: str | None = None,
+    state: str | None = "open",
+    limit: int = 200,
+    within: Within = None,
 ) -> list[Question]:
-    """Questions of a project or of all, in one state or in any, oldest first."""
+    """Questions of a project or of all, in one state or in any, oldest first, for who sees these projects."""
     query = select(QuestionRow).order_by(QuestionRow.asked_at, QuestionRow.id).limit(limit)
     if project is not None:
         query = query.where(QuestionRow.project == project)
     if state is not None:
         query = query.where(QuestionRow.state == state)
+    if within is not None:
+        query = query.where(is_within(QuestionRow.project, within))
     return [to_question(row) for row in session.execute(query).scalars()]
 
 

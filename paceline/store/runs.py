@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from sqlalchemy import select, update
@@ -96,11 +97,20 @@ def get_run(session: Session, project: str) -> Run:
     return _run(row)
 
 
-def list_runs(session: Session, limit: int = 50, state: RunState | None = None) -> list[Run]:
-    """The newest runs, newest first, of one state or of all."""
+def base_of(session: Session, project: str) -> str | None:
+    """The project that a run is one of; None where there is no such run."""
+    return session.execute(select(RunRow.base_id).where(RunRow.id == project)).scalar_one_or_none()
+
+
+def list_runs(
+    session: Session, limit: int = 50, state: RunState | None = None, within: Collection[str] | None = None
+) -> list[Run]:
+    """The newest runs, newest first, of one state or of all, of some projects or of all."""
     query = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run_number.desc()).limit(limit)
     if state is not None:
         query = query.where(RunRow.state == state.value)
+    if within is not None:
+        query = query.where(RunRow.base_id.in_(within))
     return [_run(row) for row in session.execute(query).scalars()]
 
 

@@ -19,6 +19,7 @@ from paceline.store.events import event_of, events_named, last_number
 from paceline.store.models import AgentHistoryRow, AgentRow, RunRow, StoryRow, table
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
+from paceline.store.scopes import Within, is_within
 from paceline.store.statements import dialect_of, insert_into, now, read_clock
 from paceline.store.waits import explain_waits
 
@@ -204,7 +205,7 @@ def heartbeat_agent(session: Session, project: str, agent: str) -> None:
 
 
 def agent_statuses(
-    session: Session, project: str | None = None, dead_after: float = 30.0
+    session: Session, project: str | None = None, dead_after: float = 30.0, within: Within = None
 ) -> list[AgentStatus]:
     """What agents do, in alphabetical order.
 
@@ -212,10 +213,13 @@ def agent_statuses(
         session: any transaction.
         project: None: of every project.
         dead_after: an agent that works and was silent for more than so many seconds is DEAD.
+        within: the projects that may be shown; None: all.
     """
     query = select(_AGENTS).order_by(_AGENTS.c.project, _AGENTS.c.agent)
     if project is not None:
         query = query.where(_AGENTS.c.project == project)
+    if within is not None:
+        query = query.where(is_within(_AGENTS.c.project, within))
     moment = read_clock(session)
     found = [_agent(row) for row in session.connection().execute(query).mappings()]
     for status in found:
@@ -227,12 +231,14 @@ def agent_statuses(
 
 
 def agent_history(
-    session: Session, agent: str, project: str | None = None, limit: int = 100
+    session: Session, agent: str, project: str | None = None, limit: int = 100, within: Within = None
 ) -> list[AgentStatus]:
     """What an agent did, newest first, at most `limit` changes."""
     query = select(_HISTORY).where(_HISTORY.c.agent == agent).order_by(_HISTORY.c.id.desc()).limit(limit)
     if project is not None:
         query = query.where(_HISTORY.c.project == project)
+    if within is not None:
+        query = query.where(is_within(_HISTORY.c.project, within))
     return [
         _agent({**row, "last_heartbeat": None, "updated_at": row["at"]})
         for row in session.connection().execute(query).mappings()

@@ -16,7 +16,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from api.security import BODY_LIMIT, Guard, is_loopback, required_token
+from api.guard import Guard
+from api.security import BODY_LIMIT, is_loopback, required_token
 from paceline.errors import ConfigurationError
 from paceline.settings import Settings
 

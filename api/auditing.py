@@ -1,0 +1,80 @@
+"""Writes down every request to change something, and what came of it, before the caller hears of it."""
+
+from __future__ import annotations
+
+import hashlib
+
+from starlette.types import Message, Receive, Scope
+
+from api.callers import NOBODY, Caller
+from api.endpoints import Endpoint
+from paceline.domain.access import Role
+from paceline.domain.audit import AuditDraft
+from paceline.store import audit
+from paceline.store.database import Database
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing, and are not written down."""
+ABANDONED = 499
+"""Stands for the status of a request whose caller went before the answer."""
+FAILED = 500
+_TEXT_LIMIT = 500
+
+
+class Record:
+    """What is written down of one request.
+
+    Args:
+        database: where; None: nowhere.
+        scope: the request.
+        endpoint: what it asks for.
+    """
+
+    def __init__(self, database: Database | None, scope: Scope, endpoint: Endpoint) -> None:
+        self._database = database
+        self._scope = scope
+        self._endpoint = endpoint
+        self._body = hashlib.sha256()
+        self._done = database is None or endpoint.method in READING
+
+    def reading(self, receive: Receive) -> Receive:
+        """The request's body, which is taken into account as it is read."""
+        if self._done:
+            return receive
+
+        async def counted() -> Message:
+            message = await receive()
+            self._body.update(message.get("body", b""))
+            return message
+
+        return counted
+
+    async def write(self, status: int) -> None:
+        """Write the request's outcome down, once.
+
+        Raises:
+            ServerUnavailable: the database cannot be reached.
+        """
+        if self._done or self._database is None:
+            return
+        self._done = True
+        await self._database.write(audit.append_audit, self._draft(status))
+
+    def _draft(self, status: int) -> AuditDraft:
+        state = self._scope["state"]
+        caller: Caller = state.get("caller", NOBODY)
+        nobody = caller is NOBODY
+        who = state.get("actor") or caller.name or ("agent" if caller.role is Role.AGENT else "unknown")
+        code = state.get("code", "")
+        return AuditDraft(
+            actor=("unknown" if nobody else who)[:_TEXT_LIMIT],
+            role="" if nobody else caller.role.value,
+            token=caller.token,
+            method=self._endpoint.method[:20],
+            path=self._endpoint.template,
+            project=(self._endpoint.project or state.get("project", ""))[:_TEXT_LIMIT],
+            request=state["request_id"],
+            status=status,
+            code=(code or f"HTTP_{status}") if status >= 400 else "",
+            body=self._body.hexdigest(),
+        )

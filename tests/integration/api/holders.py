@@ -1,0 +1,62 @@
+"""Applications that need a token, and clients who bring one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx2
+from fastapi import FastAPI
+from pydantic import SecretStr
+from temporalio.client import Client
+
+from api.main import create_app
+from paceline.domain.access import Role
+from paceline.settings import Settings
+from paceline.store import tokens
+from paceline.store.database import Database
+from tests.integration.api.allotment import Calls
+
+OWN = "a-long-random-token"
+BASE = "http://paceline.example"
+
+
+def guarded(settings: Settings, **more: Any) -> Settings:
+    """Settings with which everybody needs a token."""
+    return settings.model_copy(update={"api_host": "10.0.0.5", "api_token": SecretStr(OWN), **more})
+
+
+@dataclass
+class Door:
+    """An application that needs a token."""
+
+    app: FastAPI
+    database: Database
+    settings: Settings
+    stack: AsyncExitStack
+    made: dict[str, tokens.Made] = field(default_factory=dict[str, tokens.Made])
+
+    async def holder(self, role: Role, name: str = "", projects: Sequence[str] = ()) -> Calls:
+        """A client with a token of this role."""
+        name = name or f"the {role.value}"
+        made = await self.database.write(tokens.create_token, name, role, "kim", projects)
+        self.made[name] = made
+        return await self.client(made.secret)
+
+    async def client(self, token: str | None) -> Calls:
+        """A client with this token, or without one."""
+        transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        calls = httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers)
+        return await self.stack.enter_async_context(calls)
+
+
+@asynccontextmanager
+async def opened(database: Database, client: Client, settings: Settings) -> AsyncGenerator[Door]:
+    """The application, running."""
+    app = create_app(database, client, settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(app.router.lifespan_context(app))
+        yield Door(app, database, settings, stack)
