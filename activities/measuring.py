@@ -16,7 +16,7 @@ from paceline.domain import ids
 from paceline.domain.aims import Aim, AimKind, Verdict, aims_of, ended_aims, find_aim, fold
 from paceline.domain.counting import counted
 from paceline.domain.measurements import MeasurementDraft, Source, aim_states
-from paceline.domain.metric_answers import SHOWN, metrics_question, read_answer
+from paceline.domain.metric_answers import listed, metrics_question, read_answer
 from paceline.domain.metric_rules import MetricsAsking, MetricsOptions
 from paceline.domain.metric_steps import MeasureReport, MeasureStep, OpenAims, OpenStep, SaidStep
 from paceline.domain.readings import said_by_command
@@ -169,7 +169,7 @@ def _open(session: Session, run: RunContext, step: OpenStep) -> OpenAims:
     if runs.get_run(session, step.project).state in _OVER:
         return OpenAims()
     # The sprint's own criteria first: something may wait for them.
-    left = sorted(_left(session, run, step.sprint), key=lambda aim: aim.sprint != step.sprint)[:SHOWN]
+    left = listed(sorted(_left(session, run, step.sprint), key=lambda aim: aim.sprint != step.sprint))
     order = [each.id for each in run.plan.sprints]
     before = order[: order.index(step.sprint)] if step.sprint in order else []
     names = {ids.measures_workflow_id(step.project, sprint) for sprint in before}

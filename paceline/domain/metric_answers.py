@@ -11,6 +11,8 @@ from paceline.domain.questions import Answer, Decision, Option
 
 SHOWN = 100
 """Aims that one question lists; what is left comes with the next."""
+CHARACTERS = 60_000
+"""Of the names and targets of those together, as they cross Temporal's wire; one is always listed."""
 _BULLET = re.compile(r"^[-*\u2022]\s+")
 
 
@@ -26,6 +28,18 @@ def metrics_question(sprint: str, aims: Sequence[Aim]) -> str:
         "Approve: all are met. Choose: those are met. Amend: a line for each that you know, its number or "
         "name, a colon, and a value or met or missed, such as `1: 92.5 %`. Reject: nobody can say it now."
     )[:20_000]
+
+
+def listed(aims: Sequence[Aim]) -> list[Aim]:
+    """The first of some aims, as many as one question may list."""
+    found: list[Aim] = []
+    left = CHARACTERS
+    for aim in aims[:SHOWN]:
+        left -= len(aim.name) + len(aim.target) + len(aim.command or "")
+        if found and left < 0:
+            break
+        found.append(aim)
+    return found
 
 
 def metric_options(aims: Sequence[Aim]) -> list[Option]:

@@ -19,7 +19,14 @@ from paceline.domain.measurements import (
     read_said,
     sprint_verdicts,
 )
-from paceline.domain.metric_answers import metric_options, metrics_question, read_answer
+from paceline.domain.metric_answers import (
+    CHARACTERS,
+    SHOWN,
+    listed,
+    metric_options,
+    metrics_question,
+    read_answer,
+)
 from paceline.domain.questions import Answer, Decision
 from paceline.domain.readings import said_by_command
 from paceline.domain.states import StoryState
@@ -156,6 +163,14 @@ def test_a_question_lists_numbers_and_an_answer_names_them() -> None:
         ("It floats", None, Verdict.MISSED, "it sank; badly"),
         ("Feedback: after a demo", None, Verdict.MET, ""),
     ]
+
+
+def test_a_question_lists_no_more_than_fits() -> None:
+    many = [aim(">= 1", f"Number {number}") for number in range(SHOWN + 1)]
+    assert listed(many) == many[:SHOWN]
+    long = [aim("word " * (CHARACTERS // 8), name) for name in ("One", "Two", "Three")]
+    assert listed(long) == long[:1]
+    assert len(metrics_question("One", many)) < 20_000
 
 
 def test_other_answers_say_that_aims_are_met_or_nothing() -> None:
