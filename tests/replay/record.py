@@ -39,6 +39,7 @@ from tests.workflows.test_scope import AHEAD as MORE
 from tests.workflows.test_scope import BEHIND as LESS
 from tests.workflows.test_scope import PLAN as HARBOUR
 from tests.workflows.test_scope import answered_all, ask_scope
+from tests.workflows.test_split_stories import BAKERY
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -345,11 +346,23 @@ async def _rescoped(world: World, name: str, text: str, kind: QuestionKind) -> s
     return run.id
 
 
+async def in_parts(world: World, repository: Path) -> str:
+    """A story that two sprints do: its first part is kept, its last one merges."""
+    agents = {**scripted(), "Bob": AgentDeclaration(kind="human")}
+    run = await world.start(BAKERY, project="bakery", repository=repository, agents=agents)
+    for _ in range(2):
+        question = await world.question(run.id)
+        await world.answer(question, Decision.APPROVE)
+        await until_state(world, run.id, question.story or "", StoryState.SETTLED)
+    await world.result(run.id)
+    return run.id
+
+
 SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
     *(replaced, misconfigured, late, measured, superseded),
-    *(ahead, lessened),
+    *(ahead, lessened, in_parts),
 )
 
 

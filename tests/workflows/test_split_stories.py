@@ -97,9 +97,7 @@ async def test_the_second_part_goes_on_from_the_first_and_the_whole_merges_once(
     assert (row.sprint, row.attempt, row.state) == ("Sprint 2", 2, StoryState.MERGED)
 
 
-async def test_a_part_that_failed_leaves_its_limit_to_the_next_and_dependants_wait(
-    world: World, name: str
-) -> None:
+async def test_who_depends_on_a_split_story_waits_for_its_last_part(world: World, name: str) -> None:
     text = BAKERY.replace("| US-3: Loaf | Bob | 3 | P1 |", "| US-3: Loaf | Bob | 3 | P1 | US-1 |").replace(
         "| Story | Assignee | Points | Priority |\n|-------|----------|--------|----------|\n| US-1: Oven (C",
         "| Story | Assignee | Points | Priority | Dependencies |\n|---|---|---|---|---|\n| US-1: Oven (C",
