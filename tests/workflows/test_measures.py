@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fastapi import Response
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
 
-from api.routes.metrics import MeasureRequest, measure_metric
+from api.main import create_app
 from paceline.domain.aims import Verdict
 from paceline.domain.measurements import AimState, Source
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.reports import ReportKind
 from paceline.domain.states import RunState
 from paceline.store import artifacts, measurements, questions, reports
+from tests.integration.api.allotment import calling
 from tests.steering import events_named, steer
 from tests.world import World, scripted
 
@@ -245,9 +245,11 @@ async def test_what_is_said_beside_the_question_closes_it_when_nothing_is_left(
         await world.result(run.id)
         asked = await world.question(run.id)
         assert [option.text for option in asked.options] == ["The planks are there", "Feedback"]
-        for metric, value in (("Feedback", "yes"), ("The planks are there", "missed")):
-            said = MeasureRequest(name=metric, value=value, actor="kim")
-            await measure_metric(run.id, said, Response(), world.database, world.client)
+        async with calling(create_app(world.database, world.client, world.settings)) as calls:
+            for metric, value in (("Feedback", "yes"), ("The planks are there", "missed")):
+                said = {"name": metric, "value": value, "actor": "kim"}
+                reply = await calls.post(f"/api/v1/projects/{run.id}/metrics", json=said)
+                assert reply.status_code == 201
         await world.client.get_workflow_handle(asked.workflow_id).result()
     assert (await world.database.read(questions.get_question, asked.id)).state == "withdrawn"
     report = await world.database.read(measurements.metrics_report, run.id)

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from fastapi import Response
 
-from api.routes.completion import force_complete
-from api.schemas import ForceRequest
+from api.main import create_app
 from paceline.domain.events import EventType
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.store import completion
+from tests.integration.api.allotment import calling
 from tests.sample_plans import E, S, plan
 from tests.scripted_person import run_with_a_person
 from tests.steering import events_named, until_state
@@ -84,9 +83,10 @@ async def test_a_person_completes_a_run_and_the_log_keeps_who_and_why(world: Wor
     run = await world.start(plan(E("1", [S("1.1"), S("1.2", "Story 1.1")])), project=name, agents=slow)
     async with world.workers():
         await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
-        wish = ForceRequest(actor="ada", reason="the rest is for autumn", id="once")
-        reply = await force_complete(run.id, wish, Response(), world.database, world.client)
-        assert reply.state == "taken"
+        wish = {"actor": "ada", "reason": "the rest is for autumn", "id": "once"}
+        async with calling(create_app(world.database, world.client, world.settings)) as calls:
+            reply = await calls.post(f"/api/v1/projects/{run.id}/force-complete", json=wish)
+        assert reply.json()["state"] == "taken"
         result = await world.result(run.id)
     assert result.state is RunState.COMPLETED
     assert result.bundle is not None
