@@ -12,7 +12,7 @@ import hmac
 import logging
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ class Caller:
     """None: all."""
     token: str = ""
     """Id of a token of the database."""
-    given: str | None = None
+    given: str | None = field(default=None, repr=False)
     """What the request brought; an agent's is checked by the route."""
     local: bool = False
     """Somebody of this machine, where that is enough."""
@@ -93,6 +93,7 @@ class Callers:
         self._needed = needed
         self._database = database
         self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._changes = 0
         self._bases: dict[str, str] = {}
         self._used: dict[str, float] = {}
         self._writing: set[asyncio.Task[None]] = set()
@@ -126,6 +127,7 @@ class Callers:
 
     def forget(self) -> None:
         """Ask the database again about every token, as one was changed by this process."""
+        self._changes += 1
         self._known.clear()
 
     async def close(self) -> None:
@@ -146,7 +148,7 @@ class Callers:
 
     async def _load(self, given: str, digest: str) -> _Known:
         assert self._database is not None  # noqa: S101 - asked before; narrows the type
-        began = time.monotonic()
+        began, changes = time.monotonic(), self._changes
         held = await self._database.read(tokens.find_token, given)
         caller = None
         if held is not None:
@@ -154,6 +156,9 @@ class Callers:
             within = frozenset(token.projects) or None
             caller = Caller(token.role, token.name, within, token.id, given)
         known = _Known(caller, held.until if held else None, began)
+        if changes != self._changes:
+            # A token was changed while the database was asked, perhaps this one: ask again next time.
+            return known
         self._known[digest] = known
         self._known.move_to_end(digest)
         if len(self._known) > MOST_REMEMBERED:

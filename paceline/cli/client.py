@@ -78,7 +78,7 @@ class ApiClient:
             reply = await self._http.get("/health", timeout=HEALTH_SECONDS)
         except httpx2.TransportError:
             return False
-        if reply.status_code == 401:
+        if reply.status_code in (401, 403, 429):
             return True
         try:
             found: object = reply.json()

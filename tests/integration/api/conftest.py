@@ -22,11 +22,12 @@ from paceline.store.database import Database
 from tests.databases import database_template, postgres_cluster, postgres_url
 from tests.integration.api.allotment import PLAN, Calls, Record, Recorded, calling, git, write_run
 from tests.integration.api.command_line import CommandLine
+from tests.integration.api.holders import door
 from workers.temporal_binary import Binary
 from workers.temporal_client import connect
 from workers.temporal_server import EmbeddedServer
 
-__all__ = ["database_template", "postgres_cluster", "postgres_url"]
+__all__ = ["database_template", "door", "postgres_cluster", "postgres_url"]
 
 
 @pytest.fixture

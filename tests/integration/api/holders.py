@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+import pytest_asyncio
 from fastapi import FastAPI
 from pydantic import SecretStr
 from temporalio.client import Client
 
 from api.main import create_app
 from paceline.domain.access import Role
+from paceline.domain.audit import AuditEntry
 from paceline.settings import Settings
-from paceline.store import tokens
+from paceline.store import audit, tokens
 from paceline.store.database import Database
 from tests.integration.api.allotment import Calls
 
@@ -60,3 +62,16 @@ async def opened(database: Database, client: Client, settings: Settings) -> Asyn
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(app.router.lifespan_context(app))
         yield Door(app, database, settings, stack)
+
+
+@pytest_asyncio.fixture
+async def door(database: Database, no_temporal: Client, settings: Settings) -> AsyncGenerator[Door]:
+    """An application that needs a token."""
+    async with opened(database, no_temporal, guarded(settings)) as found:
+        yield found
+
+
+async def log_of(database: Database) -> list[AuditEntry]:
+    """The audit log, which holds together."""
+    assert (await database.read(audit.verify_audit)).breaks == []
+    return await database.read(audit.audit_after)

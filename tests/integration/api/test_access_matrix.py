@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from fastapi import FastAPI
 from temporalio.client import Client
 
 from activities.context import ActivityContext
@@ -101,6 +102,13 @@ def test_every_endpoint_has_an_entry_and_every_entry_an_endpoint() -> None:
     assert real == {f"{method} {template}" for method, template in ACCESS} == set(MAY)
 
 
+def test_what_the_application_answers_to_is_in_the_table(app: FastAPI) -> None:
+    told = app.openapi()["paths"]
+    served = {(method.upper(), path) for path, operations in told.items() for method in operations}
+    beside = {("GET", "/ws"), ("GET", "/api/v1/openapi.json")}
+    assert served | beside == ACCESS.keys()
+
+
 @pytest.mark.parametrize("role", PEOPLE)
 async def test_each_role_at_each_endpoint(
     role: Role, database: Database, no_temporal: Client, settings: Settings
@@ -158,6 +166,21 @@ async def test_an_agents_token_opens_its_own_claim_only(
     # It is let in, and told that no attempt of the story works under that fence.
     assert (mine.status_code, mine.json()["code"]) == (409, "STALE_FENCE")
     assert [reply.status_code for reply in others] == [401, 401, 401]
+
+
+async def test_every_endpoint_of_a_project_is_closed_to_tokens_of_another(door: Door, record: Record) -> None:
+    await record("allotment")
+    theirs = await door.holder(Role.ADMIN, "theirs", ["peas"])
+    found: dict[str, tuple[int, str]] = {}
+    for each in ASKED:
+        method, template = each.split(" ")
+        if "{project}" in template or "{project_id}" in template:
+            path = path_of(re.sub(r"\{project(_id)?\}", "allotment", template))
+            reply = await theirs.request(method, path, json={} if method == "POST" else None)
+            found[each] = (reply.status_code, reply.json()["detail"])
+    assert len(found) > 25
+    said = "There is no run allotment; `paceline status` lists the runs."
+    assert set(found.values()) == {(404, said)}
 
 
 async def test_a_refusal_says_which_role_is_needed(
