@@ -29,7 +29,10 @@ def list_(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="The most entries.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """Show the newest requests to change something, refused ones too; the newest is last."""
+    """Show the newest requests to change something.
+
+    Refused ones too; the newest is last.
+    """
     found = with_database(lambda database: database.read_now(audit.newest_audit, limit, project))
     if as_json:
         say(json.dumps([each.model_dump(mode="json") for each in found], indent=2, ensure_ascii=False))
@@ -47,7 +50,10 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Look at every entry; exits with 1 where one was changed, removed, replaced or inserted."""
+    """Look whether an entry was tampered with.
+
+    Exits with 1 where one was changed, removed, replaced or inserted.
+    """
     head = _known(known) if known is not None else None
     check = with_database(lambda database: database.read_now(audit.verify_audit, head))
     if as_json:

@@ -19,7 +19,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def metrics(project: Project, as_json: Json = False) -> None:
-    """Show the metrics and success criteria of a run with targets, actual values and verdicts."""
+    """Show metrics and criteria with actual values and verdicts."""
     found = call_api(lambda client: client.metrics(project))
     if as_json:
         say(found.model_dump_json(indent=2))
@@ -50,7 +50,7 @@ def measure(
     id: Annotated[str | None, typer.Option(help="The same id again is the same measurement.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a metric or success criterion came to; the newest counts."""
+    """Say what a metric or criterion came to."""
     body = {"name": name, "value": value, "reason": reason, "actor": actor or getpass.getuser(), "id": id}
     state = call_api(lambda client: client.measure(project, body))
     say(state.model_dump_json(indent=2) if as_json else printable(_line(state)))
