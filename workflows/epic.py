@@ -89,6 +89,7 @@ class EpicWorkflow(SteeredEpic):
             start_to_close_timeout=SHORT,
             retry_policy=ALWAYS,
         )
+        self._loaded = True
         for each in self._slice.settled:
             # Of a story that runs as far as is known here, others are told when its end is taken.
             if each.story not in self._running:

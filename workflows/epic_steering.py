@@ -38,6 +38,7 @@ class SteeredEpic(Steerable):
         self._settled = {each.story: each.state for each in start.settled}
         self._running = dict.fromkeys(start.running, True)
         self._started = dict.fromkeys(start.running, True)
+        self._loaded = False
         self._outbox: list[StorySettled] = []
         self._changed = True
         self._seen = start.amended
@@ -75,6 +76,9 @@ class SteeredEpic(Steerable):
 
     def _story_id(self, key: str) -> str:
         return ids.story_workflow_id(self._in.project, self._in.sprint, self._in.epic, key)
+
+    def _knows_children(self) -> bool:
+        return self._loaded
 
     # Where things stand ---
 

@@ -54,6 +54,7 @@ class SprintWorkflow(Steerable):
         super().__init__()
         self._in = start
         self._outline = SprintOutline(epics=[])
+        self._loaded = False
         self._ended = dict.fromkeys(start.ended_epics, True)
         self._mail: dict[str, list[StorySettled]] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
@@ -69,6 +70,7 @@ class SprintWorkflow(Steerable):
         """Run the sprint to its end and count where its stories ended."""
         try:
             self._outline = await self._load()
+            self._loaded = True
             if not start.epics_started:
                 if self._outline.clock:
                     self._clock.start()
@@ -250,6 +252,9 @@ class SprintWorkflow(Steerable):
 
     def _steered(self) -> SprintInput:
         return self._in
+
+    def _knows_children(self) -> bool:
+        return self._loaded
 
     def _woken(self) -> None:
         self._show()

@@ -18,7 +18,7 @@ from workflows.policies import ALWAYS, SHORT
 with workflow.unsafe.imports_passed_through():
     from activities.steering import SteeringActivities
     from paceline.domain import ids
-    from paceline.domain.steering import Standing, Steer, SteerAction, SteerReceipt, SteerScope
+    from paceline.domain.steering import ENDS, Standing, Steer, SteerAction, SteerReceipt, SteerScope
     from paceline.domain.steering import effect as effect_of
     from paceline.domain.steering import refusal as refusal_of
     from paceline.domain.steering_steps import FromAbove, SteeredInput, SteerRecorded, SteerStep
@@ -81,7 +81,7 @@ class Steerable:
 
     @steer.validator
     def _check_steer(self, steer: Steer) -> None:
-        if self._receipt(steer) is None:
+        if self._receipt(steer) is None and not self._is_too_early(steer):
             self._check(steer)
 
     @workflow.signal(name="steer")
@@ -123,6 +123,8 @@ class Steerable:
         known = self._receipt(steer)
         if known is not None:
             return known
+        if self._is_too_early(steer):
+            await workflow.wait_condition(lambda: not self._is_too_early(steer))
         effect = self._check(steer)
         recorded = await self._do(steer, effect)
         receipt = SteerReceipt(
@@ -137,6 +139,14 @@ class Steerable:
         state.receipts = [*state.receipts, receipt][-RECEIPTS_KEPT:]
         self._woken()
         return receipt
+
+    def _is_too_early(self, steer: Steer) -> bool:
+        """Whether the action is about children that this workflow has not read yet."""
+        about = steer.action in ENDS or bool(steer.story)
+        return about and not self._knows_children() and workflow.cancellation_reason() is None
+
+    def _knows_children(self) -> bool:
+        return True
 
     def _check(self, steer: Steer) -> str:
         """What it will do.

@@ -40,6 +40,9 @@ from tests.workflows.test_scope import BEHIND as LESS
 from tests.workflows.test_scope import PLAN as HARBOUR
 from tests.workflows.test_scope import answered_all, ask_scope
 from tests.workflows.test_split_stories import BAKERY
+from tests.workflows.test_steering_unbegun import AGENTS as BUILDERS
+from tests.workflows.test_steering_unbegun import HOUSE as LATER
+from tests.workflows.test_steering_unbegun import until_begun
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -146,6 +149,26 @@ async def steered(world: World, repository: Path) -> str:
     await steer(world, run.id, "skip", "1.4", reason="not now")
     await steer(world, run.id, "set_max_parallel", max_parallel=7)
     await steer(world, run.id, "force_complete", reason="recorded")
+    await world.result(run.id)
+    return run.id
+
+
+async def unbegun(world: World, repository: Path) -> str:
+    """What people do to sprints that have not begun: pause, end, retry, and leave one out."""
+    asking = LATER.replace("Sprint 3: Roof", "Sprint 3: Roof (Optional)")
+    run = await world.start(asking, project="unbegun", agents=BUILDERS)
+    await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+    await steer(world, run.id, "cancel", "1.2")
+    await steer(world, run.id, "retry", "1.2")
+    await steer(world, run.id, "pause", "1.2")
+    await steer(world, run.id, "pause", sprint="Sprint 2", epic="Epic 2")
+    await steer(world, run.id, "set_max_parallel", sprint="Sprint 2", max_parallel=1)
+    await steer(world, run.id, "skip", "1.1", reason="seen")
+    await until_begun(world, run.id, "Sprint 2")
+    await steer(world, run.id, "resume", "1.2")
+    await steer(world, run.id, "resume", sprint="Sprint 2", epic="Epic 2")
+    await world.question(run.id)
+    await steer(world, run.id, "skip", sprint="Sprint 3", reason="no roof")
     await world.result(run.id)
     return run.id
 
@@ -362,7 +385,7 @@ SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
     *(replaced, misconfigured, late, measured, superseded),
-    *(ahead, lessened, in_parts),
+    *(ahead, lessened, in_parts, unbegun),
 )
 
 

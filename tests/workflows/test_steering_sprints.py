@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+from typing import Any
 
+import pytest
+from temporalio.client import WorkflowHandle
+
+from paceline.contracts import CONTROL_TASK_QUEUE, EpicInput, SprintInput
+from paceline.domain.ids import epic_workflow_id, sprint_workflow_id
 from paceline.domain.questions import Decision
 from paceline.domain.states import RunState, StoryState
+from paceline.domain.steering import Steer, SteerAction
 from paceline.domain.work import AgentDeclaration
 from paceline.store import questions
 from tests.sample_plans import E, S, plan
 from tests.steering import events_named, rows, steer, until_state
-from tests.world import World
+from tests.world import PATIENCE, World
 
 pytestmark = pytest.mark.temporal
 
@@ -152,3 +159,50 @@ async def test_a_story_given_to_a_person_asks_and_one_taken_from_a_person_works(
         assert question.story == "Story 1.1"
         await world.answer(question, Decision.APPROVE)
         assert (await world.result(run.id)).counts == {StoryState.SETTLED: 2}
+
+
+@pytest.mark.parametrize("kind", ["sprint", "epic"])
+async def test_what_is_skipped_before_it_knows_its_parts_skips_all_of_them(
+    world: World, name: str, kind: str
+) -> None:
+    """The action is there before the workflow has read anything: it waits for that, and ends every story."""
+    text = plan(E("1", [S("1.1"), S("1.2", "Story 1.1")]))
+    run = await world.start(text, project=name, agents={"*": SLOW})
+    await world.client.get_workflow_handle(run.id).terminate("a part of it is started by itself")
+    common = {"project": run.id, "sprint": "Sprint", "title": "alone"}
+    start, id = {
+        "sprint": (SprintInput.model_validate(common), sprint_workflow_id(run.id, "Sprint")),
+        "epic": (
+            EpicInput.model_validate({**common, "epic": "Epic 1"}),
+            epic_workflow_id(run.id, "Sprint", "Epic 1"),
+        ),
+    }[kind]
+    early = Steer(id="early", action=SteerAction.SKIP, actor="ada", reason="not now")
+    part: WorkflowHandle[Any, Any] = await world.client.start_workflow(
+        kind, start, id=id, task_queue=CONTROL_TASK_QUEUE, start_signal="steer", start_signal_args=[early]
+    )
+    async with world.workers(), asyncio.timeout(PATIENCE):
+        await part.result()
+    found = await rows(world, run.id)
+    assert {row.state for row in found.values()} == {StoryState.SKIPPED}
+    assert {row.reason for row in found.values()} == {"ada skipped it: not now"}
+
+
+async def test_a_story_is_skipped_before_its_epic_has_read_its_stories(world: World, name: str) -> None:
+    text = plan(E("1", [S("1.1"), S("1.2", "Story 1.1")]))
+    run = await world.start(text, project=name, agents={"*": QUICK})
+    await world.client.get_workflow_handle(run.id).terminate("its epic is started by itself")
+    start = EpicInput(project=run.id, sprint="Sprint", epic="Epic 1", title="alone")
+    early = Steer(id="early", action=SteerAction.SKIP, actor="ada", reason="not now", story="Story 1.2")
+    epic: WorkflowHandle[Any, Any] = await world.client.start_workflow(
+        "epic",
+        start,
+        id=epic_workflow_id(run.id, "Sprint", "Epic 1"),
+        task_queue=CONTROL_TASK_QUEUE,
+        start_signal="steer",
+        start_signal_args=[early],
+    )
+    async with world.workers(), asyncio.timeout(PATIENCE):
+        await epic.result()
+    assert (await rows(world, run.id))["Story 1.2"].state is StoryState.SKIPPED
+    assert await events_named(world, run.id, "steer.refused") == []
