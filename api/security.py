@@ -17,6 +17,7 @@ from starlette.types import Message, Receive, Scope
 
 from paceline.errors import ConfigurationError, Refused
 from paceline.settings import Settings
+from paceline.store.tokens import PREFIX
 
 PLAN_LIMIT = 32 * 1024 * 1024
 """The longest plan in bytes, as for the command line."""
@@ -44,6 +45,12 @@ def required_token(settings: Settings) -> str | None:
         ConfigurationError: the API would listen without a token where one is needed.
     """
     token = settings.api_token.get_secret_value() if settings.api_token else ""
+    if token.startswith(PREFIX):
+        # Whoever holds it would be an admin here, whatever its role is.
+        raise ConfigurationError(
+            f"PACELINE_API_TOKEN is somebody's token ({PREFIX}...), and a server needs one of its own; set it "
+            " to another long random text, or leave it away where the server is to run."
+        )
     if not token and not is_loopback(settings.api_host):
         raise ConfigurationError(
             f"The API would listen on {settings.api_host} without a token; set PACELINE_API_TOKEN to a long "

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,6 +181,38 @@ async def test_writers_of_two_processes_keep_one_chain_while_it_is_verified(any_
     finally:
         for database in databases:
             database.close()
+
+
+def test_killed_writers_leave_a_whole_chain_with_all_that_they_reported(any_database_url: str) -> None:
+    script = Path(__file__).with_name("audit_writer.py")
+    reported: dict[str, int] = {}
+    for killed in ("first", "second", "third"):
+        other = f"beside the {killed}"
+        running = {
+            name: subprocess.Popen(
+                [sys.executable, str(script), any_database_url, name], stdout=subprocess.PIPE, text=True
+            )
+            for name in (killed, other)
+        }
+        for name, process in running.items():
+            assert process.stdout is not None
+            while (line := process.stdout.readline()) and int(line) < 25:
+                pass
+            process.kill()
+            rest = process.stdout.read().split("\n")
+            process.wait()
+            # What was killed while it wrote may have left half a line.
+            reported[name] = max([int(line or 0), *(int(each) for each in rest[:-1])])
+            process.stdout.close()
+    database = Database(any_database_url)
+    try:
+        check = database.read_now(audit.verify_audit)
+        found = Counter(each.actor for each in database.read_now(audit.audit_after, 0, 100_000))
+    finally:
+        database.close()
+    assert check.breaks == []
+    assert check.entries == sum(found.values())
+    assert all(count <= found[name] <= count + 1 for name, count in reported.items())
 
 
 def test_a_transaction_that_is_given_up_leaves_no_entry(database: Database) -> None:

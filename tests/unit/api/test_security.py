@@ -104,6 +104,11 @@ def test_beyond_loopback_a_token_is_needed_to_start() -> None:
     assert required_token(Settings(api_host="127.0.0.1", api_token=None)) is None
 
 
+def test_a_servers_own_token_is_nobody_elses() -> None:
+    with pytest.raises(ConfigurationError, match="needs one of its own"):
+        required_token(Settings(api_token=SecretStr("pct_0123456789ab_secret")))
+
+
 @pytest.mark.parametrize("header", [None, "Bearer wrong", "Basic " + TOKEN, "Bearer", TOKEN])
 async def test_with_a_token_every_request_needs_it(header: str | None) -> None:
     headers = {"Authorization": header} if header else {}
