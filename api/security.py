@@ -48,8 +48,8 @@ def required_token(settings: Settings) -> str | None:
     if token.startswith(PREFIX):
         # Whoever holds it would be an admin here, whatever its role is.
         raise ConfigurationError(
-            f"PACELINE_API_TOKEN is somebody's token ({PREFIX}...), and a server needs one of its own; set it "
-            " to another long random text, or leave it away where the server is to run."
+            f"PACELINE_API_TOKEN is somebody's token ({PREFIX}...), and a server needs one of its own; "
+            "set it to another long random text, or leave it away where the server is to run."
         )
     if not token and not is_loopback(settings.api_host):
         raise ConfigurationError(
