@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import get_type_hints
 
 import pytest
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from temporalio.client import Client
 
 from activities.context import ActivityContext
 from activities.wishes import claim_token
 from api.endpoints import ACCESS, Endpoints
-from api.main import routes
+from api.main import RESOURCES, routes
+from api.permissions import ActingDep
 from paceline.domain.access import PEOPLE, Role
 from paceline.settings import Settings
 from paceline.store.database import Database
@@ -107,6 +110,21 @@ def test_what_the_application_answers_to_is_in_the_table(app: FastAPI) -> None:
     served = {(method.upper(), path) for path, operations in told.items() for method in operations}
     beside = {("GET", "/ws"), ("GET", "/api/v1/openapi.json")}
     assert served | beside == ACCESS.keys()
+
+
+def test_no_route_takes_an_actor_from_a_body_without_knowing_who_asks() -> None:
+    naming: set[str] = set()
+    for module in RESOURCES:
+        for route in module.router.routes:
+            if not isinstance(route, APIRoute):
+                continue
+            hints = get_type_hints(route.endpoint, include_extras=True)
+            takes = {name for name in hints if name != "return"}
+            bodies = [hints[name] for name in takes if hasattr(hints[name], "model_fields")]
+            if any({"actor", "asked_by"} & set(body.model_fields) for body in bodies):
+                naming.add(route.operation_id or "")
+                assert ActingDep in hints.values(), route.path
+    assert {"steer", "answer_question", "force_complete", "start_rollback", "create_token"} <= naming
 
 
 @pytest.mark.parametrize("role", PEOPLE)
