@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from contextlib import AsyncExitStack
 
 import pytest
+from temporalio.client import Client
 
+from api import callers
 from paceline.domain.access import Role
+from paceline.settings import Settings
 from paceline.store.database import Database
 from tests.integration.api.allotment import Record
-from tests.integration.api.holders import OWN, Door, log_of
+from tests.integration.api.holders import OWN, Door, guarded, log_of, opened
 
 P = "/api/v1/projects"
 
@@ -75,6 +79,30 @@ async def test_concurrent_requests_keep_one_chain(door: Door, record: Record, da
     replies = await asyncio.gather(*(otto.post(path, json={"text": f"idea {n}"}) for n in range(60)))
     assert {reply.status_code for reply in replies} == {201}
     assert len(await log_of(database)) == 60
+
+
+@pytest.mark.postgres
+async def test_two_servers_of_one_database_keep_one_chain_and_one_list_of_tokens(
+    postgres_url: str, no_temporal: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(callers, "BELIEVED_SECONDS", 0.0)
+    async with AsyncExitStack() as stack:
+        doors: list[Door] = []
+        for _ in range(2):
+            database = Database(postgres_url)
+            stack.callback(database.close)
+            doors.append(await stack.enter_async_context(opened(database, no_temporal, guarded(settings))))
+        here = await doors[0].holder(Role.OPERATOR, "otto")
+        there = await doors[1].client(doors[0].made["otto"].secret)
+        path = f"{P}/nothing/check-completion"
+        replies = await asyncio.gather(*(calls.post(path, json={}) for calls in [here, there] * 20))
+        assert {reply.status_code for reply in replies} == {404}
+        admin = await doors[0].client(OWN)
+        assert (await admin.delete("/api/v1/tokens/otto")).status_code == 200
+        assert [(await calls.get(P)).status_code for calls in (here, there)] == [401, 401]
+        found = await log_of(doors[1].database)
+    assert [each.actor for each in found] == ["otto"] * 40 + ["unknown"]
+    assert found[-1].path == "/api/v1/tokens/{token}"
 
 
 async def test_no_secret_is_in_the_log_or_in_the_list(door: Door, database: Database) -> None:
