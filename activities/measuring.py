@@ -120,7 +120,8 @@ def _outputs(path: Path) -> list[Path]:
 def _mark(step: MeasureStep) -> str:
     """Names this end of the sprint: the same at every try, another one where the sprint runs again."""
     run_id = activity.info().workflow_run_id or ""
-    return f"{ids.slug(step.sprint)}-{run_id[:8]}"
+    again = f"-{step.ends + 1}" if step.ends else ""
+    return f"{ids.slug(step.sprint)}-{run_id[:8]}{again}"
 
 
 def _id(mark: str, aim: Aim) -> str:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import (
+    ActivityError,
     ApplicationError,
     ChildWorkflowError,
     WorkflowAlreadyStartedError,
@@ -61,7 +62,10 @@ class EpicWorkflow(SteeredEpic):
             forwarder = asyncio.create_task(self._forward())
             await self._adopt_running()
             await self._run_stories()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ActivityError) as error:
+            # A cancellation that meets an activity comes as the activity's error.
+            if not is_cancelled_exception(error):
+                raise
             await self._cancel_stories()
             await workflow.wait_condition(workflow.all_handlers_finished)
             raise

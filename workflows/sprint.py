@@ -8,6 +8,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
 from temporalio.exceptions import (
+    ActivityError,
     ApplicationError,
     ChildWorkflowError,
     WorkflowAlreadyStartedError,
@@ -17,7 +18,7 @@ from temporalio.exceptions import (
 from workflows.epic import EpicWorkflow
 from workflows.policies import ALWAYS, GIT, HEARTBEAT, SHORT, WORKFLOW_TASK
 from workflows.sprint_clock import SprintClock
-from workflows.sprint_measures import measure
+from workflows.sprint_measures import SprintMeasures
 from workflows.steering import Steerable, passed_on
 
 with workflow.unsafe.imports_passed_through():
@@ -60,10 +61,11 @@ class SprintWorkflow(Steerable):
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._started: dict[str, bool] = {}
         self._clock = SprintClock(start)
-        self._measuring = False
-        """Its stories have ended, and it is found out what they came to."""
         self._seen = start.amended
         """The amendment of the plan that its epics are of."""
+        self._measures = SprintMeasures(
+            start, lambda: self._in.ending is not None, lambda: self._in.amended > self._seen
+        )
 
     @workflow.run
     async def run(self, start: SprintInput) -> SprintResult:
@@ -77,11 +79,16 @@ class SprintWorkflow(Steerable):
                 for epic in self._outline.epics:
                     self._watchers[epic.key] = asyncio.create_task(self._watch(epic))
             await self._pass_on()
-            if self._outline.measures and self._in.ending is None:
-                self._measuring = True
-                await measure(self._in, lambda: self._in.ending is not None)
-                self._measuring = False
-        except asyncio.CancelledError:
+            while self._outline.measures and self._in.ending is None:
+                await self._measures.run()
+                ends = self._finished() or self._in.ending is not None
+                if ends or not workflow.patched("look-again-while-measuring"):
+                    break
+                await self._pass_on()
+        except (asyncio.CancelledError, ActivityError) as error:
+            # A cancellation that meets an activity comes as the activity's error.
+            if not is_cancelled_exception(error):
+                raise
             await self._cancel_epics()
             if self._outline.clock:
                 await self._clock.stop()
@@ -120,6 +127,7 @@ class SprintWorkflow(Steerable):
             await asyncio.gather(*(self._deliver(epic, stories) for epic, stories in mail.items()))
             known = self._in.amended == self._seen
             quiet = known and not self._mail and self._clock.settled and workflow.all_handlers_finished()
+            quiet = quiet and not self._measures.is_open
             if self._too_long() and quiet and all(key in self._started for key in self._watchers):
                 carried = {"epics_started": True, "ended_epics": list(self._ended)}
                 workflow.continue_as_new(self._in.model_copy(update=carried))
@@ -140,8 +148,10 @@ class SprintWorkflow(Steerable):
                 self._watchers[epic.key] = asyncio.create_task(self._watch(epic, again=ended))
 
     def _finished(self) -> bool:
-        ended = all(epic.key in self._ended for epic in self._outline.epics)
-        return ended and self._in.amended == self._seen
+        return self._all_ended() and self._in.amended == self._seen
+
+    def _all_ended(self) -> bool:
+        return all(epic.key in self._ended for epic in self._outline.epics)
 
     async def _deliver(self, epic: str, stories: list[StorySettled]) -> None:
         if epic in self._ended:
@@ -223,7 +233,8 @@ class SprintWorkflow(Steerable):
                     await workflow.get_external_workflow_handle(self._epic_id(epic.key)).cancel()
                 except ApplicationError:
                     workflow.logger.info("epic %s had ended before it could be cancelled", epic.key)
-        await workflow.wait_condition(self._finished)
+        # Of an amended plan that was not looked at, nothing begins any more.
+        await workflow.wait_condition(self._all_ended)
 
     async def _cancel_inherited(self) -> None:
         """After continue-as-new: these epics' ends cannot be awaited as those of children can."""
@@ -265,7 +276,7 @@ class SprintWorkflow(Steerable):
     def _standing(self, steer: Steer) -> Standing:
         if self._in.ending is not None or workflow.cancellation_reason() is not None:
             state = PartState.ENDING
-        elif self._outline.epics and self._finished() and not self._measuring:
+        elif self._outline.epics and self._finished() and not self._measures.under_way:
             state = PartState.ENDED
         else:
             state = PartState.PAUSED if self._own() else PartState.RUNNING

@@ -14,6 +14,8 @@ class MeasureStep(RunStep):
     """Measure what can be at the end of a sprint."""
 
     sprint: str
+    ends: int = 0
+    """How often its stories had all ended before, in the same run of its workflow; others came then."""
 
 
 class MeasureReport(Model):

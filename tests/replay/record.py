@@ -43,6 +43,7 @@ from tests.workflows.test_split_stories import BAKERY
 from tests.workflows.test_steering_unbegun import AGENTS as BUILDERS
 from tests.workflows.test_steering_unbegun import HOUSE as LATER
 from tests.workflows.test_steering_unbegun import until_begun
+from tests.workflows.test_waiting_sprints import amend_waiting
 from tests.world import ROOT, World, make_repository, open_world, scripted
 from workers.temporal_server import EmbeddedServer
 
@@ -333,6 +334,15 @@ async def measured(world: World, repository: Path) -> str:
     return run.id
 
 
+async def rejoined(world: World, repository: Path) -> str:
+    """A sprint that waits for its success criteria when the plan gets one more story for it."""
+    run = await amend_waiting(world, "rejoined", repository)
+    await until_state(world, run, "Story 1.2", StoryState.MERGED)
+    await world.answer(await world.question(run), Decision.APPROVE)
+    await world.result(run)
+    return run
+
+
 async def superseded(world: World, repository: Path) -> str:
     """Two sprints that ask beside the run: the second one's question takes the place of the first's."""
     text = YARD.replace("\n## Success Metrics", SECOND)
@@ -384,7 +394,7 @@ async def in_parts(world: World, repository: Path) -> str:
 SCENARIOS = (
     *(simulated, continued, people, failed, cancelled, unchanged, steered, reported),
     *(batched, amended, carried, rolled_back, reminded, conflicting),
-    *(replaced, misconfigured, late, measured, superseded),
+    *(replaced, misconfigured, late, measured, rejoined, superseded),
     *(ahead, lessened, in_parts, unbegun),
 )
 
