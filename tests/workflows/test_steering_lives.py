@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError
+from temporalio.service import RPCError
 
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain.ids import epic_workflow_id, sprint_workflow_id, story_workflow_id
@@ -55,7 +56,15 @@ async def test_a_paused_sprint_that_continued_as_new_is_still_paused(world: Worl
                 return False
             return True
 
+        async def begun() -> bool:
+            try:
+                await sprint.describe()
+            except RPCError:
+                return False
+            return True
+
         await world.until(pausing, "the pause")
+        await world.until(begun, "the sprint's workflow, which a pause before its start waits for too")
         await world.until(lambda: _still(world, name), "everything standing still")
         before = {story: row.state for story, row in (await rows(world, name)).items()}
         for number in range(30):

@@ -26,6 +26,7 @@ from paceline.errors import Conflict
 from paceline.store import changes, questions
 from tests.sample_plans import E, S, plan
 from tests.steering import ACTOR, events_named, rows, steer, until_state
+from tests.workflows.test_split_stories import BAKERY
 from tests.world import World, git_lines, scripted
 
 pytestmark = pytest.mark.temporal
@@ -49,7 +50,7 @@ CANCELLED, SKIPPED, BLOCKED = StoryState.CANCELLED, StoryState.SKIPPED, StorySta
 SIMULATED = (PENDING, CLAIMING, WORKING, WAITING, PAUSED, SETTLED, FAILED, CANCELLED, SKIPPED, BLOCKED)
 """States that are reached without a repository."""
 LANDING, LANDED = StoryState.VERIFYING, StoryState.MERGING
-MERGED, REVERTED = StoryState.MERGED, StoryState.REVERTED
+MERGED, REVERTED, PARTED = StoryState.MERGED, StoryState.REVERTED, StoryState.PART_DONE
 MORE: dict[SteerAction, dict[str, Any]] = {
     SteerAction.REASSIGN: {"agents": ["Other"]},
     SteerAction.REPRIORITISE: {"priority": "Critical"},
@@ -275,9 +276,25 @@ async def test_merged_and_reverted_stories_take_nothing(world: World, name: str,
     assert result.counts[StoryState.CANCELLED] == 1
 
 
+async def test_a_story_whose_part_is_done_takes_nothing_until_its_next_sprint(
+    world: World, name: str
+) -> None:
+    agents = {"Ada": AGENTS["Quick"], "Bob": AGENTS["Waiter"]}
+    run = await world.start(BAKERY, project=name, agents=agents)
+    async with world.workers():
+        await until_state(world, run.id, "US-1", PARTED)
+        await until_state(world, run.id, "US-2", WORKING)
+        await refuse_all(world, run.id, "US-1", PARTED)
+        await steer(world, run.id, "cancel", "US-2")
+        await until_state(world, run.id, "US-1", SETTLED)
+        await steer(world, run.id, "cancel", "US-3")
+        result = await world.result(run.id)
+    assert result.counts == {SETTLED: 1, CANCELLED: 2}
+
+
 def test_no_state_and_no_action_is_forgotten() -> None:
     """Each state of a story is in one of the tables here; each of them tries every action."""
-    assert {*SIMULATED, LANDING, LANDED, MERGED, REVERTED} == set(StoryState)
+    assert {*SIMULATED, LANDING, LANDED, MERGED, REVERTED, PARTED} == set(StoryState)
     for state in StoryState:
         refused = {action for action in SteerAction if not allowed(action, state)}
         assert refused | {action for action in STORY_RULES if allowed(action, state)} == set(SteerAction)
