@@ -9,7 +9,7 @@ from activities.context import ActivityContext
 from paceline.domain import graph
 from paceline.domain.amendment import Amendment, compare, refused_moves, with_old_ids
 from paceline.domain.amendment_steps import AmendReply, AmendStep
-from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan
+from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan, plan_digest
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Plan
 from paceline.domain.states import AgentState, StoryState
@@ -35,10 +35,14 @@ class AmendingActivities:
 def apply_amendment(session: Session, step: AmendStep) -> AmendReply:
     """Compare and apply within one transaction, so that no story starts in between."""
     key = f"amend:{step.amend.id}"
-    known = next((each for each in changes.changes_of(session, step.project) if each.key == key), None)
+    changed = changes.changes_of(session, step.project)
+    known = next((each for each in changed if each.key == key), None)
     if known is not None:
         # Its moves have revisions of their own, behind it.
         return AmendReply(revision=changes.latest_revision(session, step.project), applied=True)
+    in_force = plan_digest(runs.get_run(session, step.project).plan_digest, changed)
+    if step.amend.base not in ("", in_force):
+        return AmendReply(revision=changes.latest_revision(session, step.project), overtaken=True)
     found, before, after = compared(session, step)
     if found.refusals:
         said = [refusal.reason for refusal in found.refusals[:MOST_SAID]]

@@ -69,15 +69,11 @@ class ScopeActivities:
     @activity.defn(name="amend-scope")
     async def amend_scope(self, step: ScopeStep) -> ScopeReply:
         """Have the run follow its plan with what was chosen: simpler stories, or more of them."""
-        amend = Amend(
-            id=f"scope-{ids.short_digest(step.workflow)}",
-            digest=await self._context.database.write(rescoped, step),
-            actor=step.actor,
-            reason=step.note,
-            moves=_pulled(step),
-        )
         try:
-            reply = await update_workflow(self._context.client, step.project, "amend", amend, AmendReply)
+            reply = await self._amend(step)
+            while reply.overtaken:
+                # Somebody edited the plan in between: what was chosen is added to that.
+                reply = await self._amend(step)
         except WorkflowUpdateFailedError:
             return ScopeReply()  # the run is ending
         except RPCError as error:
@@ -90,6 +86,18 @@ class ScopeActivities:
         await self._context.database.write(tell_rescoped, step)
         await self._revise_epics(step, reply.revision)
         return ScopeReply(revision=reply.revision, stories=[cut.story for cut in step.cuts])
+
+    async def _amend(self, step: ScopeStep) -> AmendReply:
+        digest, base = await self._context.database.write(rescoped, step)
+        amend = Amend(
+            id=f"scope-{ids.short_digest(step.workflow)}",
+            digest=digest,
+            base=base,
+            actor=step.actor,
+            reason=step.note,
+            moves=_pulled(step),
+        )
+        return await update_workflow(self._context.client, step.project, "amend", amend, AmendReply)
 
     async def _steer(self, step: ScopeStep, cut: Cut) -> bool:
         steer = Steer(
@@ -179,7 +187,7 @@ def _paused_by_people(session: Session, step: ScopeStep) -> set[str]:
             last[str(event.story)] = str(event.data["action"])
     states = {row.id: row.state for row in status.story_statuses(session, step.project)}
     stand = {story for story, action in last.items() if action == SteerAction.PAUSE.value}
-    return {story for story in stand if states[story] is StoryState.PENDING}
+    return {story for story in stand if states.get(story) is StoryState.PENDING}
 
 
 def _pulled(step: ScopeStep) -> dict[str, str]:
@@ -198,7 +206,10 @@ def _defer(session: Session, run: RunContext, step: ScopeStep) -> ScopeReply:
     still = [
         key
         for key in step.stories
-        if rows[key].sprint == step.sprint
+        # An amended plan may have given it another id, or have no next sprint any more.
+        if into
+        and key in rows
+        and rows[key].sprint == step.sprint
         and rows[key].state is StoryState.PENDING
         and rows[key].reason_code == steering.PAUSED
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from sqlalchemy.orm import Session
 
 from paceline.domain.changes import changed_plan, plan_digest
@@ -14,12 +16,15 @@ from paceline.store import changes, events, runs, status
 _TITLE = 120
 
 
-def rescoped(session: Session, step: ScopeStep) -> str:
-    """Save the plan in force with simpler stories, and with new ones.
+class Rescoped(NamedTuple):
+    """A plan with less or more in a sprint, and the one from which it was made, by their digests."""
 
-    Returns:
-        Its digest.
-    """
+    digest: str
+    base: str
+
+
+def rescoped(session: Session, step: ScopeStep) -> Rescoped:
+    """Save the plan in force with simpler stories, and with new ones."""
     run, plan, changed = changes.run_in_force(session, step.project)
     simpler = {cut.story: cut for cut in step.cuts if cut.action is ScopeAction.SIMPLIFY}
     added = [cut for cut in step.cuts if cut.action is ScopeAction.ADD]
@@ -30,8 +35,9 @@ def rescoped(session: Session, step: ScopeStep) -> str:
     ]
     known = {story.id for story in stories}
     stories += [_story(cut, step, agents) for cut in added if cut.story not in known]
-    text = runs.plan_text(session, plan_digest(run.plan_digest, changed))
-    return runs.save_plan(session, plan.model_copy(update={"stories": stories}), text)
+    base = plan_digest(run.plan_digest, changed)
+    text = runs.plan_text(session, base)
+    return Rescoped(runs.save_plan(session, plan.model_copy(update={"stories": stories}), text), base)
 
 
 def tell_rescoped(session: Session, step: ScopeStep) -> None:

@@ -86,6 +86,9 @@ class ScopeWorkflow(AskingBeside):
         )
         change = FromAbove(paused=[], revision=moved.revision, amended=moved.revision)
         await self._tell_run(self._in.project, change)
+        if not moved.into:
+            # An amended plan has no next sprint any more.
+            await self._steer(held, SteerAction.SKIP, answer)
 
     async def _amend(self, chosen: Sequence[Cut], answer: Answer) -> None:
         await workflow.execute_activity_method(

@@ -18,6 +18,9 @@ class Amend(Model):
     """Id in the run to the id in the edited plan."""
     moves: dict[str, str] = Field(default_factory=dict[str, str])
     """Stories that have not begun to the running sprint in which they are done instead of a later one."""
+    base: str = ""
+    """Digest of the plan in force from which it was made; where another one is in force by now, nothing is
+    changed. Empty: whichever is."""
     actor: str = Field(default="unknown", min_length=1, max_length=200)
     reason: str = Field(default="", max_length=2000)
 
@@ -40,3 +43,5 @@ class AmendReply(Model):
     changed: int = 0
     refusals: list[str] = Field(default_factory=list[str])
     """The first of them, as sentences."""
+    overtaken: bool = False
+    """Another plan than its `base` is in force."""

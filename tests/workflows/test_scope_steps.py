@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from activities.context import ActivityContext
 from activities.scope import ScopeActivities
+from activities.updates import update_workflow
+from api.amendments import amend_run
+from api.schemas import AmendRequest
 from paceline.domain.amendment import RefusalCode, refused_moves
 from paceline.domain.scope import Cut, ScopeAction, ScopeStep
 from paceline.domain.states import StoryState
@@ -37,6 +42,50 @@ async def test_more_work_is_added_once(world: World, name: str) -> None:
     assert [each.story for each in await events_named(world, run.id, "story.added")] == ["EXTRA-1"]
     assert len(await events_named(world, run.id, "plan.amended")) == 1
     assert len(await world.database.read(changes.changes_of, run.id)) == 2
+
+
+async def test_an_edit_that_comes_between_reading_the_plan_and_changing_it_stays(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await world.start(PLAN, project=name, agents=ONE_BY_ONE)
+    edited = PLAN + "\n#### Story 2.2: Rope\n- **Agent**: Mason\n"
+    edits = [AmendRequest.model_validate({"plan": edited, "apply": True, "actor": "kim"})]
+
+    async def overtaken(*given: Any) -> Any:
+        while edits:
+            await amend_run(run.id, edits.pop(), world.database, world.client)
+        return await update_workflow(*given)
+
+    monkeypatch.setattr("activities.scope.update_workflow", overtaken)
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WAITING_FOR_PERSON)
+        extra = Cut(story="EXTRA-1", action=ScopeAction.ADD, text="Write more tests")
+        reply = await _steps(world).amend_scope(await _step(world, run.id, extra))
+        found = await rows(world, run.id)
+    assert reply.stories == ["EXTRA-1"]
+    assert found["Story 2.2"].state is StoryState.PENDING
+    assert found["EXTRA-1"].sprint == found["Story 1.1"].sprint
+    told = await events_named(world, run.id, "plan.amended")
+    assert [(each.data["added"], each.data["removed"]) for each in told] == [
+        (["Story 2.2"], []),
+        (["EXTRA-1"], []),
+    ]
+
+
+async def test_nothing_is_moved_into_a_sprint_that_there_is_not_any_more(world: World, name: str) -> None:
+    run = await world.start(WAITING, project=name, agents=ONE_BY_ONE)
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WAITING_FOR_PERSON)
+        step = await _step(world, run.id, Cut(story="Story 1.2", epic=EPIC))
+        assert (await _steps(world).steer_epics(step)).stories == ["Story 1.2"]
+        alone = WAITING[: WAITING.index("## Sprint 2")]
+        edit = AmendRequest.model_validate({"plan": alone, "apply": True, "actor": "kim"})
+        await amend_run(run.id, edit, world.database, world.client)
+        before = await rows(world, run.id)
+        gone = step.model_copy(update={"stories": ["Story 1.2", "Story 9.9"]})
+        assert (await _steps(world).defer_stories(gone)).into == ""
+        assert await rows(world, run.id) == before
+        assert await events_named(world, run.id, "story.deferred") == []
 
 
 async def test_only_what_has_not_begun_is_held_and_once(world: World, name: str) -> None:
