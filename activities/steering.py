@@ -109,6 +109,8 @@ def _unable(run: RunContext, steer: Steer) -> str:
 def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRecorded, list[Grant]]:
     revision, grants = 0, list[Grant]()
     if step.unbegun:
+        # The run's workflow may not have heard of what other workflows changed.
+        run = _in_force(session, run)
         look = unbegun.look(session, run, step)
         if look.known is not None:
             return _recorded(run, step, look.known, look.effect), []
@@ -117,8 +119,7 @@ def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRe
         step = step.model_copy(update={"effect": look.effect})
     if step.steer.action in _CHANGES or step.unbegun:
         revision = changes.record_changes(session, step.project, [_change(step)])
-        _, plan, changed = changes.run_in_force(session, step.project)
-        run = RunContext(run.run, changed_plan(plan, changed), run.scope, tuple(changed))
+        run = _in_force(session, run)
         if step.steer.action in _CHANGES:
             grants = _adjust(session, run, step)
             announce(session, grants)
@@ -130,6 +131,12 @@ def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRe
     elif step.unbegun and step.steer.action is SteerAction.RETRY:
         unbegun.reopen(session, run, step)
     return _recorded(run, step, revision, step.effect if step.unbegun else ""), grants
+
+
+def _in_force(session: Session, run: RunContext) -> RunContext:
+    """The run with its newest changes."""
+    _, plan, changed = changes.run_in_force(session, run.run.id)
+    return RunContext(run.run, changed_plan(plan, changed), run.scope, tuple(changed))
 
 
 def _recorded(run: RunContext, step: SteerStep, revision: int, effect: str) -> SteerRecorded:

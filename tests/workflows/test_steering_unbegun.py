@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
-from paceline.domain.changes import ChangeKind
+from paceline.domain.changes import ChangeDraft, ChangeKind
 from paceline.domain.ids import epic_workflow_id, sprint_workflow_id
 from paceline.domain.questions import Decision
 from paceline.domain.states import SUCCESS_STATES, RunState, StoryState
 from paceline.domain.steering import ENDS, RULES, PartState, SteerAction, SteerScope
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import Conflict
-from paceline.store import changes, questions
+from paceline.store import changes, questions, steering
 from tests.steering import ACTOR, events_named, rows, steer, until_state
 from tests.world import World
 
@@ -199,6 +200,22 @@ async def test_a_story_ended_before_its_sprint_began_is_retried(world: World, na
         await steer(world, run, "skip", DIG, reason="seen")
         assert (await world.result(run)).counts == {StoryState.SKIPPED: 1, StoryState.SETTLED: 3}
     assert [each.story for each in await events_named(world, run, "story.reopened")] == [BUILD]
+
+
+async def test_a_story_is_found_where_a_change_beside_the_run_has_put_it(world: World, name: str) -> None:
+    """The run's workflow need not have heard of it: the newest change counts when the action is recorded."""
+    async with world.workers():
+        run = await begin(world, name)
+        moved = ChangeDraft(key="moved", kind=ChangeKind.SPRINT, target=FENCE, text="Sprint 3")
+        await world.database.write(_move, run, moved)
+        await steer(world, run, "skip", FENCE, reason="no fence")
+        assert (await rows(world, run))[FENCE].state is StoryState.SKIPPED
+        await end(world, run)
+
+
+def _move(session: Session, run: str, change: ChangeDraft) -> None:
+    changes.record_changes(session, run, [change])
+    steering.move(session, run, change.target, change.text, "moved", "DEFERRED")
 
 
 async def test_what_was_ended_before_it_began_takes_nothing_more(world: World, name: str) -> None:
