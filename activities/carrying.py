@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
+from activities.ends import end_stories
 from paceline.contracts import SprintStep
 from paceline.domain.carrying import (
     CARRIED,
@@ -24,6 +25,7 @@ from paceline.domain.events import EventDraft, EventType
 from paceline.domain.parts import PART_DONE, allotted
 from paceline.domain.states import StoryState
 from paceline.domain.status import StoryStatus
+from paceline.domain.steering import ENDS, Steer, SteerAction
 from paceline.domain.steering_steps import Again
 from paceline.domain.steps import FailedAttempt
 from paceline.domain.work import is_rehearsal
@@ -138,10 +140,30 @@ def _go_on(session: Session, run: RunContext, step: SprintStep) -> CarryReply:
     revision = changes.record_changes(session, step.project, drafts)
     told = [_next_part(session, step, row, moves[row.id]) for row in left if row.id in moves]
     events.append_events(session, step.project, told)
+    _end_with_epics(session, run, moves)
     # Counted by their events: a repeat finds the stories moved, and says the same.
     keys = [part_key(step.sprint, row.id) for row in rows]
     count = sum(events.event_of(session, step.project, key) is not None for key in keys)
     return CarryReply(revision=revision, left={StoryState.PART_DONE: count} if count else {})
+
+
+def _end_with_epics(session: Session, run: RunContext, moves: Mapping[str, str]) -> None:
+    """A person may have ended a story's epic in that sprint before: what comes into it ends with it."""
+    ended = {
+        (change.names[0], change.target): change
+        for change in changes.changes_of(session, run.run.id)
+        if change.kind is ChangeKind.UNBEGUN and change.text in {action.value for action in ENDS}
+    }
+    for story, into in moves.items():
+        change = ended.get((into, run.epic_of(run.stories[story]))) if story in run.stories else None
+        if change is not None:
+            steer = Steer(
+                id=change.key.removeprefix("steer#"),
+                action=SteerAction(change.text),
+                actor=change.actor,
+                reason=change.reason,
+            )
+            end_stories(session, run, steer, [story], reopen=False)
 
 
 def _next_sprint(run: RunContext, row: StoryStatus) -> str | None:

@@ -10,6 +10,7 @@ from temporalio import activity
 from activities import unbegun
 from activities.announcing import agent_events, announce
 from activities.context import ActivityContext, RunContext
+from activities.ends import end_stories
 from activities.outlines import stories_of
 from activities.people import KEPT_WHILE_WAITING
 from paceline.contracts import Done
@@ -17,8 +18,8 @@ from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan
 from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
-from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
-from paceline.domain.steering import ENDS, Steer, SteerAction, SteerScope, why
+from paceline.domain.states import AgentState, StoryState
+from paceline.domain.steering import ENDS, Steer, SteerAction, SteerScope
 from paceline.domain.steering_steps import (
     Again,
     EndStep,
@@ -354,35 +355,9 @@ def _start_again(session: Session, run: RunContext, story: Story, steer: str) ->
 
 
 def _end(session: Session, run: RunContext, step: EndStep) -> None:
-    steer = step.steer
-    state, code = ENDS[steer.action]
-    name = {
-        StoryState.CANCELLED: "story.cancelled",
-        StoryState.SKIPPED: "story.skipped",
-        StoryState.SETTLED: "story.settled",
-    }[state]
     if step.withdraw:
         questions.withdraw_questions(session, step.project)
     stories = step.stories or [
         story.id for story in stories_of(run, step.sprint) if not step.epic or run.epic_of(story) == step.epic
     ]
-    reason = why(steer)
-    drafts: list[EventDraft] = []
-    for key in stories:
-        row = status.story_status(session, step.project, key)
-        if row.state in SUCCESS_STATES or (row.state in FINAL_STATES and not step.stories):
-            continue
-        if row.state in FINAL_STATES:
-            steering.reopen_story(session, step.project, key)
-        status.set_story(session, step.project, key, state=state, reason=reason, reason_code=code)
-        drafts.append(
-            EventDraft(
-                key=f"{run.workflow_id(run.story(key))}#ended#{steer.id}",
-                type=EventType.WORKFLOW_EVENT,
-                name=name,
-                actor=steer.actor,
-                story=key,
-                data={"state": state.value, "code": code, "reason": reason, "attempts": row.attempt},
-            )
-        )
-    events.append_events(session, step.project, drafts)
+    end_stories(session, run, step.steer, stories, reopen=bool(step.stories))
