@@ -13,7 +13,7 @@ from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan, plan_
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Plan
 from paceline.domain.states import AgentState, StoryState
-from paceline.domain.status import first_status
+from paceline.domain.status import REMOVED, first_status
 from paceline.store import amended_rows, changes, events, runs, status
 
 MOST_SAID = 20
@@ -109,7 +109,7 @@ def _follow(session: Session, step: AmendStep, before: Plan, after: Plan, found:
             key,
             state=StoryState.CANCELLED,
             reason=f"{step.amend.actor} removed it from the plan"[:500],
-            reason_code=amended_rows.REMOVED,
+            reason_code=REMOVED,
         )
     known = {name for story in before.stories for name in story.agents}
     for name in dict.fromkeys(name for story in after.stories for name in story.agents if name not in known):

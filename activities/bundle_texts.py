@@ -66,10 +66,13 @@ def readme(record: RunRecord) -> str:
     lines = [f"# {_line(run.title)}", ""]
     if record.plan.goal:
         lines += [f"Goal: {_line(record.plan.goal)}", ""]
-    done = sum(story.state in SUCCESS_STATES for story in status.stories)
+    counting = [story for story in status.stories if not story.removed]
+    done = sum(story.state in SUCCESS_STATES for story in counting)
+    removed = f"; {status.removed} removed from the plan" if status.removed else ""
+    why = f" {_line(status.end_reason)}." if status.end_reason else ""
     lines += [
-        f"Run `{run.id}` is **{run.state.value}**: {done} of {len(status.stories)} stories succeeded "
-        f"({status.percent:.0f} %).",
+        f"Run `{run.id}` is **{run.state.value}**: {done} of {len(counting)} stories succeeded "
+        f"({status.percent:.0f} %{removed}).{why}",
         "",
         "| story | title | state | merge |",
         "| --- | --- | --- | --- |",
@@ -113,8 +116,9 @@ def summary(record: RunRecord) -> str:
     lines += [f"- {state.value}: {count}" for state, count in _counts(record.status).items()]
     lines.append("")
     for epic, stories in _by_epic(record.status.stories).items():
-        done = sum(story.state in SUCCESS_STATES for story in stories)
-        lines += [f"## {_line(epic or 'Stories without an epic')} ({done} of {len(stories)})", ""]
+        counting = [story for story in stories if not story.removed]
+        done = sum(story.state in SUCCESS_STATES for story in counting)
+        lines += [f"## {_line(epic or 'Stories without an epic')} ({done} of {len(counting)})", ""]
         for story in stories:
             proven_on = proven_commit(record, story)
             lines += _story(story, proven_on)

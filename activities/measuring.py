@@ -134,7 +134,7 @@ def _known(session: Session, project: str) -> set[str]:
 
 def _count_and_look(session: Session, run: RunContext, step: MeasureStep, mark: str) -> MeasureReport:
     aims = ended_aims(run.plan, step.sprint)
-    rows = status.story_statuses(session, step.project)
+    rows = [row for row in status.story_statuses(session, step.project) if not row.removed]
     spread = any(len({part.sprint for part in story.allocations}) > 1 for story in run.plan.stories)
     by_command = {aim.name for aim, _ in commands_of(run, step.sprint)}
     drafts = [

@@ -29,7 +29,10 @@ from paceline.contracts import (
     StorySettled,
 )
 from paceline.domain.events import EventDraft, EventType
+from paceline.domain.questions import Question
+from paceline.domain.run_end import why_cancelled, why_forced, why_lacking, why_refused
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
+from paceline.domain.steering import SteerAction
 from paceline.errors import RepositoryError
 from paceline.store import completion, events, questions, runs, status
 
@@ -65,7 +68,9 @@ class StatusActivities:
         run = await self._context.run(step.project, step.revision)
         mine = {story.id for story in stories_of(run, step.sprint) if run.epic_of(story) == step.epic}
         rows = await self._context.database.read(status.story_statuses, step.project)
-        return EpicResult(counts=dict(Counter(row.state for row in rows if row.id in mine)))
+        return EpicResult(
+            counts=dict(Counter(row.state for row in rows if row.id in mine and not row.removed))
+        )
 
     @activity.defn(name="skip-sprint")
     async def skip_sprint(self, step: SprintStep) -> SprintResult:
@@ -91,29 +96,48 @@ class StatusActivities:
 
 def _count(session: Session, project: str, sprints: Collection[str]) -> dict[StoryState, int]:
     rows = status.story_statuses(session, project)
-    return dict(Counter(row.state for row in rows if row.sprint in sprints))
+    return dict(Counter(row.state for row in rows if row.sprint in sprints and not row.removed))
 
 
 def _record_true_end(session: Session, step: FinishProject) -> FinishProject:
     """Count again what ended: a sprint that is over may have lost a story by a rollback, or got it back."""
     if step.sprints:
         step = step.model_copy(update={"counts": _count(session, step.project, step.sprints)})
-    step = step.model_copy(update={"state": _true_state(session, step)})
-    record_end(session, step)
+    refused = completion.refusal(session, step.project, step.refused)
+    step = step.model_copy(update={"state": _true_state(session, step, refused is not None)})
+    record_end(session, step, _why(session, step, refused))
     return step.model_copy(update={"state": runs.get_run(session, step.project).state})
 
 
-def _true_state(session: Session, step: FinishProject) -> RunState:
+def _true_state(session: Session, step: FinishProject, refused: bool) -> RunState:
     """Whether a run that came to its end is completed: by its criteria, where it has any of its own."""
     if step.forced_by or step.state not in (RunState.COMPLETED, RunState.INCOMPLETE):
         return step.state
-    criteria = runs.get_run(session, step.project).options.completion
-    if criteria is not None:
+    if refused:
+        return RunState.INCOMPLETE
+    run = runs.get_run(session, step.project)
+    if run.options.completion is not None:
         held = completion.look(session, step.project).complete
-        done = held and not completion.refused_by_people(session, step.project)
-        return RunState.COMPLETED if done else RunState.INCOMPLETE
-    failed = any(state not in SUCCESS_STATES for state, count in step.counts.items() if count)
-    return RunState.INCOMPLETE if failed else step.state
+        return RunState.COMPLETED if held else RunState.INCOMPLETE
+    if any(state not in SUCCESS_STATES for state, count in step.counts.items() if count):
+        return RunState.INCOMPLETE
+    # What did not succeed may have been removed from the plan after its sprint had counted it.
+    return RunState.COMPLETED if step.sprints else step.state
+
+
+def _why(session: Session, step: FinishProject, refused: Question | None) -> str:
+    """Why it ended so; empty where it is completed by itself, or its workflow failed."""
+    if step.forced_by:
+        return why_forced(*completion.ended_by(session, step.project, SteerAction.FORCE_COMPLETE))
+    if step.state is RunState.CANCELLED:
+        who, words = completion.ended_by(session, step.project, SteerAction.CANCEL)
+        return why_cancelled(who, words) if who else ""
+    if step.state is not RunState.INCOMPLETE:
+        return ""
+    if refused is not None:
+        return why_refused(refused, step.refused_sprint)
+    found = completion.look(session, step.project)
+    return why_lacking((criterion.name, criterion.missing) for criterion in found.criteria)
 
 
 def _skip_sprint(session: Session, step: SprintStep) -> None:
@@ -151,8 +175,8 @@ CLOSED_RUNS = {
 """How a run ended whose project workflow is closed and could not record it."""
 
 
-def record_end(session: Session, step: FinishProject) -> None:
-    """Record the end of a run, and why stories that never started never will."""
+def record_end(session: Session, step: FinishProject, reason: str = "") -> None:
+    """Record the end of a run with its reason, and why stories that never started never will."""
     runs.end_run(session, step.project, step.state)
     # Such as whether to start an optional sprint: nobody waits for the answer any more.
     questions.withdraw_questions(session, step.project)
@@ -172,6 +196,7 @@ def record_end(session: Session, step: FinishProject) -> None:
             "state": step.state.value,
             "counts": {state.value: count for state, count in step.counts.items()},
             **({"forced_by": step.forced_by} if step.forced_by else {}),
+            **({"reason": reason} if reason else {}),
         },
     )
     events.append_events(session, step.project, [draft])

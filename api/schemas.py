@@ -140,6 +140,10 @@ class Completion(Model):
     complete: bool
     percent: float
     counts: dict[StoryState, int]
+    removed: int = 0
+    """Stories that were removed from the plan; they count nowhere else."""
+    end_reason: str | None = None
+    """Why the run ended otherwise than completed by itself, where it did."""
     epics: dict[str, PartDone]
     sprints: dict[str, PartDone]
     criteria: list[CriterionState]

@@ -440,6 +440,10 @@ class FinishProject(RunStep):
     """Those whose stories count; none: `counts` are believed."""
     forced_by: str = ""
     """The person who said that it is complete."""
+    refused: str = ""
+    """The question whose answer ended the run: that it does not begin, or that a sprint is not accepted."""
+    refused_sprint: str = ""
+    """The sprint that was asked about; none: the whole run."""
 
 
 class GateStep(RunStep):

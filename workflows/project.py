@@ -89,7 +89,7 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
             await self._force_rest(outline)
             result = await self._finish(RunState.COMPLETED)
         except NotDone:
-            result = await self._finish(RunState.INCOMPLETE)
+            result = await self._finish(RunState.INCOMPLETE, refused=self._refused)
         except (
             asyncio.CancelledError,
             ChildWorkflowError,
@@ -344,7 +344,7 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
         kind = QuestionKind.CONFIRM_READY if gate == "ready" else QuestionKind.CONFIRM_DONE
         return await self._agreed(kind, report.question)
 
-    async def _finish(self, state: RunState) -> ProjectResult:
+    async def _finish(self, state: RunState, refused: str = "") -> ProjectResult:
         self._finishing = True
         return await workflow.execute_activity_method(
             StatusActivities.finish_project,
@@ -355,6 +355,8 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
                 counts=self._in.counts,
                 sprints=self._in.done_sprints,
                 forced_by=self._in.ending.actor if self._in.ending else "",
+                refused=refused,
+                refused_sprint=self._sprint if refused else "",
             ),
             start_to_close_timeout=GIT,
             heartbeat_timeout=HEARTBEAT,

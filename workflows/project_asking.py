@@ -40,6 +40,8 @@ class ProjectAsking(Answerable):
     """Questions that belong to a whole run; one at a time."""
 
     _in: ProjectInput
+    _refused = ""
+    """The question that was answered last, where the answer was a no."""
 
     async def _ask(
         self,
@@ -102,7 +104,9 @@ class ProjectAsking(Answerable):
 
     async def _agreed(self, kind: QuestionKind, text: str) -> bool:
         """Ask about the run; a rejection is the only no."""
-        return (await self._ask(kind, text)).decision is not Decision.REJECT
+        answer = await self._ask(kind, text)
+        self._refused = answer.question if answer.decision is Decision.REJECT else ""
+        return not self._refused
 
     async def _may_begin(self, outline: ProjectOutline) -> bool:
         """Whether people agree to how the plan was read, and to the start, where they want to be asked."""

@@ -30,6 +30,8 @@ async def get_completion(project: str, database: DatabaseDep) -> Completion:
         complete=check.complete,
         percent=found.percent,
         counts=found.counts,
+        removed=found.removed,
+        end_reason=found.end_reason,
         epics=_parts(found.stories, "epic"),
         sprints=_parts(found.stories, "sprint"),
         criteria=check.criteria,
@@ -69,7 +71,7 @@ async def force_complete(
 
 def _parts(stories: list[StoryStatus], field: str) -> dict[str, PartDone]:
     parts: dict[str, PartDone] = {}
-    for story in stories:
+    for story in (each for each in stories if not each.removed):
         part = parts.setdefault(getattr(story, field) or "", PartDone(succeeded=0, ended=0, total=0))
         part.total += 1
         part.ended += story.state in FINAL_STATES

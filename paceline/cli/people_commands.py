@@ -70,6 +70,8 @@ def _show_run(found: ProjectStatus, measured: MetricsReport, as_json: bool) -> N
     for pause in found.paused:
         say(pause_line(pause))
     say(counts_line(found))
+    if found.end_reason:
+        say(printable(f"It ended because {found.end_reason}"))
     if (line := metrics_line(measured)) is not None:
         say(printable(line))
     if found.open_questions:

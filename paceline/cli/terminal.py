@@ -194,7 +194,9 @@ def counted(count: int, name: str, several: str | None = None) -> str:
 
 def counts_line(status: ProjectStatus) -> str:
     """How far a run is, in one line."""
-    done = sum(story.state in SUCCESS_STATES for story in status.stories)
+    counting = [story for story in status.stories if not story.removed]
+    done = sum(story.state in SUCCESS_STATES for story in counting)
     counts = ", ".join(f"{count} {state.value}" for state, count in status.counts.items() if count)
-    stories = counted(len(status.stories), "story", "stories")
-    return f"{status.run.id}: {status.run.state.value}, {done} of {stories} ({counts})"
+    stories = counted(len(counting), "story", "stories")
+    removed = f", {status.removed} removed from the plan" if status.removed else ""
+    return f"{status.run.id}: {status.run.state.value}, {done} of {stories} ({counts}){removed}"

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pydantic import Field
 
 from paceline.domain.aims import Verdict
+from paceline.domain.completion_steps import aim_step, end_step, gate_step, question_step, story_step
 from paceline.domain.measurements import AimState
 from paceline.domain.model import Model
 from paceline.domain.plan import Plan
-from paceline.domain.questions import Question
-from paceline.domain.states import SUCCESS_STATES, StoryState
-from paceline.domain.status import CompletionOptions, StoryStatus
+from paceline.domain.questions import Question, QuestionKind
+from paceline.domain.states import SUCCESS_STATES, RunState
+from paceline.domain.status import CompletionOptions, Pause, StoryStatus
 
 STEPS_SHOWN = 50
 """Next steps that are told; what is left over is counted."""
-_S = StoryState
 
 
 class CriterionState(Model):
@@ -52,6 +52,14 @@ class CompletionFacts:
     running: bool = True
     aims: Sequence[AimState] = ()
     """Metrics, and the success criteria of the sprints that were worked on."""
+    pauses: Sequence[Pause] = ()
+    """What is paused now."""
+    ended: RunState | None = None
+    """How the run ended; None: it goes on, or other criteria than its own are looked at."""
+    end_reason: str = ""
+    """Why it ended so."""
+    forced: bool = False
+    """A person said that it is complete, whatever the criteria."""
 
 
 def check_completion(facts: CompletionFacts, options: CompletionOptions) -> CompletionCheck:
@@ -61,9 +69,11 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
         facts: where the run stands.
         options: which criteria count.
     """
-    by_id = {question.id: question for question in facts.questions}
     criteria: list[CriterionState] = []
     steps: list[str] = []
+    if facts.ended not in (None, RunState.COMPLETED):
+        criteria.append(_criterion("end", [facts.end_reason or f"the run ended as {facts.ended.value}"]))
+        steps.append(end_step(facts.ended.value, facts.end_reason))
     wanted = _wanted(facts, options)
     if wanted is not None:
         name, stories, unknown = wanted
@@ -71,18 +81,19 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
         criteria.append(_criterion(name, [*(story.id for story in lacking), *unknown]))
         steps += [_step(facts, story) for story in lacking]
         steps += [f"{each} is required but not in the plan: amend either." for each in unknown]
+    asked = [each for each in facts.questions if not _is_beside(each)]
     if options.no_open_questions:
-        criteria.append(_criterion("no_open_questions", by_id))
-    steps += [f"Answer {each.id}: {_line(each.text)}" for each in facts.questions]
+        criteria.append(_criterion("no_open_questions", [each.id for each in asked]))
+    steps += [question_step(each) for each in asked]
     if options.definition_of_done:
         open_gates = [sprint for sprint, holds in facts.gates.items() if not holds]
         criteria.append(_criterion("definition_of_done", open_gates))
-        steps += [_gate_step(sprint, facts.gates[sprint]) for sprint in open_gates]
+        steps += [gate_step(sprint, facts.gates[sprint]) for sprint in open_gates]
     if options.metrics:
         lacking = [aim for aim in facts.aims if aim.verdict is not Verdict.MET]
         criteria.append(_criterion("metrics", [aim.name for aim in lacking]))
-        steps += [_aim_step(facts, aim) for aim in lacking]
-    complete = all(criterion.met for criterion in criteria)
+        steps += [aim_step(facts.project, aim) for aim in lacking]
+    complete = facts.forced or all(criterion.met for criterion in criteria)
     return CompletionCheck(
         project=facts.project,
         complete=complete,
@@ -110,41 +121,14 @@ def _criterion(name: str, missing: Iterable[str]) -> CriterionState:
 
 
 def _step(facts: CompletionFacts, story: StoryStatus) -> str:
-    """What brings one story further."""
-    why = f" ({_line(story.reason)})" if story.reason else ""
-    stands = f"{story.id} is {story.state.value.replace('_', ' ')}{why}"
-    if story.state is _S.BLOCKED:
-        return f"{stands}: it goes on when what it waits for has succeeded."
-    if story.state is _S.REVERTED:
-        return f"{stands}: `paceline rollback {facts.project} --undo` brings it back."
-    if not facts.running:
-        return f"{stands}: the run has ended; start its plan again with `--rerun`."
-    if story.state in (_S.FAILED, _S.CANCELLED):
-        return f"{stands}: `paceline retry {facts.project} --story {_quoted(story.id)}`, or skip it."
-    if story.state is _S.PAUSED:
-        return f"{stands}: `paceline resume {facts.project} --story {_quoted(story.id)}`."
-    return f"{stands}: wait for it."
+    return story_step(
+        facts.project, story, facts.stories, facts.questions, facts.pauses, running=facts.running
+    )
 
 
-def _quoted(id: str) -> str:
-    return id if id.replace(".", "").replace("-", "").isalnum() else f'"{id}"'
-
-
-def _gate_step(sprint: str, holds: bool | None) -> str:
-    if holds is None:
-        return f"Nobody has confirmed the definition of done of {sprint}."
-    return f"The definition of done of {sprint} does not hold, a person says."
-
-
-def _aim_step(facts: CompletionFacts, aim: AimState) -> str:
-    if aim.verdict is Verdict.MISSED:
-        return f"{_line(aim.name)} is missed: {_line(aim.reason or aim.actual)}."
-    how = f"`paceline measure {facts.project} {aim.number} VALUE` says it"
-    return f"Nobody knows whether {_line(aim.name)} is met: {how}."
-
-
-def _line(text: str | None) -> str:
-    return " ".join((text or "").split())[:200]
+def _is_beside(question: Question) -> bool:
+    """Whether nothing waits for its answer, and it may stay when the run has ended."""
+    return question.kind is QuestionKind.MEASURE_METRICS and not question.waiting
 
 
 def _bounded(steps: list[str]) -> list[str]:

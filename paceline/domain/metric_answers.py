@@ -66,7 +66,7 @@ def read_answer(answer: Answer, aims: Sequence[Aim]) -> list[tuple[Aim, Said]] |
 
 def _read_lines(text: str, aims: Sequence[Aim]) -> list[tuple[Aim, Said]] | str:
     found: dict[str, tuple[Aim, Said]] = {}
-    for line in filter(None, (_BULLET.sub("", line.strip()) for line in _lines(text, aims))):
+    for line in filter(None, map(_bare, _lines(text, aims))):
         split = _split(line, aims)
         if split is None:
             return f"`{line[:100]}` names nothing that was asked: write its number or name, then a colon."
@@ -84,17 +84,24 @@ def _read_lines(text: str, aims: Sequence[Aim]) -> list[tuple[Aim, Said]] | str:
 
 
 def _lines(text: str, aims: Sequence[Aim]) -> list[str]:
-    """Lines; several may stand on one with a semicolon before each next name."""
+    """Lines; a semicolon ends one as a new line does, but in a name, or before words without a colon."""
     lines: list[str] = []
     for line in text.splitlines():
         first, *more = line.split(";")
         lines.append(first)
         for part in more:
-            if _split(part.strip(), aims) is not None:
-                lines.append(part.strip())
-            else:
+            names = _split(part.strip(), aims) is not None
+            in_name = not names and _split(_bare(lines[-1]), aims) is None
+            note = not names and not any(sign in part for sign in ":=")
+            if in_name or note:
                 lines[-1] += f";{part}"
+            else:
+                lines.append(part)
     return lines
+
+
+def _bare(line: str) -> str:
+    return _BULLET.sub("", line.strip())
 
 
 def _split(line: str, aims: Sequence[Aim]) -> tuple[Aim, str] | None:

@@ -210,6 +210,10 @@ class Run(Model):
     ended_at: datetime | None = None
 
 
+REMOVED = "REMOVED"
+"""Reason code of a story that was removed from the plan."""
+
+
 class StoryStatus(Model):
     """Where a story stands, and why it waits."""
 
@@ -230,6 +234,11 @@ class StoryStatus(Model):
     dependencies: list[str] = Field(default_factory=list[str])
     points: float | None = None
     updated_at: datetime | None = None
+
+    @property
+    def removed(self) -> bool:
+        """Whether it was removed from the plan: it counts nowhere."""
+        return self.state is StoryState.CANCELLED and self.reason_code == REMOVED
 
 
 class AgentStatus(Model):
@@ -262,14 +271,19 @@ class ProjectStatus(Model):
 
     run: Run
     counts: dict[StoryState, int]
+    """Of the stories of the plan; those that were removed from it are in none of them."""
+    removed: int = 0
+    """Stories that were removed from the plan."""
     percent: float
-    """Stories in a final success state, of all, times 100."""
+    """Stories in a final success state, of all of the plan, times 100."""
     stories: list[StoryStatus]
     agents: list[AgentStatus]
     open_questions: int
     last_event: int
     forced_by: str | None = None
     """The person who said that the run is complete, where one did."""
+    end_reason: str | None = None
+    """Why the run ended otherwise than completed by itself, where it did."""
     paused: list[Pause] = Field(default_factory=list[Pause])
     """What of it is paused now, the widest first."""
 

@@ -8,12 +8,10 @@ from sqlalchemy import bindparam, delete, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.states import StoryState
-from paceline.domain.status import StoryStatus
+from paceline.domain.status import REMOVED, StoryStatus
 from paceline.store.models import StoryRow, table
 from paceline.store.status import plan_stories
 
-REMOVED = "REMOVED"
-"""Reason code of a story that was removed from the plan."""
 _FROM_PLAN = ("title", "epic", "sprint", "agents", "dependencies", "points")
 
 _STORIES = table(StoryRow)

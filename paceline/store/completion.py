@@ -12,10 +12,13 @@ from paceline.domain.completion import CompletionCheck, CompletionFacts, check_c
 from paceline.domain.events import Event, EventDraft, EventType
 from paceline.domain.gates import Gate, gate_items
 from paceline.domain.measurements import AimState, aim_states
+from paceline.domain.pauses import SAYING, STEERED, pauses_of
 from paceline.domain.plan import Plan
-from paceline.domain.questions import Decision, QuestionKind
+from paceline.domain.questions import Decision, Question, QuestionKind
+from paceline.domain.run_end import ENDING_KINDS
 from paceline.domain.states import RunState, StoryState
-from paceline.domain.status import CompletionOptions, StoryStatus
+from paceline.domain.status import CompletionOptions, Pause, StoryStatus
+from paceline.domain.steering import SteerAction, SteerScope
 from paceline.store import changes, events, questions, status
 from paceline.store.measurements import measurements_of
 
@@ -36,7 +39,10 @@ def look(session: Session, project: str, options: CompletionOptions | None = Non
     run, plan, changed = changes.run_in_force(session, project)
     plan = changed_plan(plan, changed)
     criteria = options or run.options.completion or CompletionOptions()
-    stories = status.story_statuses(session, project)
+    rows = status.story_statuses(session, project)
+    stories = [story for story in rows if not story.removed]
+    ended = options is None and run.state is not RunState.RUNNING
+    end = events.event_of(session, project, status.end_key(project)) if ended else None
     facts = CompletionFacts(
         project=project,
         plan=plan,
@@ -44,6 +50,10 @@ def look(session: Session, project: str, options: CompletionOptions | None = Non
         questions=questions.list_questions(session, project),
         gates=_gates(session, project, plan, stories),
         running=run.state is RunState.RUNNING,
+        ended=run.state if ended else None,
+        end_reason="" if end is None else str(end.data.get("reason", "")),
+        forced=end is not None and "forced_by" in end.data,
+        pauses=_pauses(session, project, stories) if run.state is RunState.RUNNING else [],
         aims=_aims(session, project, plan, stories) if criteria.metrics else [],
     )
     return check_completion(facts, criteria)
@@ -75,13 +85,34 @@ def check(
     return found
 
 
-def refused_by_people(session: Session, project: str) -> bool:
-    """Whether a person said of a sprint that it is not done."""
-    return any(
-        event.data["kind"] == QuestionKind.CONFIRM_DONE and event.data["decision"] == Decision.REJECT
-        for event in _told(session, project)
-        if event.name == "question.answered"
+def refusal(session: Session, project: str, known: str = "") -> Question | None:
+    """The question by whose answer a person ended a run, such as that a sprint is not accepted.
+
+    Args:
+        session: of a transaction.
+        project: id of the run.
+        known: its id, where the run's workflow says it.
+    """
+    if known and questions.is_known(session, known):
+        return questions.get_question(session, known)
+    return next(
+        (
+            questions.get_question(session, str(event.data["question"]))
+            for event in _told(session, project)
+            if event.name == "question.answered"
+            and event.data["kind"] in ENDING_KINDS
+            and event.data["decision"] == Decision.REJECT
+        ),
+        None,
     )
+
+
+def ended_by(session: Session, project: str, action: SteerAction) -> tuple[str, str]:
+    """Who ended a run by an action, and why; empty where nobody did."""
+    for event in events.events_named(session, project, (STEERED,)):
+        if event.data.get("scope") == SteerScope.PROJECT and event.data["action"] == action:
+            return event.actor, str(event.data.get("reason", ""))
+    return "", ""
 
 
 def _gates(session: Session, project: str, plan: Plan, stories: list[StoryStatus]) -> dict[str, bool | None]:
@@ -104,6 +135,10 @@ def _aims(session: Session, project: str, plan: Plan, stories: list[StoryStatus]
     worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
     states = aim_states(aims_of(plan), measurements_of(session, project))
     return [each for each in states if each.sprint is None or each.sprint in worked]
+
+
+def _pauses(session: Session, project: str, stories: list[StoryStatus]) -> list[Pause]:
+    return pauses_of(events.events_named(session, project, SAYING), stories)
 
 
 def _told(session: Session, project: str) -> Iterable[Event]:

@@ -259,16 +259,19 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
     run = get_run(session, project)
     stories = shown_stories(session, project)
     ended = event_of(session, project, end_key(project)) if run.ended_at is not None else None
-    succeeded = sum(story.state in SUCCESS_STATES for story in stories)
+    counting = [story for story in stories if not story.removed]
+    succeeded = sum(story.state in SUCCESS_STATES for story in counting)
     return ProjectStatus(
         run=run,
-        counts=dict(Counter(story.state for story in stories)),
-        percent=100.0 * succeeded / len(stories) if stories else 0.0,
+        counts=dict(Counter(story.state for story in counting)),
+        removed=len(stories) - len(counting),
+        percent=100.0 * succeeded / len(counting) if counting else 0.0,
         stories=stories,
         agents=agent_statuses(session, project, dead_after),
         open_questions=count_open(session, project),
         last_event=last_number(session, project),
         forced_by=None if ended is None else ended.data.get("forced_by"),
+        end_reason=None if ended is None else ended.data.get("reason"),
         paused=[] if run.ended_at is not None else pauses_of(events_named(session, project, SAYING), stories),
     )
 

@@ -8,13 +8,14 @@ import pytest
 
 from api.amendments import amend_run
 from api.schemas import AmendmentReply, AmendRequest
+from paceline.cli.terminal import counts_line
 from paceline.domain.amendment_steps import Amend
 from paceline.domain.questions import Decision
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import AmendmentRefused, ConfigurationError, Conflict, PlanError
 from paceline.plans.reader import read_plan
-from paceline.store import artifacts, changes, runs
+from paceline.store import artifacts, changes, completion, runs
 from tests.sample_plans import E, S, plan
 from tests.world import World, scripted
 
@@ -63,8 +64,13 @@ async def test_stories_come_and_go_while_others_are_under_way(world: World, name
         assert (await _states(world, run.id))["Story 3.1"] == "pending"
         await world.answer(question, Decision.APPROVE)
         result = await world.result(run.id)
-    assert result.counts == {StoryState.SETTLED: 5, StoryState.CANCELLED: 1}
-    rows = {story.id: story for story in (await world.status(run.id)).stories}
+    assert (result.state, result.counts) == (RunState.COMPLETED, {StoryState.SETTLED: 5})
+    found = await world.status(run.id)
+    assert (found.counts, found.removed, found.percent) == ({StoryState.SETTLED: 5}, 1, 100.0)
+    assert counts_line(found) == f"{run.id}: completed, 5 of 5 stories (5 settled), 1 removed from the plan"
+    check = await world.database.read(completion.look, run.id)
+    assert (check.complete, check.next_steps) == (True, [])
+    rows = {story.id: story for story in found.stories}
     assert rows["Story 1.2"].reason_code == "REMOVED"
     assert rows["Story 2.2"].points == 3
     events = await world.events(run.id)

@@ -78,6 +78,29 @@ async def test_a_definition_of_done_can_be_a_criterion(
     assert bool(check.next_steps) is not check.complete
 
 
+@pytest.mark.parametrize("criteria", [None, {"stories": False, "require": ["Epic 1"]}])
+async def test_a_sprint_that_is_not_accepted_ends_the_run_and_every_view_says_why(
+    world: World, name: str, criteria: dict[str, Any] | None
+) -> None:
+    human = {"*": AgentDeclaration(kind="human")}
+    run = await world.start(
+        plan(E("1", [S("1.1")])), project=name, agents=human, approve_sprints=True, completion=criteria
+    )
+
+    def script(question: Any) -> Decision:
+        return Decision.REJECT if question.kind is QuestionKind.APPROVE_SPRINT else Decision.APPROVE
+
+    ran = await run_with_a_person(world, run, script)
+    assert ran.result.state is ran.status.run.state is RunState.INCOMPLETE
+    reason = f"ada did not accept {ran.status.stories[0].sprint}: as agreed"
+    (end,) = ran.named("project.incomplete")
+    assert end.data["reason"] == ran.status.end_reason == reason
+    check = await world.database.read(completion.look, run.id)
+    assert not check.complete
+    assert check.criteria[0].missing == [reason]
+    assert reason in check.next_steps[0]
+
+
 async def test_a_person_completes_a_run_and_the_log_keeps_who_and_why(world: World, name: str) -> None:
     slow = {"*": AgentDeclaration(kind="simulated", simulated_seconds=(600, 600))}
     run = await world.start(plan(E("1", [S("1.1"), S("1.2", "Story 1.1")])), project=name, agents=slow)
@@ -94,3 +117,5 @@ async def test_a_person_completes_a_run_and_the_log_keeps_who_and_why(world: Wor
     assert (steered.actor, steered.data["reason"]) == ("ada", "the rest is for autumn")
     (end,) = await events_named(world, run.id, "project.completed")
     assert end.data["forced_by"] == "ada"
+    assert end.data["reason"] == "ada said that it is complete: the rest is for autumn"
+    assert (await world.database.read(completion.look, run.id)).complete

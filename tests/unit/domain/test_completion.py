@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,9 +10,11 @@ from pydantic import ValidationError
 
 from paceline.domain.completion import STEPS_SHOWN, CompletionFacts, check_completion
 from paceline.domain.plan import Plan, Source
-from paceline.domain.questions import Question, QuestionKind
-from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, StoryState
-from paceline.domain.status import CompletionOptions, StoryStatus
+from paceline.domain.questions import Option, Question, QuestionKind
+from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
+from paceline.domain.status import CompletionOptions, Pause, StoryStatus
+from paceline.domain.steering import SteerScope
+from paceline.domain.texts import short
 
 PLAN = Plan(title="Harbour", source=Source(kind="test", lines=1, digest="0" * 64))
 
@@ -69,7 +72,7 @@ def test_open_questions_count_only_where_they_are_to() -> None:
     assert check_completion(given, CompletionOptions()).complete
     found = check_completion(given, CompletionOptions(no_open_questions=True))
     assert not found.complete
-    assert found.next_steps == ["Answer q1: What now?"]
+    assert found.next_steps == ["Answer q1 with `paceline answer q1 ...`: What now?"]
 
 
 @pytest.mark.parametrize(("holds", "words"), [(None, "Nobody has confirmed"), (False, "does not hold")])
@@ -82,9 +85,9 @@ def test_a_definition_of_done_is_to_be_confirmed(holds: bool | None, words: str)
 
 
 def test_a_step_is_what_can_be_done_now() -> None:
-    failed = story("Story 1.1", StoryState.FAILED)
-    going = check_completion(facts(failed), CompletionOptions()).next_steps
-    assert going == ['Story 1.1 is failed: `paceline retry harbour --story "Story 1.1"`, or skip it.']
+    failed, beside = story("Story 1.1", StoryState.FAILED), story("Story 1.2", StoryState.WORKING)
+    going = check_completion(facts(failed, beside), CompletionOptions()).next_steps
+    assert going[:1] == ['Story 1.1 is failed: `paceline retry harbour --story "Story 1.1"`, or skip it.']
     ended = check_completion(facts(failed, running=False), CompletionOptions()).next_steps
     assert "--rerun" in ended[0]
 
@@ -106,3 +109,78 @@ def test_every_state_that_is_no_success_has_a_step() -> None:
 def test_criteria_that_ask_for_nothing_are_refused() -> None:
     with pytest.raises(ValidationError, match="name something"):
         CompletionOptions(stories=False)
+
+
+def _asked(kind: QuestionKind, **fields: object) -> Question:
+    return question().model_copy(update={"kind": kind, **fields})
+
+
+def test_a_story_that_a_question_speaks_of_needs_its_answer() -> None:
+    carry = _asked(QuestionKind.CARRY_OVER, options=[Option(name="A")])
+    found = check_completion(facts(story("A", StoryState.FAILED), questions=(carry,)), CompletionOptions())
+    assert found.next_steps[0] == "A is failed: answer q1 with `paceline answer q1 ...`."
+    waits = story("A", StoryState.WAITING_FOR_PERSON)
+    asked = _asked(QuestionKind.APPROVE_MERGE, story="A")
+    found = check_completion(facts(waits, questions=(asked,)), CompletionOptions())
+    assert found.next_steps[0] == "A is waiting for person: answer q1 with `paceline answer q1 ...`."
+
+
+@pytest.mark.parametrize("state", [StoryState.FAILED, StoryState.BLOCKED, StoryState.CANCELLED])
+def test_nothing_starts_again_in_an_epic_that_has_ended(state: StoryState) -> None:
+    (step,) = check_completion(facts(story("A", state)), CompletionOptions()).next_steps
+    assert "its epic has ended" in step
+    assert "paceline retry" not in step
+
+
+@pytest.mark.parametrize(
+    ("scope", "target", "command"),
+    [
+        (SteerScope.PROJECT, "harbour", "`paceline resume harbour`"),
+        (SteerScope.SPRINT, "Sprint 1", '`paceline resume harbour --sprint "Sprint 1"`'),
+        (SteerScope.EPIC, "Epic 1", '`paceline resume harbour --sprint "Sprint 1" --epic "Epic 1"`'),
+        (SteerScope.STORY, "A", "`paceline resume harbour --story A`"),
+    ],
+)
+def test_what_is_paused_is_to_be_resumed_where_it_was_paused(
+    scope: SteerScope, target: str, command: str
+) -> None:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    pause = Pause(scope=scope, target=target, sprint="Sprint 1", actor="ada", since=since)
+    given = replace(facts(story("A", StoryState.PENDING)), pauses=[pause])
+    (step,) = check_completion(given, CompletionOptions()).next_steps
+    assert step == f"A is pending: {command} lets it go on."
+
+
+def test_a_run_that_ended_otherwise_is_not_complete_and_says_why() -> None:
+    given = replace(
+        facts(story("A"), story("B", StoryState.BLOCKED), running=False),
+        ended=RunState.INCOMPLETE,
+        end_reason="ada did not accept Sprint 1: not good",
+    )
+    found = check_completion(given, CompletionOptions())
+    assert not found.complete
+    assert found.criteria[0].missing == ["ada did not accept Sprint 1: not good"]
+    assert "did not accept Sprint 1: not good: start its plan again with `--rerun`" in found.next_steps[0]
+    assert found.next_steps[1] == "B is blocked: the run has ended; start its plan again with `--rerun`."
+
+
+def test_what_a_person_called_complete_is_so_whatever_it_lacks() -> None:
+    given = replace(facts(story("A", StoryState.FAILED), running=False), forced=True)
+    found = check_completion(replace(given, ended=RunState.COMPLETED), CompletionOptions())
+    assert (found.complete, found.next_steps, found.criteria[0].met) == (True, [], False)
+
+
+@pytest.mark.parametrize(("waiting", "complete"), [(0, True), (2, False)])
+def test_a_question_about_metrics_counts_only_while_something_waits_for_it(
+    waiting: int, complete: bool
+) -> None:
+    asked = _asked(QuestionKind.MEASURE_METRICS, waiting=waiting)
+    found = check_completion(facts(story("A"), questions=(asked,)), CompletionOptions(no_open_questions=True))
+    assert found.complete is complete
+
+
+def test_a_long_text_is_cut_at_a_word() -> None:
+    assert short("one two three", 13) == "one two three"
+    assert short("one two three", 12) == "one two…"
+    assert short("one  two three", 8) == "one two…"
+    assert short("onetwothree", 5) == "onet…"

@@ -165,6 +165,13 @@ def test_a_question_lists_numbers_and_an_answer_names_them() -> None:
     ]
 
 
+def test_a_semicolon_ends_an_entry_and_a_wrong_one_refuses_all() -> None:
+    for text in ("1: 91%; Bug count: 1", "1: 91%; note; Bug count: 1", "Bug count: 1; 1: 91%"):
+        refused = read_answer(answer(Decision.AMEND, text), AIMS)
+        assert isinstance(refused, str)
+        assert "names nothing that was asked" in refused
+
+
 def test_a_question_lists_no_more_than_fits() -> None:
     many = [aim(">= 1", f"Number {number}") for number in range(SHOWN + 1)]
     assert listed(many) == many[:SHOWN]
