@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities.away import keep_those_away, who_is_away
 from activities.context import ActivityContext, RunContext
 from paceline.contracts import Done
 from paceline.domain import ids
 from paceline.domain.absence_steps import MOST_MOVED, AbsenceInput, AbsencePlan, AbsenceStep, Move
 from paceline.domain.changes import ChangeDraft, ChangeKind, RunChange, changed_plan
+from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.questions import QuestionKind
@@ -39,7 +41,9 @@ class AbsenceActivities:
     @activity.defn(name="note-absence")
     async def note_absence(self, absence: AbsenceInput) -> AbsencePlan:
         """Write down that an agent is lost, or there again; twice is once."""
-        return AbsencePlan(revision=await self._context.database.write(write_absence, absence))
+        revision, grants = await self._context.database.write(_note, absence)
+        await self._context.tell(grants)
+        return AbsencePlan(revision=revision)
 
     @activity.defn(name="find-replacements")
     async def find_replacements(self, step: AbsenceStep) -> AbsencePlan:
@@ -135,6 +139,32 @@ def written_absence(change: RunChange) -> AbsenceInput:
             "note": change.reason,
         }
     )
+
+
+def _note(session: Session, absence: AbsenceInput) -> tuple[int, list[Grant]]:
+    revision = write_absence(session, absence)
+    return revision, keep_those_away(session, absence.project)
+
+
+def wait_for_agent(session: Session, project: str, workflow: str, actor: str, note: str) -> None:
+    """Write down that a lost agent's stories wait for it, as a person answered; twice is once.
+
+    Nothing where the agent is there again, or another word about it was said since.
+
+    Args:
+        session: in a write transaction.
+        project: the run.
+        workflow: of the absence, which asked.
+        actor: who answered.
+        note: what they said.
+    """
+    for agent, change in who_is_away(session, project, changes.changes_of(session, project)).items():
+        absence = written_absence(change)
+        if absence.wait or ids.absence_workflow_id(project, agent, absence.id) != workflow:
+            continue
+        said = {"id": f"waits-{ids.short_digest(change.key)}", "wait": True, "actor": actor}
+        write_absence(session, absence.model_copy(update={**said, "note": note[:2000] or absence.note}))
+        keep_those_away(session, project)
 
 
 def _key(absence: AbsenceInput) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.announcing import agent_events, announce, project_grant
+from activities.away import keep_away
 from activities.context import ActivityContext, RunContext
 from activities.growth import Asking, ask_again, first_claim, grow_between_attempts
 from activities.merges import recorded_merge
@@ -26,6 +27,7 @@ from paceline.contracts import (
 from paceline.domain.claims import ClaimDecision, Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
+from paceline.domain.resources import IS_AWAY
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, StoryState
 from paceline.domain.status import StoryStatus
 from paceline.domain.steering import FORCED
@@ -47,6 +49,7 @@ class ClaimActivities:
     async def claim_story(self, step: ClaimStep) -> ClaimReply:
         """Ask for everything the story needs at once; asking again is how a waiter makes sure."""
         run, asked = await self._asked(_claim, step)
+        await self._tell(asked)
         return _reply(run, run.story(step.story), asked)
 
     @activity.defn(name="resume-claim")
@@ -135,7 +138,16 @@ class _Outdated(Exception):
 def _up_to_date(
     session: Session, ask: Callable[[Session, RunContext, Story, T], Asking], run: RunContext, step: T
 ) -> Asking:
-    asked = ask(session, run, run.story(step.story), step)
+    story = run.story(step.story)
+    others = [
+        grant
+        for grant in keep_away(session, run.run.id, run.changes, run.scope)
+        if grant.holder != run.workflow_id(story)
+    ]
+    asked = ask(session, run, story, step)
+    if others and asked.decision is not None:
+        told = asked.decision.model_copy(update={"grants": [*others, *asked.decision.grants]})
+        asked = asked._replace(decision=told)
     # Only now: who changes the run locks the claims' scope too, and what it committed is seen behind that.
     revision = changes.latest_revision(session, run.run.id)
     if revision > run.revision:
@@ -174,7 +186,7 @@ def _project_decision(
     if decision.state == "granted" and decision.fence is not None:
         project_grant(session, step.project, story.id, workflow_id, decision.fence, step.attempt)
         return
-    reason = "waits for " + (", ".join(decision.waits_for) or "its place in the line")
+    reason = _why_it_waits(decision.waits_for)
     status.set_story(
         session,
         step.project,
@@ -193,6 +205,15 @@ def _project_decision(
         data={"waits_for": decision.waits_for[:10], "position": decision.position},
     )
     events.append_events(session, step.project, [draft])
+
+
+def _why_it_waits(waits_for: Sequence[str]) -> str:
+    """Who is away first: no other wait ends before that one."""
+    away = [text for text in waits_for if text.endswith(IS_AWAY)]
+    others = ", ".join(text for text in waits_for if text not in away)
+    waits = f"waits for {others or 'its place in the line'}" if others or not away else ""
+    held = f"{', '.join(away)}, {'its' if len(away) == 1 else 'their'} stories wait" if away else ""
+    return "; ".join(text for text in (held, waits) if text)
 
 
 class Settlement(NamedTuple):

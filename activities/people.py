@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 from temporalio import activity
 
+from activities.absence import wait_for_agent
 from activities.announcing import agent_events, announce
 from activities.context import ActivityContext, RunContext
 from paceline.contracts import (
@@ -24,7 +25,7 @@ from paceline.domain.asking import PressStep
 from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
-from paceline.domain.questions import MEANING, Answer, Question, QuestionKind
+from paceline.domain.questions import MEANING, Answer, Decision, Question, QuestionKind
 from paceline.domain.states import AgentState, StoryState
 from paceline.domain.status import Run
 from paceline.domain.waiting_rules import Pressing, Watch
@@ -245,6 +246,9 @@ def _project_answered(session: Session, run: Run, step: ProjectAnswered) -> None
         _ask_project(session, run, step.asked)
     key = f"{step.answer.question}#answered"
     _record(session, run, None, step.answer, step.kind, key)
+    approved = step.answer.decision is Decision.APPROVE
+    if step.kind is QuestionKind.REPLACE_AGENT and approved and step.asked is not None:
+        wait_for_agent(session, run.id, step.asked.workflow, step.answer.actor, step.answer.text)
 
 
 def _answered(session: Session, run: RunContext, story: Story, step: AnsweredStep) -> list[Grant]:

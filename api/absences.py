@@ -13,6 +13,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.absence import team_of, write_absence
+from activities.away import keep_those_away
 from activities.context import RunContext
 from api.schemas import NAME_LIMIT
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
@@ -116,3 +117,6 @@ def _write(session: Session, absence: AbsenceInput) -> None:
     if agent not in known:
         raise NotFound(f"Run {project} has no agent {agent}; it has {', '.join(sorted(known)[:20])}.")
     write_absence(session, absence)
+    if not absence.back:
+        # From now on nobody begins; that it is back is carried out, and told, by the workflow.
+        keep_those_away(session, project)

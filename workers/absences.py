@@ -15,6 +15,7 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.absence import written_absence
+from activities.away import is_out_of_date, keep_those_away
 from activities.context import ActivityContext
 from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
@@ -50,6 +51,9 @@ class AbsenceWatch:
         found: list[AbsenceInput] = []
         for run in await self._context.database.read(runs.list_runs, _MOST_RUNS, RunState.RUNNING):
             found += await self._context.database.read(_written, run)
+            if await self._context.database.read(is_out_of_date, run.id):
+                # An absence is over, or its agent's heartbeat came back.
+                await self._context.tell(await self._context.database.write(keep_those_away, run.id))
             if run.options.lost_agents is not LostAgents.WAIT:
                 found += await self._silent(run)
                 found += await self._context.database.read(_failing, run)

@@ -9,6 +9,9 @@ file) waits like the others, with one exception: if a barrier waits for the part
 before all promises, because otherwise the two would wait for each other. What such claims wait for is in turn
 promised to those of them that were passed over too often.
 
+Who needs an agent that is away is promised nothing: nobody can say when its turn comes, and others would
+wait for nothing.
+
 Holders of a part could also wait for each other in a circle; `deadlocks` finds that before it happens.
 """
 
@@ -21,6 +24,8 @@ from paceline.domain.claims import Need
 from paceline.domain.globs import covers, is_glob, normal_pattern, patterns_overlap
 
 __all__ = [
+    "ABSENCE",
+    "IS_AWAY",
     "PATIENCE",
     "Demand",
     "Holding",
@@ -34,6 +39,11 @@ __all__ = [
 
 PATIENCE = 5
 """How often a waiter may be passed over before it becomes a barrier."""
+
+ABSENCE = "absence#"
+"""How the keys of claims begin that nobody asked for: they keep everybody from an agent that is away."""
+IS_AWAY = " is away"
+"""How the reason of a waiter ends that needs such an agent."""
 
 _FILE = "file:"
 
@@ -174,8 +184,10 @@ def decide(
     """
     ledger = Ledger()
     considered = [w for w in waiting if asking is None or w.claim in asking or w.passed >= PATIENCE]
-    for held in _relevant(holding, considered):
+    relevant = _relevant(holding, considered)
+    for held in relevant:
         ledger.hold(held.claim, held.holder, held.demand)
+    absences = [held.demand for held in relevant if held.claim.startswith(ABSENCE)]
     partial = {held.claim for held in holding}
     first = _obstructing(holding, waiting, partial)
     granted: list[Waiting] = []
@@ -194,7 +206,7 @@ def decide(
         line.append(waiter.claim)
         if lacks:
             reasons[waiter.claim] = _sentences(lacks)
-        if waiter.passed >= PATIENCE:
+        if waiter.passed >= PATIENCE and not any(each.touches(waiter.demand) for each in absences):
             promise_later.append(waiter)
             if waiter.claim not in first:
                 _promise(ledger, promise_later)
@@ -257,11 +269,14 @@ def _obstructing(
 
 
 def _sentences(lacks: Iterable[Taken]) -> list[str]:
-    texts = (
-        f"{taken.need.resource} {'promised to' if taken.promised else 'held by'} {taken.holder}"
-        for taken in lacks
-    )
-    return list(dict.fromkeys(texts))
+    return list(dict.fromkeys(_sentence(taken) for taken in lacks))
+
+
+def _sentence(taken: Taken) -> str:
+    if taken.claim.startswith(ABSENCE):
+        # Its holder is the run.
+        return f"{taken.need.resource.removeprefix(f'agent:{taken.holder}:')}{IS_AWAY}"
+    return f"{taken.need.resource} {'promised to' if taken.promised else 'held by'} {taken.holder}"
 
 
 def _passed_over(

@@ -5,18 +5,21 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy.orm import Session
 from temporalio.client import WorkflowFailureError
 
 from activities.absence import write_absence
 from activities.context import ActivityContext
 from api.absences import AbsenceRequest, note_absence
 from paceline.domain.absence_steps import AbsenceInput
+from paceline.domain.claims import ClaimDecision, ClaimRequest, Need
 from paceline.domain.questions import Decision, QuestionKind
+from paceline.domain.resources import PATIENCE
 from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from paceline.errors import Conflict, NotFound, Refused
-from paceline.store import changes, questions, status
-from tests.steering import events_named, rows, until_state
+from paceline.store import changes, claim_absences, claims, questions, status
+from tests.steering import events_named, rows, steer, until_state
 from tests.world import World
 from workers.absences import AbsenceWatch
 
@@ -66,6 +69,11 @@ async def test_a_spare_takes_what_an_absent_agent_has_and_would_have_had(world: 
         await say(world, run.id, "Mason", reason="ill", id="one")
         await say(world, run.id, "Mason", reason="ill", id="one")
         result = await world.result(run.id)
+
+        async def all_told() -> bool:
+            return len(await events_named(world, run.id, "agent.replaced")) == 3
+
+        await world.until(all_told, "the events of the moved stories")
     assert result.state is RunState.COMPLETED
     found = await rows(world, run.id)
     assert {key: found[key].agents for key in found} == {
@@ -90,7 +98,7 @@ async def test_a_short_absence_leaves_later_sprints_alone(world: World, name: st
     async with world.workers():
         await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
         await say(world, run.id, "Mason", until=datetime.now(UTC) + timedelta(days=1))
-        await until_state(world, run.id, "Story 2.1", StoryState.WORKING)
+        await until_it_waits(world, run.id, "Story 2.1")
         found = await rows(world, run.id)
         assert found["Story 1.2"].agents == ["Stand-in"]
         assert found["Story 2.1"].agents == ["Mason"]
@@ -140,10 +148,7 @@ async def test_by_a_persons_word_its_stories_wait_or_are_skipped(world: World, n
         await world.answer(await world.question(run.id), Decision.APPROVE)
         await say(world, run.id, "Mason", wait=True)
 
-        async def told() -> bool:
-            return len(await events_named(world, run.id, "agent.away")) == 2
-
-        await world.until(told, "the second absence")
+        assert (await world.database.read(changes.changes_of, run.id))[-1].number == 2
         assert (await rows(world, run.id))["Story 1.1"].agents == ["Mason"]
         await say(world, run.id, "Mason", back=True)
         await say(world, run.id, "Mason")
@@ -220,3 +225,85 @@ async def test_only_an_agent_of_a_run_that_goes_on_can_be_away(world: World, nam
     with pytest.raises(Refused, match="is over"):
         await say(world, run.id, "Mason", until=datetime(2020, 1, 1, tzinfo=UTC))
     await world.client.get_workflow_handle(run.id).terminate()
+
+
+async def until_it_waits(world: World, project: str, story: str) -> None:
+    async def waits() -> bool:
+        return (await rows(world, project))[story].reason == "Mason is away, its stories wait"
+
+    await world.until(waits, f"{story} waits for Mason")
+
+
+async def until_idle(world: World, project: str, story: str) -> None:
+    async def ended() -> bool:
+        return (await rows(world, project))[story].state is StoryState.SETTLED
+
+    await world.until(ended, f"{story} done")
+
+
+async def test_the_stories_of_who_is_away_wait_until_it_is_back(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": QUICK, "Roofer": QUICK, "Stand-in": QUICK})
+    await say(world, run.id, "Mason", wait=True)
+    async with world.workers():
+        await until_it_waits(world, run.id, "Story 1.1")
+        await until_idle(world, run.id, "Story 1.3")
+        assert (await rows(world, run.id))["Story 1.1"].state is StoryState.CLAIMING
+        await say(world, run.id, "Mason", back=True)
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.SETTLED: 4}
+    assert (await rows(world, run.id))["Story 1.1"].agents == ["Mason"]
+    granted = await events_named(world, run.id, "claim.granted")
+    (back,) = await events_named(world, run.id, "agent.back")
+    assert all(each.number > back.number for each in granted if each.story != "Story 1.3")
+
+
+async def test_what_is_under_way_goes_on_and_what_comes_later_waits(world: World, name: str) -> None:
+    hand = AgentDeclaration(kind="simulated", concurrency=1)
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": hand})
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason")
+        await world.answer(await world.question(run.id), Decision.APPROVE, actor="bo")
+
+        async def written() -> bool:
+            found = await world.database.read(changes.changes_of, run.id)
+            return [(each.number, each.actor) for each in found] == [(1, "ada"), (2, "bo")]
+
+        await world.until(written, "the word that it waits")
+        assert (await rows(world, run.id))["Story 1.1"].state is StoryState.WORKING
+        await steer(world, run.id, "force_complete", "Story 1.1", reason="done")
+        await until_it_waits(world, run.id, "Story 1.2")
+        await steer(world, run.id, "force_complete", "Story 1.2", reason="done")
+        await until_it_waits(world, run.id, "Story 2.1")
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+
+
+async def test_an_absence_that_is_over_lets_its_stories_go_on(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": QUICK, "Roofer": QUICK})
+    await say(world, run.id, "Mason", wait=True, until=datetime.now(UTC) + timedelta(seconds=3))
+    async with world.workers():
+        result = await world.result(run.id)
+    assert result.counts == {StoryState.SETTLED: 4}
+
+
+async def test_nobody_who_needs_somebody_that_is_away_keeps_others_from_files(world: World) -> None:
+    """It would be promised its files after it was passed over so often, and might need them weeks later."""
+
+    def ask(number: int) -> ClaimRequest:
+        needs = [Need(resource="file:a")] if number else [Need(resource="file:a"), Need(resource="agent:p:A")]
+        return ClaimRequest(claim=str(number), scope="s", holder=str(number), project="p", needs=needs)
+
+    def asked(session: Session, number: int) -> str:
+        return claims.request_claim(session, ask(number)).state
+
+    assert await world.database.write(claim_absences.hold_absences, "s", "p", {"A": 1}) == []
+    assert await world.database.write(claims.request_claim, ask(0)) == ClaimDecision(
+        claim="0", state="waiting", position=1, waits_for=["A is away"]
+    )
+    for number in range(1, 2 * PATIENCE):
+        assert await world.database.write(asked, number) == "granted"
+        await world.database.write(claims.release_claim, str(number))
+    (granted,) = await world.database.write(claim_absences.hold_absences, "s", "p", {})
+    assert granted.claim == "0"
