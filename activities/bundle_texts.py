@@ -69,7 +69,7 @@ def readme(record: RunRecord) -> str:
     counting = [story for story in status.stories if not story.removed]
     done = sum(story.state in SUCCESS_STATES for story in counting)
     removed = f"; {status.removed} removed from the plan" if status.removed else ""
-    why = f" {_line(status.end_reason)}." if status.end_reason else ""
+    why = f" It ended because {_line(status.end_reason)}." if status.end_reason else ""
     lines += [
         f"Run `{run.id}` is **{run.state.value}**: {done} of {len(counting)} stories succeeded "
         f"({status.percent:.0f} %{removed}).{why}",
