@@ -90,6 +90,8 @@ class SprintInput(SteeredInput):
     """Epics that were paused before it began."""
     held_stories: list[str] = Field(default_factory=list[str])
     """Stories that were paused before it began."""
+    again: bool = False
+    """It ran before, and ended before it knew what an amendment added; its epics may have ended too."""
 
 
 class EpicRef(Model):

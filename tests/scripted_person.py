@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from temporalio.service import RPCError, RPCStatusCode
+
 from paceline.contracts import ProjectResult
 from paceline.domain.events import Event
 from paceline.domain.questions import Decision, Question, QuestionKind
@@ -105,7 +107,13 @@ async def _answer_all(world: World, project: str, script: Script) -> list[Questi
     while True:
         await world.until(look, "a question or the end")
         for question in await _open(world, project, answered):
-            receipt = await world.answer(question, script(question), "as agreed", actor=PERSON)
+            try:
+                receipt = await world.answer(question, script(question), "as agreed", actor=PERSON)
+            except RPCError as error:
+                # Nobody needs the answer any more: it was taken back while it was given.
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                continue
             assert receipt.accepted
             answered[question.id] = question
         if await _has_ended(world, project):

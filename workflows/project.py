@@ -193,6 +193,7 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
                 title=sprint.title,
                 history_limit=self._in.history_limit,
                 amended=self._in.amended,
+                again=reuse is WorkflowIDReusePolicy.ALLOW_DUPLICATE,
             ),
             id=ids.sprint_workflow_id(self._in.project, sprint.key),
             id_reuse_policy=reuse,

@@ -181,7 +181,7 @@ class SprintWorkflow(Steerable):
                     amended=self._in.amended,
                 ),
                 id=self._epic_id(epic.key),
-                id_reuse_policy=_AGAIN if again else _ONCE,
+                id_reuse_policy=_AGAIN if again or self._in.again else _ONCE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 task_timeout=WORKFLOW_TASK,
                 search_attributes=TypedSearchAttributes(
