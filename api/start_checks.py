@@ -20,6 +20,7 @@ from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import load_question_options, with_questions
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.agents.story_options import load_story_options, with_stories
+from paceline.agents.toml_tables import require_known_tables
 from paceline.domain import ids
 from paceline.domain.aims import aims_of, fold
 from paceline.domain.calendar import CalendarOptions
@@ -73,6 +74,7 @@ async def check_request(request: StartRequest) -> Wanted:
     refuse_errors(findings)
     repository = await _open(request.repository)
     written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
+    require_known_tables(written, DECLARATIONS)
     declared = load_declarations(written, DECLARATIONS)
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
     options = _with_claim_rules(options, load_claim_options(written, DECLARATIONS))

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import difflib
 import tomllib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from paceline.errors import ConfigurationError
 
 _Options = TypeVar("_Options", bound=BaseModel)
+
+
+TABLES = frozenset(
+    {
+        *("adjusting", "agents", "calendar", "claims", "completion", "finish", "metrics", "models", "notify"),
+        *("proof", "questions", "stories", "worktrees"),
+    }
+)
+"""What a `paceline.toml` can say."""
+
+
+def require_known_tables(toml_text: str, file: str) -> None:
+    """Refuse a file with a table that nobody reads, as a misspelt one.
+
+    Args:
+        toml_text: the whole file.
+        file: its name, for messages.
+
+    Raises:
+        ConfigurationError: not TOML, or a name at its top that is none of `TABLES`.
+    """
+    for name in _whole(toml_text, file):
+        if name not in TABLES:
+            near = difflib.get_close_matches(name, TABLES, 1)
+            instead = f"did you mean {near[0]}?" if near else f"it can have {', '.join(sorted(TABLES))}."
+            raise ConfigurationError(f"{file}: {name[:200]} is not known; {instead}", file=file, key=name)
 
 
 def table_of(toml_text: str, name: str, file: str) -> object:
@@ -23,8 +50,12 @@ def table_of(toml_text: str, name: str, file: str) -> object:
     Raises:
         ConfigurationError: the text is not TOML.
     """
+    return _whole(toml_text, file).get(name, {})
+
+
+def _whole(toml_text: str, file: str) -> dict[str, Any]:
     try:
-        return tomllib.loads(toml_text).get(name, {})
+        return tomllib.loads(toml_text)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigurationError(f"{file} is not TOML: {problem}.", file=file) from None
 

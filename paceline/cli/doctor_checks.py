@@ -12,15 +12,19 @@ from pathlib import Path
 import httpx2
 
 from api.security import required_token
+from paceline.agents.adjusting_options import load_adjusting_options
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import load_claim_options
 from paceline.agents.completion_options import load_completion_options
 from paceline.agents.confinement import find_sandbox
 from paceline.agents.finish_options import load_finish_options
+from paceline.agents.metrics_options import load_metrics_options
 from paceline.agents.notify_options import load_notify_options
 from paceline.agents.proof_options import load_proof_options
 from paceline.agents.question_options import load_question_options
 from paceline.agents.registry import load_declarations
+from paceline.agents.story_options import load_story_options
+from paceline.agents.toml_tables import require_known_tables
 from paceline.domain.model import Model
 from paceline.errors import ConfigurationError, PacelineError, RepositoryMissing
 from paceline.settings import Settings
@@ -35,7 +39,11 @@ SECONDS = 5.0
 """How long one look at another machine or process may take."""
 DECLARATIONS = "paceline.toml"
 _TABLES: tuple[Callable[[str, str], object], ...] = (
+    require_known_tables,
     load_declarations,
+    load_adjusting_options,
+    load_metrics_options,
+    load_story_options,
     load_proof_options,
     load_claim_options,
     load_completion_options,

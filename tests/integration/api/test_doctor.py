@@ -105,6 +105,7 @@ def test_a_repository_s_declarations_are_read_whole(
     for text, sentence in (
         ('[agents.Digger]\ncommand = ["no-such-program-here"]\n', "no-such-program-here of Digger"),
         ("[calendar]\nday_length = 5\nnonsense = 1\n", "nonsense"),
+        ("[notfy]\nrepeats = 1\n", "notfy is not known; did you mean notify?"),
         ("[agents\n", "TOML"),
     ):
         file.write_text(text)
