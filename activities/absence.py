@@ -43,6 +43,10 @@ class AbsenceActivities:
         """Write down that an agent is lost, or there again; twice is once."""
         revision, grants = await self._context.database.write(_note, absence)
         await self._context.tell(grants)
+        own = ids.absence_workflow_id(absence.project, absence.agent, absence.id)
+        for other in await self._context.database.read(_asking, absence.project):
+            if other != own:
+                await self._context.wake(other)
         return AbsencePlan(revision=revision)
 
     @activity.defn(name="find-replacements")
@@ -50,7 +54,7 @@ class AbsenceActivities:
         """Say which stories go to whom; those of sprints that have not begun are moved at once."""
         run = await self._context.newest(step.project)
         begun = await self._begun(run)
-        return await self._context.database.write(_find, run, step, begun)
+        return await self._context.database.write(_look, run, step, begun)
 
     @activity.defn(name="withdraw-beside")
     async def withdraw_beside(self, workflow: str) -> Done:
@@ -173,6 +177,23 @@ def _key(absence: AbsenceInput) -> str:
 
 def _key_of(agent: str, absence_id: str) -> str:
     return f"absence#{agent}#{absence_id}"
+
+
+def _asking(session: Session, project: str) -> list[str]:
+    """Workflows that ask who does the stories of another agent; whom they offer may have changed."""
+    asked = questions.list_questions(session, project, limit=10_000)
+    return [each.workflow_id for each in asked if each.kind is QuestionKind.REPLACE_AGENT]
+
+
+def _look(session: Session, run: RunContext, step: AbsenceStep, begun: frozenset[str]) -> AbsencePlan:
+    """Nothing is left of a question that asks of other stories, or offers others: it is taken back then."""
+    found = _find(session, run, step, begun)
+    for asked in questions.list_questions(session, step.project, limit=10_000):
+        if asked.workflow_id != step.workflow or found.over or found.moves:
+            continue
+        if [each.name for each in asked.options] != found.could or not asked.text.endswith(found.question):
+            return found.model_copy(update={"left": []})
+    return found
 
 
 def _find(session: Session, run: RunContext, step: AbsenceStep, begun: frozenset[str]) -> AbsencePlan:

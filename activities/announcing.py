@@ -89,7 +89,8 @@ def agent_events(
     for name in row.agents:
         if name in busy:
             continue
-        status.set_agent(session, project, name, state, story=row.id)
+        does = None if state is AgentState.IDLE else row.id
+        status.set_agent(session, project, name, state, story=does)
         drafts.append(
             EventDraft(
                 key=f"{row.workflow_id}#agent#{name}#{state}#{row.attempt}#{mark}",

@@ -180,9 +180,29 @@ def _adjust(session: Session, run: RunContext, step: SteerStep) -> list[Grant]:
     story = run.story(step.story)
     if step.steer.action is SteerAction.REPRIORITISE:
         return claim_renewal.reweigh_claim(session, run.workflow_id(story), run.line_weight(story))
-    steering.assign(session, step.project, story.id, story.agents)
+    _free(session, run, step, story)
     questions.withdraw_questions(session, run.workflow_id(story))
     return claim_renewal.renew_needs(session, run.workflow_id(story), run.needs(story))
+
+
+def _free(session: Session, run: RunContext, step: SteerStep, story: Story) -> None:
+    """Give the story to its new agents; who has it no more is idle."""
+    before = status.story_status(session, step.project, story.id).agents
+    steering.assign(session, step.project, story.id, story.agents)
+    freed = status.free_agents(
+        session, step.project, [name for name in before if name not in story.agents], story.id
+    )
+    drafts = [
+        EventDraft(
+            key=f"{run.workflow_id(story)}#agent#{name}#steer#{step.steer.id}",
+            type=EventType.AGENT_STATUS_CHANGE,
+            name="agent.status",
+            story=story.id,
+            data={"agent": name, "state": AgentState.IDLE.value, "story": None},
+        )
+        for name in freed
+    ]
+    events.append_events(session, step.project, drafts)
 
 
 def _explain(session: Session, run: RunContext, step: SteerStep) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from types import EllipsisType
 from typing import Any
@@ -197,6 +197,31 @@ def _changing_agent(dialect: str) -> Executable:
     replaced = {name: insert.excluded[name] for name in names}
     upsert = insert.on_conflict_do_update(index_elements=["project", "agent"], set_=replaced, where=differs)
     return upsert.returning(_AGENTS)
+
+
+def free_agents(session: Session, project: str, agents: Collection[str], story: str) -> list[str]:
+    """Make agents idle that a story was taken from; that is no sign of life from them.
+
+    Args:
+        session: in a write transaction.
+        project: the run.
+        agents: who had the story.
+        story: the story; who does another one now stays as it is.
+
+    Returns:
+        Those that are idle by this.
+    """
+    freed = (
+        update(_AGENTS)
+        .where(_AGENTS.c.project == project, _AGENTS.c.agent.in_(agents), _AGENTS.c.story == story)
+        .values(state=AgentState.IDLE.value, story=None, detail=None, updated_at=now(dialect_of(session)))
+        .returning(_AGENTS)
+    )
+    rows = session.connection().execute(freed).mappings().all()
+    for row in rows:
+        does = {name: row[name] for name in ("project", "agent", "state", "story", "detail")}
+        session.connection().execute(_NOTE_HISTORY, {**does, "at": row["updated_at"]})
+    return sorted(row["agent"] for row in rows)
 
 
 def heartbeat_agent(session: Session, project: str, agent: str) -> None:

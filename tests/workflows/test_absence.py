@@ -146,6 +146,12 @@ async def test_by_a_persons_word_its_stories_wait_or_are_skipped(world: World, n
         await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
         await say(world, run.id, "Mason")
         await world.answer(await world.question(run.id), Decision.APPROVE)
+
+        async def written() -> bool:
+            return await world.database.read(questions.list_questions, run.id) == []
+
+        await world.until(written, "the answer's record")
+        assert (await world.database.read(changes.changes_of, run.id))[-1].number == 2
         await say(world, run.id, "Mason", wait=True)
 
         assert (await world.database.read(changes.changes_of, run.id))[-1].number == 2
@@ -307,3 +313,43 @@ async def test_nobody_who_needs_somebody_that_is_away_keeps_others_from_files(wo
         await world.database.write(claims.release_claim, str(number))
     (granted,) = await world.database.write(claim_absences.hold_absences, "s", "p", {})
     assert granted.claim == "0"
+
+
+async def test_a_question_does_not_offer_who_went_away_too(world: World, name: str) -> None:
+    agents = {"Mason": LONG, "Roofer": QUICK}
+    run = await world.start(PLAN, project=name, agents=agents)
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await until_idle(world, run.id, "Story 1.3")
+        await say(world, run.id, "Mason")
+        asked = await world.question(run.id)
+        assert [each.name for each in asked.options] == ["Roofer"]
+        await say(world, run.id, "Roofer")
+
+        async def anew() -> bool:
+            found = await world.database.read(questions.list_questions, run.id)
+            return [(each.id != asked.id, each.options) for each in found] == [(True, [])]
+
+        await world.until(anew, "the question anew, without Roofer")
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+
+
+async def test_who_a_story_was_taken_from_is_idle(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK, "Stand-in": LONG})
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await steer(world, run.id, "reassign", "Story 1.1", agents=["Stand-in"])
+
+        async def taken() -> bool:
+            agents = {each.agent: (each.state, each.story) for each in (await world.status(run.id)).agents}
+            return agents.get("Mason") == (AgentState.IDLE, None) and agents.get("Stand-in") == (
+                AgentState.WORKING,
+                "Story 1.1",
+            )
+
+        await world.until(taken, "Mason idle and Stand-in at work")
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
