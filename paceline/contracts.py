@@ -10,6 +10,7 @@ from pydantic import Field
 
 from paceline.domain.model import Model
 from paceline.domain.parts import Part
+from paceline.domain.project_questions import ProjectAnswered, ProjectAsk
 from paceline.domain.proof import Advice
 from paceline.domain.questions import Answer, AnswerReceipt, Option, QuestionKind
 from paceline.domain.states import RunState, StoryState
@@ -26,7 +27,17 @@ WORK_TASK_QUEUE = "paceline-work"
 HISTORY_LIMIT = 8_000
 """Events after which a workflow continues as new; the server warns at 10,240."""
 
-__all__ = ["Answer", "AnswerReceipt", "EpicStep", "FailedAttempt", "RunStep", "SprintStep", "StoryStep"]
+__all__ = [
+    "Answer",
+    "AnswerReceipt",
+    "EpicStep",
+    "FailedAttempt",
+    "ProjectAnswered",
+    "ProjectAsk",
+    "RunStep",
+    "SprintStep",
+    "StoryStep",
+]
 
 
 # Project and sprint ---
@@ -479,24 +490,3 @@ class BlockedStories(RunStep):
     """Story key to the key of the dependency that did not succeed."""
     round: int = 0
     """How often stories of the epic were opened again before."""
-
-
-class ProjectAsk(RunStep):
-    """A question asked by a project, not by a story."""
-
-    number: int
-    kind: QuestionKind
-    text: str
-    context: dict[str, str] = Field(default_factory=dict[str, str])
-    options: list[Option] = Field(default_factory=list[Option])
-    waits: list[str] | None = None
-    """The stories that cannot go on before it is answered; None: all that have not ended."""
-    workflow: str = ""
-    """The workflow beside the project's own that asks."""
-
-
-class ProjectAnswered(RunStep):
-    answer: Answer
-    kind: QuestionKind
-    asked: ProjectAsk | None = None
-    """As in `AnsweredStep`."""

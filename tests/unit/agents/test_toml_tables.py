@@ -30,9 +30,8 @@ def test_the_known_tables_are_those_that_are_read() -> None:
     ],
 )
 def test_a_misspelt_table_is_refused(text: str, sentence: str) -> None:
-    with pytest.raises(ConfigurationError, match="^p") as refused:
+    with pytest.raises(ConfigurationError, match=re.escape(sentence)):
         require_known_tables(text, "p.toml")
-    assert sentence in refused.value.message
 
 
 def test_every_known_table_is_taken() -> None:
