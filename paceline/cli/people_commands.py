@@ -13,6 +13,7 @@ from paceline.cli.client import ApiClient, call_api
 from paceline.cli.metric_commands import metrics_line
 from paceline.cli.progress import stories_table
 from paceline.cli.terminal import (
+    absence_line,
     counted,
     counts_line,
     how_to_answer,
@@ -67,6 +68,8 @@ def _show_run(found: ProjectStatus, measured: MetricsReport, as_json: bool) -> N
             f"agent {printable(agent.agent)}: {agent.state.value}"
             + (f", {agent.story}" if agent.story else "")
         )
+    for absence in found.away:
+        say(absence_line(absence))
     for pause in found.paused:
         say(pause_line(pause))
     say(counts_line(found))

@@ -13,7 +13,7 @@ from rich.console import Console
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import MEANING, Question
 from paceline.domain.states import SUCCESS_STATES, StoryState
-from paceline.domain.status import Pause, ProjectStatus, Run, StoryStatus
+from paceline.domain.status import Away, Pause, ProjectStatus, Run, StoryStatus
 from paceline.domain.steering import SteerScope
 
 STYLE = {
@@ -122,6 +122,16 @@ def run_lines(runs: Sequence[Run]) -> list[str]:
         "  ".join([*(f"{text:{width}}" for text, width in zip(line, widths, strict=False)), line[3]])
         for line in lines
     ]
+
+
+def absence_line(absence: Away) -> str:
+    """Who is away, since when, until when, and what becomes of its stories."""
+    since = f"{absence.since.astimezone():%Y-%m-%d %H:%M}"
+    until = f" until {absence.until.astimezone():%Y-%m-%d %H:%M}" if absence.until else ""
+    why = f": {absence.note}" if absence.note else ""
+    stories = "; its stories wait for it" if absence.waits else ""
+    line = f"{absence.reason}: agent {absence.agent}, by {absence.actor} since {since}{until}{stories}{why}"
+    return _one_line(line, 400)
 
 
 def pause_line(pause: Pause) -> str:

@@ -12,7 +12,7 @@ from paceline.domain.changes import ChangeKind, RunChange
 from paceline.domain.model import Model
 from paceline.domain.plan import Agent, Contingency, Plan, Story
 from paceline.domain.states import SUCCESS_STATES, StoryState
-from paceline.domain.status import StoryStatus
+from paceline.domain.status import Away, StoryStatus
 from paceline.domain.work import AgentDeclaration
 
 Reason = Literal["away", "silent", "failing"]
@@ -187,6 +187,24 @@ def absent_agents(
         if change.names == ["silent"] and beat is not None and beat > change.at:
             del found[agent]
     return found
+
+
+def absences(changes: Sequence[RunChange], now: datetime, beats: Mapping[str, datetime | None]) -> list[Away]:
+    """Who is away, since when and why, in alphabetical order; the arguments are those of `absent_agents`."""
+    known = {agent: beat for agent, beat in beats.items() if beat is not None}
+    found = absent_agents(changes, now, known)
+    return [
+        Away(
+            agent=agent,
+            reason=change.names[0] if change.names else "away",
+            since=change.at,
+            until=datetime.fromisoformat(change.text) if change.text else None,
+            actor=change.actor,
+            note=change.reason,
+            waits=change.number == 2,
+        )
+        for agent, change in sorted(found.items())
+    ]
 
 
 def failing_agents(rows: Sequence[StoryStatus], waiting: Collection[str], limit: int) -> dict[str, list[str]]:

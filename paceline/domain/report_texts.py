@@ -26,6 +26,7 @@ from paceline.domain.review_lines import criterion_lines, metric_line
 from paceline.domain.sprint_planning import SprintPlanning
 from paceline.domain.sprint_review import SprintReview
 from paceline.domain.standup import AgentStandup, Blocker, Standup, StoryLine
+from paceline.domain.status import Away
 from paceline.domain.velocity_report import VelocityReport
 
 TITLES = {
@@ -121,7 +122,15 @@ def _standup(data: Mapping[str, object], told: Ceremony, entries: Sequence[Retro
             for each in found.reassignments
         ],
     )
+    lines += bullets("Away", [_absence(each) for each in found.away])
     return [*lines, *_talk(told.topics, words)]
+
+
+def _absence(away: Away) -> str:
+    until = f" until {away.until:%Y-%m-%d %H:%M} UTC" if away.until else ""
+    stories = "; its stories wait for it" if away.waits else ""
+    note = f": {one_line(away.note)}" if away.note else ""
+    return f"{away.agent} is {away.reason} since {away.since:%Y-%m-%d %H:%M} UTC{until}{stories}{note}"
 
 
 def _of_agent(agent: AgentStandup, words: Mapping[str, str]) -> list[str]:

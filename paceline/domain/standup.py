@@ -14,9 +14,11 @@ from paceline.domain.conflicts import Conflict, conflicts
 from paceline.domain.events import Event
 from paceline.domain.model import Model
 from paceline.domain.parts import PART_DONE
+from paceline.domain.replacing import absences
 from paceline.domain.reports import Period, ReportKind
 from paceline.domain.sprint_record import SprintRecord, agents_of
 from paceline.domain.states import SUCCESS_STATES, StoryState
+from paceline.domain.status import Away
 
 _NO_FAILURES = frozenset({"REASSIGNED", "PAUSED", "NEEDS_FILES", "CLAIM_LOST", PART_DONE})
 """Codes of attempts that ended because somebody or something else wanted it."""
@@ -80,6 +82,8 @@ class Standup(Model):
     conflicts: list[Conflict]
     dependencies: list[Waiting]
     reassignments: list[Reassignment] = Field(default_factory=list[Reassignment])
+    away: list[Away] = Field(default_factory=list[Away])
+    """The agents that were away at the end of the period."""
 
 
 def standup(record: SprintRecord, until: datetime) -> Standup:
@@ -106,6 +110,7 @@ def standup(record: SprintRecord, until: datetime) -> Standup:
         conflicts=conflicts(told, stands, news),
         dependencies=waiting,
         reassignments=_reassignments(record.changes, period, number, {each.id for each in stands}),
+        away=absences([change for change in record.changes if change.at <= until], until, {}),
     )
 
 

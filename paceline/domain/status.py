@@ -266,6 +266,20 @@ class Pause(Model):
     since: datetime
 
 
+class Away(Model):
+    """An agent that is not there."""
+
+    agent: str
+    reason: str
+    """`away` as somebody said, `silent`, or `failing`."""
+    since: datetime
+    until: datetime | None = None
+    actor: str
+    note: str = ""
+    waits: bool = False
+    """Its stories wait for it, as somebody said; else others take them, or a person is asked."""
+
+
 class ProjectStatus(Model):
     """A run with its stories, agents and open questions."""
 
@@ -286,6 +300,8 @@ class ProjectStatus(Model):
     """Why the run ended otherwise than completed by itself, where it did."""
     paused: list[Pause] = Field(default_factory=list[Pause])
     """What of it is paused now, the widest first."""
+    away: list[Away] = Field(default_factory=list[Away])
+    """The agents that are away now, in alphabetical order."""
 
 
 class Artifact(Model):

@@ -12,9 +12,11 @@ from sqlalchemy import Executable, Table, bindparam, case, func, null, select, u
 from sqlalchemy.orm import Session
 
 from paceline.domain.pauses import SAYING, pauses_of
+from paceline.domain.replacing import absences
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, RunState, StoryState
-from paceline.domain.status import AgentStatus, ProjectStatus, StoryStatus
+from paceline.domain.status import AgentStatus, Away, ProjectStatus, StoryStatus
 from paceline.errors import NotFound, Refused
+from paceline.store.changes import changes_of
 from paceline.store.events import event_of, events_named, last_number
 from paceline.store.models import AgentHistoryRow, AgentRow, RunRow, StoryRow, table
 from paceline.store.questions import count_open
@@ -283,6 +285,7 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
     """
     run = get_run(session, project)
     stories = shown_stories(session, project)
+    agents = agent_statuses(session, project, dead_after)
     ended = event_of(session, project, end_key(project)) if run.ended_at is not None else None
     counting = [story for story in stories if not story.removed]
     succeeded = sum(story.state in SUCCESS_STATES for story in counting)
@@ -292,13 +295,19 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
         removed=len(stories) - len(counting),
         percent=100.0 * succeeded / len(counting) if counting else 0.0,
         stories=stories,
-        agents=agent_statuses(session, project, dead_after),
+        agents=agents,
         open_questions=count_open(session, project),
         last_event=last_number(session, project),
         forced_by=None if ended is None else ended.data.get("forced_by"),
         end_reason=None if ended is None else ended.data.get("reason"),
         paused=[] if run.ended_at is not None else pauses_of(events_named(session, project, SAYING), stories),
+        away=[] if run.ended_at is not None else _away(session, project, agents),
     )
+
+
+def _away(session: Session, project: str, agents: Sequence[AgentStatus]) -> list[Away]:
+    beats = {agent.agent: agent.last_heartbeat for agent in agents}
+    return absences(changes_of(session, project), read_clock(session), beats)
 
 
 def end_key(project: str) -> str:

@@ -10,10 +10,13 @@ from temporalio.client import WorkflowFailureError
 
 from activities.absence import write_absence
 from activities.context import ActivityContext
+from activities.sprint_records import standup_now
 from api.absences import AbsenceRequest, note_absence
+from paceline.cli.terminal import absence_line
 from paceline.domain.absence_steps import AbsenceInput
 from paceline.domain.claims import ClaimDecision, ClaimRequest, Need
 from paceline.domain.questions import Decision, QuestionKind
+from paceline.domain.report_texts import report_text
 from paceline.domain.resources import PATIENCE
 from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.work import AgentDeclaration
@@ -206,6 +209,28 @@ async def test_of_two_words_the_later_holds_before_any_worker_runs(world: World,
     told = [each.name for each in await world.events(run.id) if each.name.startswith("agent.")]
     assert told == ["agent.away", "agent.back", "agent.away", "agent.back", "agent.away"]
     await world.client.get_workflow_handle(run.id).terminate()
+
+
+async def test_who_is_away_is_shown_with_why_and_until_when(world: World, name: str) -> None:
+    run = await world.start(PLAN, project=name, agents={"Mason": LONG, "Roofer": QUICK})
+    until = datetime.now(UTC) + timedelta(days=2)
+    async with world.workers():
+        await until_state(world, run.id, "Story 1.1", StoryState.WORKING)
+        await say(world, run.id, "Mason", wait=True, until=until, reason="ill")
+        (away,) = (await world.status(run.id)).away
+        assert (away.agent, away.actor, away.note, away.waits) == ("Mason", "ada", "ill", True)
+        assert away.until is not None
+        assert abs(away.until - until) < timedelta(seconds=1)
+        assert "agent Mason, by ada since" in absence_line(away)
+        report, plan = await world.database.read(standup_now, run.id)
+        assert f"- Mason is away since {away.since:%Y-%m-%d %H:%M} UTC" in report_text(report, plan)
+        assert "; its stories wait for it: ill" in report_text(report, plan)
+        await say(world, run.id, "Mason", back=True)
+        assert (await world.status(run.id)).away == []
+        await world.client.get_workflow_handle(run.id).cancel()
+        with pytest.raises(WorkflowFailureError):
+            await world.result(run.id)
+    assert (await world.status(run.id)).away == []
 
 
 async def test_an_absence_that_was_only_written_down_is_carried_out(world: World, name: str) -> None:
