@@ -218,6 +218,8 @@ def _taken(id: str, actor: str, action: str) -> Conflict:
 
 def _refuse_at_once(steer: Steer, target: Target) -> None:
     """What is wrong in every state is said without asking a workflow."""
+    if steer.now and target.scope is not SteerScope.STORY:
+        raise Conflict("Only the agent of a story is stopped at once; name the story, or leave out `now`.")
     rules = RULES[target.scope].get(steer.action)
     if rules is None:
         state = StoryState.PENDING if target.scope is SteerScope.STORY else PartState.RUNNING

@@ -131,7 +131,7 @@ def read_outcome(
         return _stopped(ended)
     written = read_result(result)
     if output == "result":
-        return _from_file(written, ended, stderr)
+        return _from_file(written, ended, stdout, stderr)
     read = (
         _from_text(ended, stdout, stderr) if output == "text" else _from_events(output, ended, stdout, stderr)
     )
@@ -201,11 +201,13 @@ def _open_regular(path: Path) -> BinaryIO:
     return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
 
 
-def _from_file(written: WorkResult | Failure | None, ended: RunExit, stderr: Path) -> WorkResult | Failure:
+def _from_file(
+    written: WorkResult | Failure | None, ended: RunExit, stdout: Path, stderr: Path
+) -> WorkResult | Failure:
     if isinstance(written, WorkResult) and (ended.exit_code == 0 or written.outcome is not WorkOutcome.DONE):
         return written
     if ended.exit_code != 0:
-        return _exit_failure(ended, tail(stderr))
+        return _exit_failure(ended, tail(stderr) or tail(stdout))
     return written if isinstance(written, Failure) else _nonsense("it ended with status 0 and no work result")
 
 

@@ -202,6 +202,8 @@ async def test_a_pause_at_once_stops_the_agent_and_keeps_its_work(
     run = await world.start(text, project=name, repository=repository, agents=gate.agents())
     async with world.workers():
         await gate.until_reached(world, "1.1")
+        with pytest.raises(Conflict, match="name the story, or leave out `now`"):
+            await steer(world, run.id, "pause", epic="Epic 1", now=True)
         await steer(world, run.id, "pause", "1.1", now=True)
         row = await until_state(world, run.id, "Story 1.1", StoryState.PAUSED)
         assert row.attempt == 2

@@ -229,3 +229,17 @@ def test_no_stream_breaks_the_reader(read: Any, lines: list[Any], output: str, k
     shaped: list[Any] = [{**line, **marks} if isinstance(line, dict) else line for line in lines]
     texts = [json.dumps(line) for line in shaped]
     assert isinstance(read(output, texts), WorkResult | Failure)
+
+
+@pytest.mark.parametrize(
+    ("lines", "stderr", "words"),
+    [
+        (["I cannot do it"], "", "ended with status 3: I cannot do it"),
+        (["so far so good"], "no such tool", "ended with status 3: no such tool"),
+        ([], "", "ended with status 3: it said nothing"),
+    ],
+)
+def test_an_agent_that_failed_is_quoted(read: Any, lines: list[Any], stderr: str, words: str) -> None:
+    failure = read("result", lines, 3, stderr)
+    assert isinstance(failure, Failure)
+    assert words in failure.reason
