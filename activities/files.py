@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +26,8 @@ def file_digest(path: Path) -> str:
 
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that whoever finds it finds all of it."""
-    partial = path.with_name(f"{path.name}.partial")
+    # Of its own: two tries of an activity may be here at once.
+    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
     partial.write_text(text)
     partial.replace(path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -188,6 +189,7 @@ def _write_order(files: RunFiles, order: WorkOrder) -> None:
     files.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     texts = {files.order: order.model_dump_json(indent=2), files.prompt: render_prompt(order)}
     for path, text in texts.items():
-        part = path.with_name(f"{path.name}.part")
+        # Of its own: after a lost heartbeat two workers may be here at once.
+        part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
         part.write_text(text, "utf-8")
         part.replace(path)
