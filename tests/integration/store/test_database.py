@@ -18,12 +18,19 @@ from sqlalchemy.orm import Session
 
 from paceline.domain.states import StoryState
 from paceline.errors import ServerUnavailable
+from paceline.store import writer
 from paceline.store.claims import list_claims, request_claim
 from paceline.store.database import Database
 from paceline.store.events import append_events, events_after, last_number
 from paceline.store.models import EventCounterRow
 from paceline.store.status import plan_stories, set_story, story_status
 from tests.integration.store.samples import a_story, draft, request
+
+
+@pytest.fixture(autouse=True)
+def _one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a transaction takes more is no matter of this machine's speed here."""
+    monkeypatch.setattr(writer, "BATCH_SECONDS", 600.0)
 
 
 class Gate:
