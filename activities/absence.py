@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 from temporalio import activity
 
 from activities.away import keep_those_away, who_is_away
-from activities.context import ActivityContext, RunContext
+from activities.context import ActivityContext, RunContext, run_now
 from paceline.contracts import Done
 from paceline.domain import ids
 from paceline.domain.absence_steps import MOST_MOVED, AbsenceInput, AbsencePlan, AbsenceStep, Move
-from paceline.domain.changes import ChangeDraft, ChangeKind, RunChange, changed_plan
+from paceline.domain.changes import ChangeDraft, ChangeKind, RunChange
 from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
 from paceline.domain.questions import QuestionKind
-from paceline.domain.replacing import Replacement, Team, able, absent_agents, replaced, replacement
+from paceline.domain.replacing import Replacement, Team, able, replaced, replacement
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.domain.status import LostAgents, StoryStatus
 from paceline.domain.work import AgentDeclaration
@@ -162,7 +161,8 @@ def wait_for_agent(session: Session, project: str, workflow: str, actor: str, no
         actor: who answered.
         note: what they said.
     """
-    for agent, change in who_is_away(session, project, changes.changes_of(session, project)).items():
+    said = changes.changes_of(session, project, ChangeKind.AWAY)
+    for agent, change in who_is_away(session, project, said).items():
         absence = written_absence(change)
         if absence.wait or ids.absence_workflow_id(project, agent, absence.id) != workflow:
             continue
@@ -199,11 +199,9 @@ def _look(session: Session, run: RunContext, step: AbsenceStep, begun: frozenset
 def _find(session: Session, run: RunContext, step: AbsenceStep, begun: frozenset[str]) -> AbsencePlan:
     absence = step.absence
     _tell_moved(session, step, step.moved)
-    started, plan, changed = changes.run_in_force(session, step.project)
-    run = RunContext(started, changed_plan(plan, changed), run.scope, tuple(changed))
-    beats = {row.agent: row.last_heartbeat for row in status.agent_statuses(session, step.project)}
-    known = {name: beat for name, beat in beats.items() if beat is not None}
-    away = absent_agents(changed, datetime.now(UTC), known)
+    run = run_now(session, step.project, run.scope)
+    started = run.run
+    away = who_is_away(session, step.project, run.changes)
     mine = away.get(absence.agent)
     if started.state is not RunState.RUNNING or mine is None or mine.key != _key(absence):
         return AbsencePlan(over=True, revision=run.revision)

@@ -20,7 +20,7 @@ def who_is_away(session: Session, project: str, changed: Sequence[RunChange]) ->
     Args:
         session: any transaction.
         project: the run.
-        changed: all its changes.
+        changed: its changes, at least those that say who is away.
     """
     if not any(change.kind is ChangeKind.AWAY for change in changed):
         return {}
@@ -35,7 +35,7 @@ def keep_away(session: Session, project: str, changed: Sequence[RunChange], scop
     Args:
         session: in a write transaction.
         project: the run.
-        changed: all its changes.
+        changed: its changes, at least those that say who is away.
         scope: of its claims; empty: where they are found. A run without any has nobody who waits, and its
             first claim comes by here.
 
@@ -55,13 +55,13 @@ def keep_away(session: Session, project: str, changed: Sequence[RunChange], scop
 
 def keep_those_away(session: Session, project: str) -> list[Grant]:
     """`keep_away` by the run's newest changes."""
-    return keep_away(session, project, changes.changes_of(session, project))
+    return keep_away(session, project, changes.changes_of(session, project, ChangeKind.AWAY))
 
 
 def is_out_of_date(session: Session, project: str) -> bool:
     """Whether the claims of a run know other absences than there are."""
-    changed = changes.changes_of(session, project)
-    if not any(change.kind is ChangeKind.AWAY for change in changed):
+    changed = changes.changes_of(session, project, ChangeKind.AWAY)
+    if not changed:
         return False
     away = who_is_away(session, project, changed)
     held = claim_absences.held_absences(session, project)

@@ -233,6 +233,21 @@ class RunContext:
         return f"{self.scope}:{branch}"
 
 
+def run_now(session: Session, project: str, scope: str = "") -> RunContext:
+    """A run in force with its newest changes.
+
+    Args:
+        session: any transaction.
+        project: the run.
+        scope: of its claims; empty where nothing is claimed.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run, plan, changed = changes.run_in_force(session, project)
+    return RunContext(run, changed_plan(plan, changed), scope, tuple(changed))
+
+
 @dataclass
 class ActivityContext:
     """The services of one worker process."""

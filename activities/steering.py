@@ -9,12 +9,12 @@ from temporalio import activity
 
 from activities import unbegun
 from activities.announcing import agent_events, announce
-from activities.context import ActivityContext, RunContext
+from activities.context import ActivityContext, RunContext, run_now
 from activities.ends import end_stories
 from activities.outlines import stories_of
 from activities.people import KEPT_WHILE_WAITING
 from paceline.contracts import Done
-from paceline.domain.changes import ChangeDraft, ChangeKind, changed_plan
+from paceline.domain.changes import ChangeDraft, ChangeKind
 from paceline.domain.claims import Grant
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.plan import Story
@@ -111,7 +111,7 @@ def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRe
     revision, grants = 0, list[Grant]()
     if step.unbegun:
         # The run's workflow may not have heard of what other workflows changed.
-        run = _in_force(session, run)
+        run = run_now(session, step.project, run.scope)
         look = unbegun.look(session, run, step)
         if look.known is not None:
             return _recorded(run, step, look.known, look.effect), []
@@ -120,7 +120,7 @@ def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRe
         step = step.model_copy(update={"effect": look.effect})
     if step.steer.action in _CHANGES or step.unbegun:
         revision = changes.record_changes(session, step.project, [_change(step)])
-        run = _in_force(session, run)
+        run = run_now(session, step.project, run.scope)
         if step.steer.action in _CHANGES:
             grants = _adjust(session, run, step)
             announce(session, grants)
@@ -132,12 +132,6 @@ def _record(session: Session, run: RunContext, step: SteerStep) -> tuple[SteerRe
     elif step.unbegun and step.steer.action is SteerAction.RETRY:
         unbegun.reopen(session, run, step)
     return _recorded(run, step, revision, step.effect if step.unbegun else ""), grants
-
-
-def _in_force(session: Session, run: RunContext) -> RunContext:
-    """The run with its newest changes."""
-    _, plan, changed = changes.run_in_force(session, run.run.id)
-    return RunContext(run.run, changed_plan(plan, changed), run.scope, tuple(changed))
 
 
 def _recorded(run: RunContext, step: SteerStep, revision: int, effect: str) -> SteerRecorded:

@@ -14,17 +14,15 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.absence import team_of, write_absence
 from activities.away import keep_those_away
-from activities.context import RunContext
+from activities.context import run_now
 from api.schemas import NAME_LIMIT
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
 from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
 from paceline.domain.absence_steps import AbsenceInput
-from paceline.domain.changes import changed_plan
 from paceline.domain.model import Model
 from paceline.domain.states import RunState
 from paceline.errors import Conflict, NotFound, Refused
-from paceline.store import changes
 from paceline.store.database import Database
 from workflows.absence import AbsenceWorkflow
 
@@ -109,11 +107,11 @@ def _message(absence: AbsenceInput) -> str:
 
 def _write(session: Session, absence: AbsenceInput) -> None:
     project, agent = absence.project, absence.agent
-    run, plan, changed = changes.run_in_force(session, project)
-    if run.state is not RunState.RUNNING:
-        raise Conflict(f"Run {project} has already ended: it is {run.state}.", state=run.state.value)
-    context = RunContext(run, changed_plan(plan, changed), "", tuple(changed))
-    known = team_of(context, (), ()).declared
+    run = run_now(session, project)
+    state = run.run.state
+    if state is not RunState.RUNNING:
+        raise Conflict(f"Run {project} has already ended: it is {state}.", state=state.value)
+    known = team_of(run, (), ()).declared
     if agent not in known:
         raise NotFound(f"Run {project} has no agent {agent}; it has {', '.join(sorted(known)[:20])}.")
     write_absence(session, absence)

@@ -16,18 +16,17 @@ from temporalio.common import (
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities.context import RunContext
+from activities.context import RunContext, run_now
 from activities.rollback_history import load_history
 from activities.rollback_rows import asked, refuse
 from activities.rollback_texts import title_of
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
 from paceline import search_attributes
 from paceline.contracts import CONTROL_TASK_QUEUE
-from paceline.domain.changes import changed_plan
 from paceline.domain.rollback import START, History, Rollback, RollbackKind, RollbackState, find_story
 from paceline.domain.rollback_steps import RollbackInput
 from paceline.errors import ConfigurationError, Conflict
-from paceline.store import changes, events, rollbacks
+from paceline.store import events, rollbacks
 from paceline.store.database import Database
 from paceline.vcs.repository import Repository
 from workflows.rollback import RollbackWorkflow
@@ -82,11 +81,11 @@ async def read_history(project: str, database: Database) -> tuple[RunContext, Hi
         ConfigurationError: the run has no repository.
         RepositoryMissing: it is gone.
     """
-    run, plan, changed = await database.read(changes.run_in_force, project)
-    if run.repository is None:
+    context = await database.read(run_now, project)
+    place = context.run.repository
+    if place is None:
         raise ConfigurationError(f"Run {project} has no repository, so there is nothing to roll back.")
-    context = RunContext(run, changed_plan(plan, changed), "", tuple(changed))
-    repository = await Repository.open(Path(run.repository))
+    repository = await Repository.open(Path(place))
     return context, await load_history(database, context, repository)
 
 

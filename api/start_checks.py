@@ -20,7 +20,7 @@ from paceline.agents.proof_options import ProofOptions, load_proof_options
 from paceline.agents.question_options import load_question_options, with_questions
 from paceline.agents.registry import declaration_for, load_declarations
 from paceline.agents.story_options import load_story_options, with_stories
-from paceline.agents.toml_tables import require_known_tables
+from paceline.agents.toml_tables import DECLARATIONS, read_declarations, require_known_tables
 from paceline.domain import ids
 from paceline.domain.aims import aims_of, fold
 from paceline.domain.calendar import CalendarOptions
@@ -41,7 +41,6 @@ from paceline.vcs.repository import Repository
 from paceline.vcs.support import require_supported
 
 EVERY_AGENT = "*"
-DECLARATIONS = "paceline.toml"
 _KIND_OF_DOCUMENT = re.compile(r"\s*sprint\s+plan\s*[:\u2013\u2014-]\s*(?=\w)", re.IGNORECASE)
 _REFS_OF_RUNS = ("refs/heads/paceline/", "refs/paceline/preserved/")
 """Below each of them stands the id of a run."""
@@ -73,7 +72,7 @@ async def check_request(request: StartRequest) -> Wanted:
     plan, text, findings = await asyncio.to_thread(read_and_check, request)
     refuse_errors(findings)
     repository = await _open(request.repository)
-    written = await asyncio.to_thread(_declarations, repository.path) if repository else ""
+    written = (await asyncio.to_thread(read_declarations, repository.path) if repository else None) or ""
     require_known_tables(written, DECLARATIONS)
     declared = load_declarations(written, DECLARATIONS)
     options = _with_defaults(request.options, load_proof_options(written, DECLARATIONS))
@@ -180,17 +179,6 @@ async def _open(path: str | None) -> Repository | None:
     if not Path(path).is_absolute():
         raise RepositoryMissing(f"The repository's path {path!r} is not absolute; write it from the root.")
     return await Repository.open(Path(path))
-
-
-def _declarations(repository: Path) -> str:
-    """The repository's `paceline.toml`; empty where there is no such file."""
-    file = repository / DECLARATIONS
-    try:
-        return file.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
 
 
 def _with_defaults(options: RunOptions, proof: ProofOptions) -> RunOptions:

@@ -7,7 +7,6 @@ import uuid
 from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field
-from sqlalchemy.orm import Session
 from temporalio.client import (
     Client,
     WorkflowHandle,
@@ -17,12 +16,11 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from activities.context import RunContext
+from activities.context import RunContext, run_now
 from api.answers import EARLY_DELAYS, UPDATE_SECONDS
 from api.schemas import NAME_LIMIT
 from api.temporal import RPC_TIMEOUT, is_not_found, unavailable, update_workflow
 from paceline.domain import ids
-from paceline.domain.changes import changed_plan
 from paceline.domain.events import Event
 from paceline.domain.model import Model
 from paceline.domain.rollback import find_story
@@ -38,7 +36,7 @@ from paceline.domain.steering import (
     refusal,
 )
 from paceline.errors import Conflict, NotFound
-from paceline.store import changes, events, status
+from paceline.store import events, status
 from paceline.store.database import Database
 from workflows.steering import ELSEWHERE, Steerable
 
@@ -110,7 +108,7 @@ async def give_steer(database: Database, client: Client, project: str, wish: Ste
         Conflict: it is refused; the message says why and what to do.
         ServerUnavailable: Temporal does not answer.
     """
-    run = await database.read(_load, project)
+    run = await database.read(run_now, project)
     target = await _target(database, run, wish)
     steer = Steer(
         id=wish.id or uuid.uuid4().hex, **wish.model_dump(exclude={"id", "sprint", "epic", "story"})
@@ -227,11 +225,6 @@ def _refuse_at_once(steer: Steer, target: Target) -> None:
 
 
 # What is meant ---
-
-
-def _load(session: Session, project: str) -> RunContext:
-    run, plan, changed = changes.run_in_force(session, project)
-    return RunContext(run, changed_plan(plan, changed), "", tuple(changed))
 
 
 async def _target(database: Database, run: RunContext, wish: SteerRequest) -> Target:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from temporalio.common import SearchAttributeKey
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 PROJECT = SearchAttributeKey.for_keyword("PacelineProject")
 SPRINT = SearchAttributeKey.for_keyword("PacelineSprint")
@@ -16,3 +16,25 @@ ATTEMPT = SearchAttributeKey.for_int("PacelineAttempt")
 
 ALL: tuple[SearchAttributeKey[Any], ...] = (PROJECT, SPRINT, EPIC, STORY, AGENT, STATE, ATTEMPT)
 """Few on purpose: a dev server on SQLite has ten keywords for everyone."""
+_LONGEST = 200
+"""Characters of a value; ids in plans may be longer than what a server indexes."""
+
+
+def of_part(
+    project: str, sprint: str, epic: str = "", *more: SearchAttributePair[Any]
+) -> TypedSearchAttributes:
+    """What a workflow within a run is found by.
+
+    Args:
+        project: the run.
+        sprint: the key of the sprint that it is in, or that it is of.
+        epic: the key of the epic; empty: it is in none.
+        more: what it is found by beside that.
+    """
+    places = [(PROJECT, project), (SPRINT, sprint), *([(EPIC, epic)] if epic else [])]
+    return TypedSearchAttributes([*(keyword(key, text) for key, text in places), *more])
+
+
+def keyword(key: SearchAttributeKey[str], text: str) -> SearchAttributePair[str]:
+    """A text as the value of a search attribute, cut where it is too long."""
+    return SearchAttributePair(key, text[:_LONGEST])

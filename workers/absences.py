@@ -20,6 +20,7 @@ from activities.context import ActivityContext
 from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
 from paceline.domain.absence_steps import AbsenceInput
+from paceline.domain.changes import ChangeKind, RunChange
 from paceline.domain.questions import QuestionKind
 from paceline.domain.replacing import absent_agents, failing_agents
 from paceline.domain.states import AgentState, RunState
@@ -102,9 +103,14 @@ async def start_absence(context: ActivityContext, absence: AbsenceInput) -> str 
     return name
 
 
+def _words(session: Session, project: str) -> list[RunChange]:
+    """What was said of who is away; a run may have thousands of other changes."""
+    return changes.changes_of(session, project, ChangeKind.AWAY)
+
+
 def _written(session: Session, run: Run) -> list[AbsenceInput]:
     """Absences that hold; who wrote one down may have died before its workflow was started."""
-    away = absent_agents(changes.changes_of(session, run.id), read_clock(session), {})
+    away = absent_agents(_words(session, run.id), read_clock(session), {})
     return [written_absence(each) for each in away.values()]
 
 
@@ -114,7 +120,7 @@ def _working(session: Session, project: str) -> tuple[dict[str, datetime], froze
     alive = (AgentState.WORKING, AgentState.DEAD)
     beats = {row.agent: row.last_heartbeat for row in rows if row.last_heartbeat is not None}
     working = {row.agent: beats[row.agent] for row in rows if row.state in alive and row.agent in beats}
-    return working, frozenset(absent_agents(changes.changes_of(session, project), read_clock(session), beats))
+    return working, frozenset(absent_agents(_words(session, project), read_clock(session), beats))
 
 
 def _failing(session: Session, run: Run) -> list[AbsenceInput]:
@@ -124,7 +130,7 @@ def _failing(session: Session, run: Run) -> list[AbsenceInput]:
     asked = questions.list_questions(session, run.id, limit=10_000)
     waiting = {each.story for each in asked if each.story and each.kind is QuestionKind.TAKE_OVER}
     found = failing_agents(status.story_statuses(session, run.id), waiting, limit)
-    away = absent_agents(changes.changes_of(session, run.id), read_clock(session), {})
+    away = absent_agents(_words(session, run.id), read_clock(session), {})
     return [
         AbsenceInput(
             project=run.id,

@@ -358,16 +358,14 @@ class EpicWorkflow(SteeredEpic):
         )
 
     def _attributes(self, story: StoryRef) -> TypedSearchAttributes:
-        return TypedSearchAttributes(
-            [
-                SearchAttributePair(search_attributes.PROJECT, self._in.project[:200]),
-                SearchAttributePair(search_attributes.SPRINT, self._in.sprint[:200]),
-                SearchAttributePair(search_attributes.EPIC, self._in.epic[:200]),
-                SearchAttributePair(search_attributes.STORY, story.key[:200]),
-                SearchAttributePair(search_attributes.AGENT, story.agent[:200]),
-                SearchAttributePair(search_attributes.STATE, StoryState.WORKING.value),
-                SearchAttributePair(search_attributes.ATTEMPT, 1),
-            ]
+        return search_attributes.of_part(
+            self._in.project,
+            self._in.sprint,
+            self._in.epic,
+            search_attributes.keyword(search_attributes.STORY, story.key),
+            search_attributes.keyword(search_attributes.AGENT, story.agent),
+            SearchAttributePair(search_attributes.STATE, StoryState.WORKING.value),
+            SearchAttributePair(search_attributes.ATTEMPT, 1),
         )
 
     async def _count(self) -> EpicResult:

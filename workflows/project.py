@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -199,12 +199,7 @@ class ProjectWorkflow(ProjectAsking, Amendable, UnbegunSprints):
             id_reuse_policy=reuse,
             parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
             task_timeout=WORKFLOW_TASK,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(search_attributes.PROJECT, self._in.project[:200]),
-                    SearchAttributePair(search_attributes.SPRINT, sprint.key[:200]),
-                ]
-            ),
+            search_attributes=search_attributes.of_part(self._in.project, sprint.key),
             static_summary=f"{sprint.key}: {sprint.title}"[:200],
             static_details=outline.goal or "",
         )

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -184,13 +184,7 @@ class SprintWorkflow(Steerable):
                 id_reuse_policy=_AGAIN if again or self._in.again else _ONCE,
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 task_timeout=WORKFLOW_TASK,
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(search_attributes.PROJECT, self._in.project[:200]),
-                        SearchAttributePair(search_attributes.SPRINT, self._in.sprint[:200]),
-                        SearchAttributePair(search_attributes.EPIC, epic.key[:200]),
-                    ]
-                ),
+                search_attributes=search_attributes.of_part(self._in.project, self._in.sprint, epic.key),
                 static_summary=f"{epic.key}: {epic.title}"[:200],
                 static_details=_stories(epic),
             )

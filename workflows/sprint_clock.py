@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
@@ -60,12 +60,7 @@ class SprintClock:
                 # A sprint that continues as new keeps its clock.
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 task_timeout=WORKFLOW_TASK,
-                search_attributes=TypedSearchAttributes(
-                    [
-                        SearchAttributePair(search_attributes.PROJECT, sprint.project[:200]),
-                        SearchAttributePair(search_attributes.SPRINT, sprint.sprint[:200]),
-                    ]
-                ),
+                search_attributes=search_attributes.of_part(sprint.project, sprint.sprint),
                 static_summary=f"days of {sprint.sprint}"[:200],
             )
         except (ChildWorkflowError, WorkflowAlreadyStartedError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import (
     ActivityError,
     ChildWorkflowError,
@@ -114,11 +114,6 @@ class SprintMeasures:
             # Who answers after the sprint, or after the run, is heard too.
             parent_close_policy=workflow.ParentClosePolicy.ABANDON,
             task_timeout=WORKFLOW_TASK,
-            search_attributes=TypedSearchAttributes(
-                [
-                    SearchAttributePair(search_attributes.PROJECT, sprint.project[:200]),
-                    SearchAttributePair(search_attributes.SPRINT, sprint.sprint[:200]),
-                ]
-            ),
+            search_attributes=search_attributes.of_part(sprint.project, sprint.sprint),
             static_summary=f"what {sprint.sprint} came to"[:200],
         )

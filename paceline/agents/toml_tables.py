@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,6 +14,8 @@ from paceline.errors import ConfigurationError
 _Options = TypeVar("_Options", bound=BaseModel)
 
 
+DECLARATIONS = "paceline.toml"
+"""Name of the file."""
 TABLES = frozenset(
     {
         *("adjusting", "agents", "calendar", "claims", "completion", "finish", "metrics", "models", "notify"),
@@ -37,6 +40,21 @@ def require_known_tables(toml_text: str, file: str) -> None:
             near = difflib.get_close_matches(name, TABLES, 1)
             instead = f"did you mean {near[0]}?" if near else f"it can have {', '.join(sorted(TABLES))}."
             raise ConfigurationError(f"{file}: {name[:200]} is not known; {instead}", file=file, key=name)
+
+
+def read_declarations(repository: Path) -> str | None:
+    """The text of a repository's `paceline.toml`; None where there is none.
+
+    Raises:
+        ConfigurationError: it cannot be read as text.
+    """
+    file = repository / DECLARATIONS
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
 
 
 def table_of(toml_text: str, name: str, file: str) -> object:

@@ -24,7 +24,7 @@ from paceline.agents.proof_options import load_proof_options
 from paceline.agents.question_options import load_question_options
 from paceline.agents.registry import load_declarations
 from paceline.agents.story_options import load_story_options
-from paceline.agents.toml_tables import require_known_tables
+from paceline.agents.toml_tables import DECLARATIONS, read_declarations, require_known_tables
 from paceline.domain.model import Model
 from paceline.errors import ConfigurationError, PacelineError, RepositoryMissing
 from paceline.settings import Settings
@@ -37,7 +37,6 @@ from workers.temporal_client import connect
 
 SECONDS = 5.0
 """How long one look at another machine or process may take."""
-DECLARATIONS = "paceline.toml"
 _TABLES: tuple[Callable[[str, str], object], ...] = (
     require_known_tables,
     load_declarations,
@@ -213,12 +212,9 @@ def _declarations(found: Repository | PacelineError) -> Diagnosis:
     if isinstance(found, PacelineError):
         return _note(DECLARATIONS, "looked for in a git repository only")
     file = found.path / DECLARATIONS
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    text = read_declarations(found.path)
+    if text is None:
         return _note(DECLARATIONS, f"{file} is not there; without it no coding agent is declared")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{file} cannot be read as UTF-8 text ({error}); correct it.") from error
     for load in _TABLES:
         load(text, str(file))
     agents = load_declarations(text, str(file))

@@ -51,9 +51,11 @@ def latest_revision(session: Session, project: str) -> int:
     return session.execute(query).scalar_one() or 0
 
 
-def changes_of(session: Session, project: str) -> list[RunChange]:
-    """All changes of a run, in the order of their revisions."""
+def changes_of(session: Session, project: str, kind: ChangeKind | None = None) -> list[RunChange]:
+    """All changes of a run, or those of one kind, in the order of their revisions."""
     query = select(RunChangeRow).where(RunChangeRow.project == project).order_by(RunChangeRow.revision)
+    if kind is not None:
+        query = query.where(RunChangeRow.kind == kind.value)
     return [_change(row) for row in session.scalars(query)]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from paceline.domain.events import Event
 from paceline.domain.questions import Question
 from paceline.domain.status import StoryStatus
-from paceline.store.events import to_event
+from paceline.store.events import events_after, to_event
 from paceline.store.models import EventRow, QuestionRow, StoryRow, table
 from paceline.store.questions import to_question
 from paceline.store.status import to_story
@@ -35,9 +35,11 @@ def events_from(
 ) -> list[Event]:
     """The next events in order, after one of them or from the first; only those of some names, if given."""
     after = last.number if last is not None else 0
-    query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.number > after)
-    if names:
-        query = query.where(_EVENTS.c.name.in_(names))
+    if not names:
+        return events_after(session, project, after, limit)
+    query = select(_EVENTS).where(
+        _EVENTS.c.project == project, _EVENTS.c.number > after, _EVENTS.c.name.in_(names)
+    )
     rows = session.connection().execute(query.order_by(_EVENTS.c.number).limit(limit)).mappings()
     return [to_event(row) for row in rows]
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Executable, Table, bindparam, case, func, null, select, update
 from sqlalchemy.orm import Session
 
+from paceline.domain.changes import ChangeKind
 from paceline.domain.pauses import SAYING, pauses_of
 from paceline.domain.replacing import absences
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, RunState, StoryState
@@ -307,7 +308,7 @@ def project_status(session: Session, project: str, dead_after: float = 30.0) -> 
 
 def _away(session: Session, project: str, agents: Sequence[AgentStatus]) -> list[Away]:
     beats = {agent.agent: agent.last_heartbeat for agent in agents}
-    return absences(changes_of(session, project), read_clock(session), beats)
+    return absences(changes_of(session, project, ChangeKind.AWAY), read_clock(session), beats)
 
 
 def end_key(project: str) -> str:
