@@ -15,11 +15,11 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from activities.absence import team_of, write_absence
 from activities.away import keep_those_away
 from activities.context import run_now
-from api.schemas import NAME_LIMIT
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
 from paceline.contracts import CONTROL_TASK_QUEUE
 from paceline.domain import ids
 from paceline.domain.absence_steps import AbsenceInput
+from paceline.domain.exchange import NAME_LIMIT
 from paceline.domain.model import Model
 from paceline.domain.states import RunState
 from paceline.errors import Conflict, NotFound, Refused

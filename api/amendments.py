@@ -15,11 +15,11 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 
 from activities.amending import compared
-from api.schemas import AmendmentReply, AmendRequest
 from api.start_checks import EVERY_AGENT, read_and_check, refuse_errors, sentence_of
 from api.temporal import TemporalErrors, is_not_found, unavailable, update_workflow
 from paceline.domain.amendment import Amendment
 from paceline.domain.amendment_steps import Amend, AmendReply, AmendStep
+from paceline.domain.exchange import AmendmentReply, AmendRequest
 from paceline.domain.plan import Plan
 from paceline.domain.states import RunState, StoryState
 from paceline.errors import AmendmentRefused, ConfigurationError, Conflict, ServerUnavailable

@@ -14,9 +14,9 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError
 
-from api.schemas import AnswerReply
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, is_not_ready, unavailable, update_workflow
 from paceline.domain.answering import misfit
+from paceline.domain.exchange import AnswerReply
 from paceline.domain.questions import MEANING, Answer, AnswerReceipt, Decision, Question
 from paceline.errors import AlreadyAnswered, Conflict, NotFound, PacelineError, Refused
 from paceline.store import questions

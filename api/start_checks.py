@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from api.schemas import PlanTexts, StartRequest
 from paceline.agents.adjusting_options import load_adjusting_options, with_adjusting
 from paceline.agents.calendar_options import load_calendar_options
 from paceline.agents.claim_options import ClaimOptions, load_claim_options
@@ -24,6 +23,7 @@ from paceline.agents.toml_tables import DECLARATIONS, read_declarations, require
 from paceline.domain import ids
 from paceline.domain.aims import aims_of, fold
 from paceline.domain.calendar import CalendarOptions
+from paceline.domain.exchange import PlanTexts, StartRequest
 from paceline.domain.gates import GatePolicy
 from paceline.domain.joining import joined
 from paceline.domain.metric_rules import MetricsOptions

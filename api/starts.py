@@ -22,13 +22,13 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.status import CLOSED_RUNS
-from api.schemas import StartReply, StartRequest
 from api.start_checks import Wanted, check_request
 from api.temporal import RPC_TIMEOUT, TemporalErrors, unavailable
 from paceline import search_attributes
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
 from paceline.domain import graph, ids
 from paceline.domain.events import EventDraft, EventType
+from paceline.domain.exchange import StartReply, StartRequest
 from paceline.domain.plan import Plan
 from paceline.domain.states import AgentState, RunState
 from paceline.domain.status import Run, first_status

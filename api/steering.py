@@ -18,10 +18,10 @@ from temporalio.service import RPCError
 
 from activities.context import RunContext, run_now
 from api.answers import EARLY_DELAYS, UPDATE_SECONDS
-from api.schemas import NAME_LIMIT
 from api.temporal import RPC_TIMEOUT, is_not_found, unavailable, update_workflow
 from paceline.domain import ids
 from paceline.domain.events import Event
+from paceline.domain.exchange import NAME_LIMIT
 from paceline.domain.model import Model
 from paceline.domain.rollback import find_story
 from paceline.domain.states import FINAL_STATES, RunState, StoryState

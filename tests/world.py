@@ -12,11 +12,11 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from api.schemas import StartRequest
 from api.starts import start_run
 from api.temporal import update_workflow
 from paceline.contracts import ProjectResult
 from paceline.domain.events import Event
+from paceline.domain.exchange import StartRequest
 from paceline.domain.questions import Answer, AnswerReceipt, Decision, Question
 from paceline.domain.status import ProjectStatus, Run, RunOptions
 from paceline.domain.work import AgentDeclaration

@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 
 from api.deps import DatabaseDep, Limit, ProjectFilter
 from api.permissions import ActingDep
-from api.schemas import NAME_LIMIT
 from paceline.domain.events import EventDraft, EventType
+from paceline.domain.exchange import NAME_LIMIT
 from paceline.domain.model import Model
 from paceline.domain.states import AgentState, RunState, StoryState
 from paceline.domain.status import AgentStatus

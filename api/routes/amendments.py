@@ -8,7 +8,7 @@ from api.amendments import amend_run
 from api.deps import ClientDep, DatabaseDep
 from api.permissions import ActingDep
 from api.routes.sprints import PLAN_LIMIT
-from api.schemas import AmendmentReply, AmendRequest
+from paceline.domain.exchange import AmendmentReply, AmendRequest
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 

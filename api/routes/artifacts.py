@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from activities.bundle import build_bundle, newest_bundle
 from activities.retention import artifact_file, old_runs, remove_artifacts
 from api.deps import DatabaseDep, SettingsDep
-from api.schemas import ArtifactsDeleted, ArtifactSummary, CleanUp
+from paceline.domain.exchange import ArtifactsDeleted, ArtifactSummary, CleanUp
 from paceline.domain.status import Artifact
 from paceline.errors import NotFound
 from paceline.store import artifacts, runs

@@ -14,11 +14,11 @@ from activities.growth import Wish, grow_while_working
 from activities.wishes import claim_token, requested_files
 from api.deps import ClientDep, DatabaseDep, Limit, SettingsDep
 from api.permissions import ActingDep
-from api.schemas import ClaimAnswer, ClaimWish
 from paceline.domain import ids
 from paceline.domain.access import Role
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.events import EventDraft, EventType
+from paceline.domain.exchange import ClaimAnswer, ClaimWish
 from paceline.domain.plan import Story
 from paceline.errors import ForeignFile, Refused, Unauthorized
 from paceline.store import claim_decisions, claim_view, events, runs

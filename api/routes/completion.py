@@ -8,9 +8,9 @@ from fastapi import APIRouter, Response
 
 from api.deps import ClientDep, DatabaseDep
 from api.permissions import ActingDep
-from api.schemas import CheckRequest, Completion, ForceRequest, PartDone
 from api.steering import SteerReply, SteerRequest, give_steer
 from paceline.domain.completion import CompletionCheck
+from paceline.domain.exchange import CheckRequest, Completion, ForceRequest, PartDone
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES
 from paceline.domain.status import StoryStatus
 from paceline.domain.steering import SteerAction

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from temporalio.client import Client
 
 from api.deps import ClientDep, DatabaseDep, SettingsDep
-from api.schemas import Health, Readiness
+from paceline.domain.exchange import Health, Readiness
 from paceline.store import migrate
 from paceline.store.database import Database
 

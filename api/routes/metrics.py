@@ -13,11 +13,11 @@ from temporalio.client import Client
 
 from api.deps import ClientDep, DatabaseDep
 from api.permissions import ActingDep
-from api.schemas import NAME_LIMIT
 from api.temporal import TemporalErrors
 from paceline.domain import ids
 from paceline.domain.aims import NAME_LIMIT as AIM_LIMIT
 from paceline.domain.aims import find_aim
+from paceline.domain.exchange import NAME_LIMIT
 from paceline.domain.measurements import (
     NOTE_LIMIT,
     AimState,

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from api.deps import ClientDep, DatabaseDep, Limit
 from api.permissions import ActingDep
-from api.schemas import CancelReply
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
 from paceline.domain.events import Event
+from paceline.domain.exchange import CancelReply
 from paceline.domain.proof import Proof
 from paceline.domain.states import RunState
 from paceline.domain.status import ProjectStatus, Run, StoryStatus

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Response
 from api.answers import give_answer
 from api.deps import ClientDep, DatabaseDep, Limit, ProjectFilter
 from api.permissions import ActingDep
-from api.schemas import AnswerReply, AnswerRequest
 from paceline.domain.access import needed_to_answer
+from paceline.domain.exchange import AnswerReply, AnswerRequest
 from paceline.domain.questions import Answer, Question
 from paceline.store import questions
 

@@ -13,8 +13,8 @@ from activities.reports import report_files
 from activities.sprint_records import sprint_to_look_back_on, standup_now
 from api.deps import DatabaseDep, Limit
 from api.permissions import ActingDep
-from api.schemas import NAME_LIMIT
 from paceline.domain.events import EventDraft, EventType
+from paceline.domain.exchange import NAME_LIMIT
 from paceline.domain.model import Model
 from paceline.domain.report_texts import report_text
 from paceline.domain.reports import Report, ReportKind

@@ -11,8 +11,8 @@ from activities.rollback_history import boundaries
 from api.deps import ClientDep, DatabaseDep
 from api.permissions import ActingDep
 from api.rollbacks import Wanted, ask, read_history
-from api.schemas import NAME_LIMIT
 from paceline.domain.access import needed_to_answer
+from paceline.domain.exchange import NAME_LIMIT
 from paceline.domain.model import Model
 from paceline.domain.questions import QuestionKind
 from paceline.domain.rollback import Boundary, Rollback, RollbackKind

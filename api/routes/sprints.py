@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 
 from api.deps import ClientDep, DatabaseDep
 from api.permissions import ActingDep
-from api.schemas import StartReply, StartRequest
 from api.security import PLAN_LIMIT
 from api.starts import start_run
+from paceline.domain.exchange import StartReply, StartRequest
 from paceline.domain.status import RunOptions
 from paceline.plans.document import decode_plan
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import printable, say
 
 app = typer.Typer(help="Say which agents of a run are away.", no_args_is_help=True, rich_markup_mode=None)

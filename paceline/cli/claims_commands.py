@@ -12,8 +12,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from paceline.cli.client import as_error, call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import printable, say, wide_console
+from paceline.client.api import as_error
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.errors import Refused, ServerUnavailable
 

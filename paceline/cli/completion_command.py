@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import printable, say
 
 NOT_COMPLETE = 1

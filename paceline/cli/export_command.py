@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import say
 from paceline.domain.exports import ExportTable
 from paceline.errors import Refused

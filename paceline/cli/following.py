@@ -6,9 +6,9 @@ import asyncio
 import time
 
 from paceline.cli.asking import InputEnded, ask
-from paceline.cli.client import ApiClient
 from paceline.cli.progress import Progress
 from paceline.cli.terminal import how_to_answer, question_text
+from paceline.client.api import ApiClient
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import Answer, Question
 from paceline.domain.states import RunState

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.aims import Verdict
 from paceline.domain.measurements import AimState, MetricsReport, counts_of

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.client import ApiClient, call_api
+from paceline.cli.calling import call_api
 from paceline.cli.people_commands import AsJson
 from paceline.cli.terminal import counted, printable, say
+from paceline.client.api import ApiClient
 from paceline.domain.notifications import Notification
 
 DEAD = "dead"

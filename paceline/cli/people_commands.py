@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.client import ApiClient, call_api
+from paceline.cli.calling import call_api
 from paceline.cli.metric_commands import metrics_line
 from paceline.cli.progress import stories_table
 from paceline.cli.terminal import (
@@ -24,6 +24,7 @@ from paceline.cli.terminal import (
     say,
     wide_console,
 )
+from paceline.client.api import ApiClient
 from paceline.domain.measurements import MetricsReport
 from paceline.domain.model import Model
 from paceline.domain.questions import Answer, Decision, Question

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.plan_files import source_of
 from paceline.cli.terminal import counted, printable, say
 from paceline.domain.amendment import Amendment, StoryChange
@@ -41,7 +41,7 @@ def amend(
         "actor": actor or getpass.getuser(),
     }
     source = source_of(plan)
-    reply: dict[str, Any] = call_api(lambda client: client.amend(project, source, body))
+    reply: dict[str, Any] = call_api(lambda client: client.amend(project, source.sent, body))
     if as_json:
         say(json.dumps(reply, indent=2))
         return

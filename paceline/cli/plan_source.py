@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paceline.cli.plan_folder import walk
+from paceline.domain.exchange import PlanTexts
 from paceline.domain.plan import Plan
 from paceline.errors import PlanUnreadable
 from paceline.plans.document import decode_plan
@@ -38,6 +39,13 @@ class PlanSource:
     def text(self) -> str:
         """The text of a plan that is no folder."""
         return next(iter(self.texts.values()), "")
+
+    @property
+    def sent(self) -> PlanTexts:
+        """The texts as the API takes them."""
+        if self.is_folder:
+            return PlanTexts(files=self.texts, file=self.name)
+        return PlanTexts(plan=self.text, file=self.name)
 
     def read(self) -> Plan:
         """The plan.

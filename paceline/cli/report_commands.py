@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import EntryKind, added_to

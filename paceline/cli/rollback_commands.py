@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from paceline.cli.client import ApiClient
 from paceline.cli.settings import load_settings
 from paceline.cli.terminal import COMMIT_DIGITS, how_to_answer, printable, question_text, say
+from paceline.client.api import ApiClient
 from paceline.domain.questions import Question
 from paceline.domain.rollback import Boundary, Rollback, RollbackState
 from paceline.errors import ConfigurationError, Refused

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from paceline.agents.presets import preset
 from paceline.cli.adjusting_flags import AheadSprints, LateSprints, LostAfterFailures, LostAgentsChoice
-from paceline.cli.client import ApiClient
 from paceline.cli.finish_flags import (
     NoPush,
     PullRequest,
@@ -32,6 +31,7 @@ from paceline.cli.plan_source import PlanSource
 from paceline.cli.progress import Lines, LiveTable, stories_table
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
+from paceline.client.api import ApiClient
 from paceline.domain import ids
 from paceline.domain.calendar import CalendarOptions
 from paceline.domain.finish import FinishOptions
@@ -321,7 +321,7 @@ async def _run_alone(order: Order, settings: Settings) -> int:
 
 async def _run_with(client: ApiClient, order: Order) -> int:
     run, attached, warnings = await client.start(
-        order.source, order.repository, order.project, order.options, order.rerun
+        order.source.sent, order.repository, order.project, order.options, order.rerun
     )
     for warning in warnings:
         say(f"Warning: {warning}")

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from paceline.cli.client import ApiClient
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import say
+from paceline.client.api import ApiClient
 from paceline.errors import PortBusy, ServerUnavailable
 from paceline.settings import Settings
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paceline.cli.client import call_api
+from paceline.cli.calling import call_api
 from paceline.cli.terminal import printable, say
 from paceline.domain.steering import SteerAction
 

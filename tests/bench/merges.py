@@ -24,9 +24,9 @@ from temporalio.client import Client
 from temporalio.testing import ActivityEnvironment
 
 from activities.outlines import OutlineActivities
-from api.schemas import StartRequest
 from api.start_checks import Wanted, check_request
 from paceline.contracts import SprintStep
+from paceline.domain.exchange import StartRequest
 from paceline.domain.status import Run, RunOptions, StoryStatus
 from paceline.settings import Settings
 from paceline.store import runs, status

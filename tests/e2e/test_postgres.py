@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from api.amendments import amend_run
-from api.schemas import AmendRequest
+from paceline.domain.exchange import AmendRequest
 from paceline.domain.questions import Decision
 from paceline.domain.reports import ReportKind
 from paceline.domain.states import RunState, StoryState

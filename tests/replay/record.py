@@ -18,8 +18,8 @@ from temporalio.client import WorkflowFailureError
 
 from api.amendments import amend_run
 from api.rollbacks import Wanted, ask
-from api.schemas import AmendRequest
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput
+from paceline.domain.exchange import AmendRequest
 from paceline.domain.ids import slug
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.rollback import RollbackKind

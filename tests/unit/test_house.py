@@ -22,7 +22,7 @@ LONG_FILE, TOO_LONG_FILE = 400, 500
 LEVELS = (
     ("paceline.domain",),
     ("paceline.contracts",),
-    ("paceline.store", "paceline.vcs", "paceline.agents", "paceline.plans"),
+    ("paceline.store", "paceline.vcs", "paceline.agents", "paceline.plans", "paceline.client"),
     ("activities",),
     ("workflows",),
     ("api", "workers", "paceline.cli"),
@@ -103,6 +103,13 @@ def test_the_rule_can_say_no() -> None:
 def test_domain_is_pure(module: str) -> None:
     outside = {name.split(".")[0] for name in imports(MODULES[module])} - PURE
     assert outside <= sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("paceline.client")])
+def test_the_client_stands_on_the_domain_alone(module: str) -> None:
+    ours = {name for name in imports(MODULES[module]) if name.split(".")[0] in PACKAGES}
+    allowed = ("paceline.client.", "paceline.domain.", "paceline.errors", "paceline.settings")
+    assert [name for name in sorted(ours - {"paceline"}) if not name.startswith(allowed)] == []
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.split(".")[0] == "workflows"])

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from api.amendments import amend_run
-from api.schemas import AmendmentReply, AmendRequest
 from paceline.cli.terminal import counts_line
 from paceline.domain.amendment_steps import Amend
+from paceline.domain.exchange import AmendmentReply, AmendRequest
 from paceline.domain.questions import Decision
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration

@@ -13,7 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from api.amendments import amend_run
-from api.schemas import AmendRequest
+from paceline.domain.exchange import AmendRequest
 from paceline.domain.states import RunState, StoryState
 from paceline.domain.work import AgentDeclaration
 from tests.sample_plans import E, S, plan

@@ -10,8 +10,8 @@ from activities.context import ActivityContext
 from activities.scope import ScopeActivities
 from activities.updates import update_workflow
 from api.amendments import amend_run
-from api.schemas import AmendRequest
 from paceline.domain.amendment import RefusalCode, refused_moves
+from paceline.domain.exchange import AmendRequest
 from paceline.domain.scope import Cut, ScopeAction, ScopeStep
 from paceline.domain.states import StoryState
 from paceline.domain.steering import SteerAction

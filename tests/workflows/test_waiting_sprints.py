@@ -8,7 +8,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from api.amendments import amend_run
-from api.schemas import AmendRequest
+from paceline.domain.exchange import AmendRequest
 from paceline.domain.ids import sprint_workflow_id
 from paceline.domain.questions import Decision, QuestionKind
 from paceline.domain.states import RunState, StoryState

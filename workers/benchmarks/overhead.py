@@ -16,9 +16,9 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from api.schemas import StartRequest
 from api.starts import start_run
 from paceline.contracts import ProjectResult
+from paceline.domain.exchange import StartRequest
 from paceline.domain.plan import Agent, Dependency, Epic, File, Item, Plan, Source, Sprint, Story
 from paceline.domain.states import SUCCESS_STATES
 from paceline.domain.status import RunOptions

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from api.schemas import StartRequest
 from api.starts import start_run
 from paceline.contracts import ProjectResult
+from paceline.domain.exchange import StartRequest
 from paceline.domain.states import SUCCESS_STATES
 from paceline.domain.status import RunOptions
 from paceline.domain.work import AgentDeclaration

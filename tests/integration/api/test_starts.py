@@ -17,10 +17,10 @@ from temporalio.exceptions import CancelledError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.main import create_app
-from api.schemas import StartRequest
 from api.security import PLAN_LIMIT
 from api.starts import start_run
 from paceline.contracts import CONTROL_TASK_QUEUE, ProjectInput, ProjectResult
+from paceline.domain.exchange import StartRequest
 from paceline.domain.states import RunState
 from paceline.domain.status import RunOptions
 from paceline.plans.folder import read_folder

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from api import callers
-from paceline.cli.client import ApiClient
+from paceline.client.api import ApiClient
 from paceline.domain.access import Role
 from paceline.domain.events import Event
 from paceline.errors import Forbidden, Unauthorized

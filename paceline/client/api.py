@@ -1,10 +1,9 @@
-"""The API as the command line calls it: problem documents become our errors again."""
+"""The API as programs call it: problem documents become our errors again."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,11 +15,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from paceline import errors
-from paceline.cli.plan_source import PlanSource
-from paceline.cli.settings import load_settings
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.completion import CompletionCheck
 from paceline.domain.events import Event
+from paceline.domain.exchange import PlanTexts
 from paceline.domain.exports import ExportTable
 from paceline.domain.measurements import AimState, MetricsReport
 from paceline.domain.notifications import Notification
@@ -92,7 +90,7 @@ class ApiClient:
 
     async def start(
         self,
-        source: PlanSource,
+        plan: PlanTexts,
         repository: Path | None,
         project: str | None,
         options: RunOptions,
@@ -100,8 +98,7 @@ class ApiClient:
     ) -> tuple[Run, bool, list[str]]:
         """Start a plan; returns the run, whether it was there before, and the plan's warnings."""
         body = {
-            **({"files": source.texts} if source.is_folder else {"plan": source.text}),
-            "file": source.name,
+            **plan.model_dump(exclude_none=True),
             "repository": str(repository) if repository else None,
             "project": project,
             "options": options.model_dump(mode="json"),
@@ -122,11 +119,10 @@ class ApiClient:
         """Ask a run to stop; returns a sentence."""
         return (await self._call("POST", f"projects/{quote(project, safe='')}/cancel"))["message"]
 
-    async def amend(self, project: str, source: PlanSource, body: Mapping[str, Any]) -> dict[str, Any]:
+    async def amend(self, project: str, plan: PlanTexts, body: Mapping[str, Any]) -> dict[str, Any]:
         """Send an edited plan; returns what it changes, and whether it is followed now."""
-        plan = {"files": source.texts} if source.is_folder else {"plan": source.text}
         path = f"projects/{quote(project, safe='')}/amend"
-        return await self._call("POST", path, json={**plan, "file": source.name, **body})
+        return await self._call("POST", path, json={**plan.model_dump(exclude_none=True), **body})
 
     async def questions(self, project: str | None = None) -> list[Question]:
         """Open questions, of one run or of all."""
@@ -322,20 +318,6 @@ def _classes(root: type[PacelineError]) -> dict[str, type[PacelineError]]:
 
 
 _CLASSES = _classes(errors.PacelineError)
-
-
-def call_api(ask: Callable[[ApiClient], Awaitable[T]]) -> T:
-    """Ask the API of this process's settings, and wait for the answer.
-
-    Args:
-        ask: what to call of the client.
-    """
-
-    async def call() -> T:
-        async with ApiClient.of(load_settings()) as client:
-            return await ask(client)
-
-    return asyncio.run(call())
 
 
 def _parse(kind: type[T], value: Any) -> T:

@@ -1,0 +1,1 @@
+"""The API as programs call it, typed: `paceline.client.api.ApiClient`."""
