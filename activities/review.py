@@ -11,6 +11,7 @@ from activities.context import ActivityContext, RunContext
 from activities.files import Keeper, write_whole
 from activities.heartbeat import heartbeating
 from activities.orders import story_order
+from activities.usage import run_draft
 from paceline.agents.command import AgentRun, run_command_agent
 from paceline.agents.outputs import read_result
 from paceline.contracts import ReviewReport, ReviewStep
@@ -18,6 +19,7 @@ from paceline.domain.plan import Story
 from paceline.domain.proof import claims_of, open_criteria
 from paceline.domain.work import Criterion, ReviewRequest, WorkResult
 from paceline.errors import RepositoryError, SandboxUnavailable
+from paceline.store import events
 from paceline.vcs.repository import Repository
 from paceline.vcs.verification import verification_checkout
 
@@ -68,6 +70,9 @@ class ReviewActivities:
                 self._context.settings,
                 confinement=around_checkout(sandbox, checkout, folder / "run"),
             )
+        name = f"review-{step.commit[:12]}"
+        draft = run_draft(run.workflow_id(story), story.id, step.attempt, reviewer, name, done)
+        await self._context.database.write(events.append_events, step.project, [draft])
         await self._keep(step, done)
         return _report(done, {each.number for each in criteria})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ class Turns:
         sandbox: what confines them.
         variables: more of their environment.
         leave_running: asked on cancellation, as `run_command_agent` does.
+        tell_run: told of each run that ended, with the agent and the run's name; again after a kill.
     """
 
     run: RunContext
@@ -41,6 +42,7 @@ class Turns:
     sandbox: Sandbox
     variables: Mapping[str, str]
     leave_running: Callable[[], bool]
+    tell_run: Callable[[str, str, AgentRun], Awaitable[None]]
 
     async def work(self, order: WorkOrder) -> list[AgentRun]:
         """Let each agent work once on what those before it left; who is not done ends it.
@@ -79,6 +81,7 @@ class Turns:
                 self.variables,
                 around_checkout(self.sandbox, self.worktree, place),
             )
+        await self.tell_run(agent, name, done)
         too_much = await quota_exceeded(self.worktree, self.settings)
         if too_much is not None:
             return replace(done, result=None, code=DiskQuota.code, reason=too_much)

@@ -21,6 +21,7 @@ from activities.reports import has_clock
 from activities.rounds import Rounds, review_event
 from activities.sprint_records import wanted_improvements
 from activities.turns import Turns, summed_up
+from activities.usage import run_draft
 from activities.wishes import (
     LOST_REPORT,
     Held,
@@ -139,6 +140,7 @@ class WorkActivities:
             sandbox=sandbox,
             variables=claim_environment(settings, run, step, step.fence),
             leave_running=_leave_running,
+            tell_run=partial(self._tell_run, run, story, step),
         )
         title = f"{story.id}: {' '.join(story.title.split())[:120]}"
 
@@ -163,6 +165,12 @@ class WorkActivities:
 
     async def _tell_review(self, run: RunContext, story: Story, step: WorkStep, review: PeerReview) -> None:
         draft = review_event(run.workflow_id(story), story.id, step.attempt, review)
+        await self._context.database.write(events.append_events, run.run.id, [draft])
+
+    async def _tell_run(
+        self, run: RunContext, story: Story, step: WorkStep, agent: str, name: str, done: AgentRun
+    ) -> None:
+        draft = run_draft(run.workflow_id(story), story.id, step.attempt, agent, name, done)
         await self._context.database.write(events.append_events, run.run.id, [draft])
 
     def _judge(self, story: Story, done: AgentRun, work: WorkCommit, held: Held) -> WorkReport:

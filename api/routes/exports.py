@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import StreamingResponse
 
 from api.deps import DatabaseDep
+from paceline.domain.events import Event
 from paceline.domain.exports import (
     ATTEMPT_EVENTS,
     COLUMNS,
     AttemptTable,
     Cell,
     ExportTable,
+    cost_row,
     csv_text,
     event_row,
     question_row,
     story_row,
+    time_row,
 )
 from paceline.domain.ids import slug
+from paceline.domain.usage import AGENT_RAN, TIME_EVENTS, StoryTimes
 from paceline.store import exports, runs
 from paceline.store.database import Database
 
@@ -55,9 +59,8 @@ async def export_table(project: str, table: ExportTable, database: DatabaseDep) 
 
 async def _texts(database: Database, project: str, table: ExportTable) -> AsyncGenerator[str]:
     yield csv_text([COLUMNS[table]])
-    pages = (
-        _attempts(database, project) if table is ExportTable.ATTEMPTS else _plain(database, project, table)
-    )
+    derived = _DERIVED.get(table)
+    pages = derived(database, project) if derived else _plain(database, project, table)
     async for rows in pages:
         yield csv_text(rows)
 
@@ -70,9 +73,39 @@ async def _plain(database: Database, project: str, table: ExportTable) -> AsyncG
         last = page[-1]
 
 
-async def _attempts(database: Database, project: str) -> AsyncGenerator[_Rows]:
-    attempts, last = AttemptTable(), None
-    while page := await database.read(exports.events_from, project, last, PAGE, ATTEMPT_EVENTS):
-        yield attempts.read(page)
+async def _events(database: Database, project: str, names: Sequence[str]) -> AsyncGenerator[list[Event]]:
+    last = None
+    while page := await database.read(exports.events_from, project, last, PAGE, names):
+        yield page
         last = page[-1]
+
+
+async def _attempts(database: Database, project: str) -> AsyncGenerator[_Rows]:
+    attempts = AttemptTable()
+    async for page in _events(database, project, ATTEMPT_EVENTS):
+        yield attempts.read(page)
     yield attempts.rest()
+
+
+async def _cost(database: Database, project: str) -> AsyncGenerator[_Rows]:
+    async for page in _events(database, project, (AGENT_RAN,)):
+        yield [cost_row(event) for event in page]
+
+
+async def _time(database: Database, project: str) -> AsyncGenerator[_Rows]:
+    times = StoryTimes()
+    async for page in _events(database, project, TIME_EVENTS):
+        times.read(page)
+    waiting = await database.read(exports.seconds_waiting, project)
+    last = None
+    while stories := await database.read(exports.stories_from, project, last, PAGE):
+        yield [time_row(story, times.of(story.id), waiting.get(story.id, 0.0)) for story in stories]
+        last = stories[-1]
+
+
+_DERIVED: dict[ExportTable, Callable[[Database, str], AsyncGenerator[_Rows]]] = {
+    ExportTable.ATTEMPTS: _attempts,
+    ExportTable.TIME: _time,
+    ExportTable.COST: _cost,
+}
+"""Those whose rows are no rows of the database."""

@@ -13,6 +13,7 @@ from paceline.domain.events import Event
 from paceline.domain.questions import Question
 from paceline.domain.states import FINAL_STATES
 from paceline.domain.status import StoryStatus
+from paceline.domain.usage import StoryTime
 
 Cell = str | int | float | None
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -27,6 +28,10 @@ class ExportTable(StrEnum):
     """One row an attempt: who, when, how long, and what it came to."""
     EVENTS = "events"
     QUESTIONS = "questions"
+    TIME = "time"
+    """One row a story: when it began and ended, and what of that was work and what was waiting for people."""
+    COST = "cost"
+    """One row a run of an agent: how long it took, its tokens, and what they cost."""
 
 
 COLUMNS: dict[ExportTable, tuple[str, ...]] = {
@@ -41,6 +46,13 @@ COLUMNS: dict[ExportTable, tuple[str, ...]] = {
     ExportTable.QUESTIONS: (
         *("id", "kind", "story", "text", "asked_at", "state", "decision", "answer", "chosen", "actor"),
         *("answered_at", "seconds_to_answer"),
+    ),
+    ExportTable.TIME: (
+        *("story", "sprint", "epic", "points", "state", "started_at", "ended_at", "elapsed_seconds"),
+        *("working_seconds", "agent_seconds", "waiting_for_people_seconds"),
+    ),
+    ExportTable.COST: (
+        *("number", "at", "story", "attempt", "agent", "run", "outcome", "seconds", "tokens", "cost_usd"),
     ),
 }
 ATTEMPT_EVENTS = (
@@ -90,6 +102,32 @@ def question_row(question: Question) -> tuple[Cell, ...]:
             else [None] * 4
         ),
         *(_moment(answered), taken),
+    )
+
+
+def time_row(story: StoryStatus, time: StoryTime, waiting: float) -> tuple[Cell, ...]:
+    """A row of `time`.
+
+    Args:
+        story: where it stands.
+        time: its time.
+        waiting: how long its questions were open, in seconds, added up.
+    """
+    elapsed = time.elapsed
+    return (
+        *(story.id, story.sprint, story.epic, story.points, story.state.value),
+        *(_moment(time.started_at), _moment(time.ended_at)),
+        round(elapsed, 3) if elapsed is not None else None,
+        *(round(time.working, 3), round(time.agents, 3), round(waiting, 3)),
+    )
+
+
+def cost_row(event: Event) -> tuple[Cell, ...]:
+    """A row of `cost`, from an event of an agent's run; what its agent did not say is empty."""
+    data = event.data
+    return (
+        *(event.number, _moment(event.at), event.story, data["attempt"], data["agent"], data["run"]),
+        *(data["outcome"], data["seconds"], data["tokens"], data["cost_usd"]),
     )
 
 

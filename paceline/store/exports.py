@@ -13,6 +13,7 @@ from paceline.domain.status import StoryStatus
 from paceline.store.events import events_after, to_event
 from paceline.store.models import EventRow, QuestionRow, StoryRow, table
 from paceline.store.questions import to_question
+from paceline.store.statements import read_clock
 from paceline.store.status import to_story
 
 _STORIES, _EVENTS = table(StoryRow), table(EventRow)
@@ -52,3 +53,19 @@ def questions_from(session: Session, project: str, last: Question | None, limit:
         query = query.where(or_(QuestionRow.asked_at > last.asked_at, beside))
     query = query.order_by(QuestionRow.asked_at, QuestionRow.id).limit(limit)
     return [to_question(row) for row in session.execute(query).scalars()]
+
+
+def seconds_waiting(session: Session, project: str) -> dict[str, float]:
+    """How long the questions of each story were open, in seconds and added up; open ones count until now.
+
+    Those that were withdrawn do not count: nobody was waited for in the end.
+    """
+    query = select(QuestionRow.story, QuestionRow.asked_at, QuestionRow.answered_at)
+    query = query.where(QuestionRow.project == project, QuestionRow.story.is_not(None))
+    query = query.where(QuestionRow.state != "withdrawn")
+    now = read_clock(session)
+    waited: dict[str, float] = {}
+    for story, asked, answered in session.execute(query):
+        name = story or ""
+        waited[name] = waited.get(name, 0.0) + ((answered or now) - asked).total_seconds()
+    return waited

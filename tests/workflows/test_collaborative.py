@@ -22,7 +22,7 @@ TEXT = plan(
 SIGN = """
 echo "$NAME after $(wc -l < a.txt 2>/dev/null || echo 0)" >> a.txt
 echo "$NAME" >> {log}
-printf '{"outcome": "done", "summary": "%s signed"}' "$NAME" > "$PACELINE_WORK_RESULT"
+printf '{"outcome": "done", "summary": "%s signed", "tokens": 7, "cost_usd": 0.5}' "$NAME" > "$PACELINE_WORK_RESULT"
 """
 ASK = """
 echo "$NAME" >> {log}
@@ -66,6 +66,13 @@ async def test_each_works_once_on_what_the_others_left_and_it_merges_once(
     events = await world.events(run.id)
     (started,) = [event for event in events if event.name == "attempt.started"]
     assert started.data["agents"] == ["Ann", "Bob", "Cid"]
+    ran = [event.data for event in events if event.name == "agent.ran"]
+    assert [(each["agent"], each["run"], each["tokens"], each["cost_usd"]) for each in ran] == [
+        ("Ann", "run", 7, 0.5),
+        ("Bob", "run-2", 7, 0.5),
+        ("Cid", "run-3", 7, 0.5),
+    ]
+    assert all(each["attempt"] == 1 and each["outcome"] == "done" and each["seconds"] > 0 for each in ran)
     (row,) = (await world.status(run.id)).stories
     assert row.summary == "Ann: Ann signed\nBob: Bob signed\nCid: Cid signed"
     orders = [

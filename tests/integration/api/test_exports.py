@@ -10,7 +10,7 @@ import pytest
 
 from api.routes import exports
 from paceline.domain.events import EventDraft, EventType
-from paceline.domain.questions import Answer, Decision
+from paceline.domain.questions import Answer, Decision, Question
 from paceline.domain.states import StoryState
 from paceline.store import events, questions, status
 from paceline.store.database import Database
@@ -58,6 +58,62 @@ async def test_every_table_is_whole_over_all_its_pages(
     ]  # fmt: skip
     first, last = (datetime.fromisoformat(asked[1][name]) for name in ("asked_at", "answered_at"))
     assert float(asked[1]["seconds_to_answer"]) == pytest.approx((last - first).total_seconds(), abs=0.002)
+
+
+async def test_time_and_cost_are_told_by_story_and_by_run(
+    api: Calls, record: Record, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exports, "PAGE", 2)
+    await record()
+    ran = {"attempt": 1, "agent": "ada", "outcome": "done"}
+    happened = [
+        _happened("attempt.started", "Story 1.1", "a", {"attempt": 1}),
+        _happened("agent.ran", "Story 1.1", "b", {**ran, "run": "run", "seconds": 2.5, "tokens": 120}),
+        _happened("agent.ran", "Story 1.1", "c", {**ran, "run": "run-2", "seconds": 1.5, "cost_usd": 0.25}),
+        _happened("attempt.ended", "Story 1.1", "d", {"attempt": 1, "code": "AGENT"}),
+        _happened("attempt.started", "Story 1.1", "e", {"attempt": 2}),
+        _happened("story.merged", "Story 1.1", "f", {}),
+        _happened("attempt.started", "Story 1.2", "g", {"attempt": 1}),
+    ]
+    for each in happened:
+        await database.write(events.append_events, "allotment", [each])
+    await database.write(questions.open_question, a_question("q1"))
+    answer = Answer(question="q1", decision=Decision.APPROVE, text="", actor="ada")
+    await database.write(questions.record_answer, "q1", answer)
+    asked = await database.read(questions.get_question, "q1")
+    at = {each.key: each.at for each in await database.read(events.events_after, "allotment")}
+
+    first, second = await table(api, "time")
+    assert (first["story"], second["story"]) == ("Story 1.1", "Story 1.2")
+    assert datetime.fromisoformat(first["started_at"]) == _milliseconds(at["a"])
+    elapsed, working = (at["f"] - at["a"]).total_seconds(), (at["d"] - at["a"]) + (at["f"] - at["e"])
+    assert float(first["elapsed_seconds"]) == pytest.approx(elapsed, abs=0.001)
+    assert float(first["working_seconds"]) == pytest.approx(working.total_seconds(), abs=0.001)
+    assert first["agent_seconds"] == "4.0"
+    story = asked.story
+    waiting = {row["story"]: float(row["waiting_for_people_seconds"]) for row in (first, second)}
+    assert waiting == {
+        name: pytest.approx(_open_for(asked) if name == story else 0.0, abs=0.001) for name in waiting
+    }
+    assert (second["ended_at"], second["elapsed_seconds"]) == ("", "")
+    cost = await table(api, "cost")
+    assert [(row["run"], row["seconds"], row["tokens"], row["cost_usd"]) for row in cost] == [
+        ("run", "2.5", "120", ""), ("run-2", "1.5", "", "0.25"),
+    ]  # fmt: skip
+
+
+def _happened(name: str, story: str, key: str, data: dict[str, object]) -> EventDraft:
+    told = {"tokens": None, "cost_usd": None, **data} if name == "agent.ran" else data
+    return EventDraft(key=key, type=EventType.WORKFLOW_EVENT, name=name, story=story, data=told)
+
+
+def _milliseconds(at: datetime) -> datetime:
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def _open_for(question: Question) -> float:
+    assert question.answered_at is not None
+    return (question.answered_at - question.asked_at).total_seconds()
 
 
 async def test_what_cannot_be_exported_is_said(api: Calls, record: Record) -> None:
