@@ -10,12 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Agent, Project
 from paceline.cli.terminal import printable, say
 
 app = typer.Typer(help="Say which agents of a run are away.", no_args_is_help=True, rich_markup_mode=None)
 
-Project = Annotated[str, typer.Argument(help="Id of the run.")]
-Agent = Annotated[str, typer.Argument(help="The agent, as the plan or paceline.toml names it.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the event.")]
 Actor = Annotated[str | None, typer.Option("--actor", help="Who says it; default: your login name.")]
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Project
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.client.api import as_error
 from paceline.domain.claims import DecisionRecord, LiveClaim
@@ -25,7 +26,7 @@ _TIMEOUT_SECONDS = 60.0
 
 
 def claims(
-    project: Annotated[str, typer.Argument(help="Id of a run.")],
+    project: Project,
     decisions: Annotated[bool, typer.Option("--decisions", help="What was decided, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:

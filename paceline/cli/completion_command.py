@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Project
 from paceline.cli.terminal import printable, say
 
 NOT_COMPLETE = 1
 
 
 def check_completion(
-    project: Annotated[str, typer.Argument(help="Id of the run.")],
+    project: Project,
     actor: Annotated[str | None, typer.Option(help="Who asks; default: your login name.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:

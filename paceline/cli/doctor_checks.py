@@ -25,6 +25,7 @@ from paceline.agents.question_options import load_question_options
 from paceline.agents.registry import load_declarations
 from paceline.agents.story_options import load_story_options
 from paceline.agents.toml_tables import DECLARATIONS, read_declarations, require_known_tables
+from paceline.cli.survey import checkout_of
 from paceline.domain.model import Model
 from paceline.errors import ConfigurationError, PacelineError, RepositoryMissing
 from paceline.settings import Settings
@@ -89,7 +90,7 @@ async def diagnose(settings: Settings, here: Path) -> list[Diagnosis]:
         ("api", _api(settings)),
         ("sandbox", asyncio.to_thread(_sandbox)),
         ("repository", _work_tree(repository)),
-        (DECLARATIONS, asyncio.to_thread(_declarations, repository)),
+        (DECLARATIONS, _declarations(here)),
     ]
     return list(await asyncio.gather(*(_guarded(name, look) for name, look in looks)))
 
@@ -208,11 +209,17 @@ async def _work_tree(found: Repository | PacelineError) -> Diagnosis:
     return _ok("repository", f"{found.path}, everything committed")
 
 
-def _declarations(found: Repository | PacelineError) -> Diagnosis:
-    if isinstance(found, PacelineError):
+async def _declarations(here: Path) -> Diagnosis:
+    """Of a checkout without commits too: whoever begins one writes this file first."""
+    top = await checkout_of(here)
+    if top is None:
         return _note(DECLARATIONS, "looked for in a git repository only")
-    file = found.path / DECLARATIONS
-    text = read_declarations(found.path)
+    return await asyncio.to_thread(_declared, top)
+
+
+def _declared(top: Path) -> Diagnosis:
+    file = top / DECLARATIONS
+    text = read_declarations(top)
     if text is None:
         return _note(DECLARATIONS, f"{file} is not there; without it no coding agent is declared")
     for load in _TABLES:

@@ -10,11 +10,10 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from paceline.cli.doctor_checks import Verdict, diagnose
 from paceline.cli.settings import load_settings
 from paceline.cli.terminal import printable, say, wide_console
 
-_SIGNS = {Verdict.OK: ("ok", "green"), Verdict.NOTE: ("note", "yellow"), Verdict.PROBLEM: ("problem", "red")}
+_COLOURS = {"ok": "green", "note": "yellow", "problem": "red"}
 FOUND_PROBLEMS = 1
 
 
@@ -25,14 +24,17 @@ def doctor(
 
     Exits with 1 where runs cannot work; nothing is changed.
     """
+    # What it looks at brings the whole server side along, which a shell that completes has no time for.
+    from paceline.cli.doctor_checks import Verdict, diagnose
+
     found = asyncio.run(diagnose(load_settings(), Path.cwd()))
     if as_json:
         say(json.dumps([each.model_dump(mode="json") for each in found], indent=2, ensure_ascii=False))
     else:
         console = wide_console()
         for each in found:
-            word, colour = _SIGNS[each.verdict]
-            line = Text(f"{word:<8}", style=colour)
+            word = each.verdict.value
+            line = Text(f"{word:<8}", style=_COLOURS[word])
             line.append(f"{each.name}: {printable(each.text)}", style="default")
             console.print(line)
     if any(each.verdict is Verdict.PROBLEM for each in found):

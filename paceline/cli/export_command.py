@@ -12,13 +12,14 @@ from typing import Annotated
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Project
 from paceline.cli.terminal import say
 from paceline.domain.exports import ExportTable
 from paceline.errors import Refused
 
 
 def export(
-    project: Annotated[str, typer.Argument(help="Id of a run.")],
+    project: Project,
     table: Annotated[ExportTable, typer.Argument(help="What to export.")],
     output: Annotated[
         Path | None, typer.Option(help="Write to this file, whole or not at all; default: standard output.")

@@ -13,6 +13,7 @@ from paceline.cli import (
     completion_command,
     doctor_command,
     export_command,
+    init_command,
     metric_commands,
     notification_commands,
     people_commands,
@@ -20,6 +21,7 @@ from paceline.cli import (
     rollback_commands,
     run_command,
     server_commands,
+    shell_command,
     steer_commands,
 )
 from paceline.cli.agent_commands import app as agent_app
@@ -77,6 +79,8 @@ for command in (
     server_commands.worker,
     server_commands.migrate,
     doctor_command.doctor,
+    init_command.init,
+    shell_command.completion,
 ):
     app.command()(command)
 

@@ -10,11 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Project
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.aims import Verdict
 from paceline.domain.measurements import AimState, MetricsReport, counts_of
 
-Project = Annotated[str, typer.Argument(help="Id of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 

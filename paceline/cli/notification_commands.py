@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import ProjectFilter
 from paceline.cli.people_commands import AsJson
 from paceline.cli.terminal import counted, printable, say
 from paceline.client.api import ApiClient
@@ -26,7 +27,7 @@ class State(StrEnum):
 
 
 def notifications(
-    project: Annotated[str | None, typer.Option(help="Only this run's.")] = None,
+    project: ProjectFilter = None,
     state: Annotated[State | None, typer.Option(help="Only those in this state.")] = None,
     redeliver: Annotated[
         str | None, typer.Option(help="Id of one to send again, or dead: all that were given up.")

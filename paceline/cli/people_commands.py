@@ -10,7 +10,9 @@ from typing import Annotated
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.completing import complete_run
 from paceline.cli.metric_commands import metrics_line
+from paceline.cli.parameters import ProjectFilter, QuestionId
 from paceline.cli.progress import stories_table
 from paceline.cli.terminal import (
     absence_line,
@@ -34,7 +36,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 
 def status(
-    project: Annotated[str | None, typer.Argument(help="Id of a run; default: all runs.")] = None,
+    project: Annotated[
+        str | None, typer.Argument(help="Id of a run; default: all runs.", autocompletion=complete_run)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show where runs stand; with a run's id also its stories."""
@@ -82,9 +86,7 @@ def _show_run(found: ProjectStatus, measured: MetricsReport, as_json: bool) -> N
         say(f"{counted(found.open_questions, 'open question')}: `paceline questions` shows what is asked.")
 
 
-def questions(
-    project: Annotated[str | None, typer.Option(help="Only this run's.")] = None, as_json: AsJson = False
-) -> None:
+def questions(project: ProjectFilter = None, as_json: AsJson = False) -> None:
     """Show the open questions."""
     found = call_api(lambda client: _questions(client, project))
     if as_json:
@@ -105,7 +107,7 @@ async def _questions(client: ApiClient, project: str | None) -> list[Question]:
 
 
 def answer(
-    question: Annotated[str, typer.Argument(help="Id of the question.")],
+    question: QuestionId,
     decision: Annotated[Decision, typer.Argument(help="What each means stands beside the question.")],
     words: Annotated[
         list[str] | None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Project
 from paceline.cli.plan_files import source_of
 from paceline.cli.terminal import counted, printable, say
 from paceline.domain.amendment import Amendment, StoryChange
@@ -17,7 +18,7 @@ from paceline.errors import ConfigurationError, Refused
 
 
 def amend(
-    project: Annotated[str, typer.Argument(help="Id of the run.")],
+    project: Project,
     plan: Annotated[str, typer.Argument(help="The edited plan: a file, a folder, or - for standard input.")],
     rename: Annotated[
         list[str] | None,

@@ -11,12 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Project
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import EntryKind, added_to
 from paceline.errors import NotFound, Refused
 
-Project = Annotated[str, typer.Argument(help="Id of a run.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 Sprint = Annotated[str | None, typer.Option(help="Of this sprint.")]
 

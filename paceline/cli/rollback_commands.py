@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from paceline.cli.completing import complete_story
+from paceline.cli.parameters import Project
 from paceline.cli.settings import load_settings
 from paceline.cli.terminal import COMMIT_DIGITS, how_to_answer, printable, question_text, say
 from paceline.client.api import ApiClient
@@ -21,8 +23,11 @@ _PAUSE = 0.5
 
 
 def rollback(
-    project: Annotated[str, typer.Argument(help="Id of the run.")],
-    story: Annotated[str | None, typer.Option("--story", help="Take this story's work back.")] = None,
+    project: Project,
+    story: Annotated[
+        str | None,
+        typer.Option("--story", help="Take this story's work back.", autocompletion=complete_story),
+    ] = None,
     to: Annotated[
         str | None, typer.Option("--to", help="Return to right after this story's merge, or to `start`.")
     ] = None,

@@ -9,14 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from paceline.cli.calling import call_api
+from paceline.cli.parameters import Agents, OneStory, Project, Story
 from paceline.cli.terminal import printable, say
 from paceline.domain.steering import SteerAction
 
-Project = Annotated[str, typer.Argument(help="Id of the run.")]
 Sprint = Annotated[str | None, typer.Option("--sprint", help="Only this sprint.")]
 Epic = Annotated[str | None, typer.Option("--epic", help="Only this epic, in the sprint that runs.")]
-Story = Annotated[str | None, typer.Option("--story", help="Only this story, or the end of its id: 2.1.")]
-OneStory = Annotated[str, typer.Option("--story", help="Id of the story, or the end of it: 2.1.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it is kept with the event.")]
 GivenReason = Annotated[str, typer.Option("--reason", help="Why; it has to be said.")]
 Actor = Annotated[str | None, typer.Option("--actor", help="Who does it; default: your login name.")]
@@ -100,7 +98,7 @@ def skip(
 def reassign(
     project: Project,
     story: OneStory,
-    agent: Annotated[list[str], typer.Option("--agent", help="Who does it; the first leads.")],
+    agent: Agents,
     reason: Reason = "",
     actor: Actor = None,
     as_json: AsJson = False,
