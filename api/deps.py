@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 from starlette.requests import HTTPConnection
+from starlette.responses import Response
 from temporalio.client import Client
 
 from api.hub import Hub
@@ -47,6 +48,12 @@ def _hub(connection: HTTPConnection) -> Hub:
     return parts_of(connection).hub
 
 
+def _never_kept(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+NEVER_KEPT = Depends(_never_kept)
+"""Of routes whose answer has a secret: neither caches nor the table of keyed requests keep it."""
 DatabaseDep = Annotated[Database, Depends(_database)]
 ClientDep = Annotated[Client, Depends(_client)]
 SettingsDep = Annotated[Settings, Depends(_settings)]

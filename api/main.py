@@ -16,6 +16,7 @@ from api.deps import Parts
 from api.endpoints import PREFIX, Endpoints
 from api.guard import Guard
 from api.hub import Hub
+from api.idempotency import Idempotency
 from api.routes import (
     absences,
     agents,
@@ -73,6 +74,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     app.include_router(health.router)
     app.include_router(socket.router)
     app.state.callers = callers
+    app.add_middleware(Idempotency, database=database)
     app.add_middleware(
         Guard, settings=settings, callers=callers, endpoints=Endpoints(routes()), database=database
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -53,6 +54,15 @@ class Acting:
     async def sees(self, project: str) -> bool:
         """Whether a run may be shown."""
         return await self._callers.sees(self.caller, project)
+
+    @property
+    def keyed_id(self) -> str | None:
+        """An id made from the request's `Idempotency-Key`, the same for each repeat; None without a key."""
+        return self._state.get("fresh_id")
+
+    def fresh_id(self) -> str:
+        """An id for what is done, where the request names none: a repeat under its key has the same."""
+        return self.keyed_id or uuid.uuid4().hex
 
     def forget(self) -> None:
         """A token was changed: ask the database again."""

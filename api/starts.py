@@ -43,6 +43,8 @@ from paceline.store import events, runs, status
 from paceline.store.database import Database
 from workflows.project import ProjectWorkflow
 
+STARTED = "project.started"
+"""Name and key of the first event of a run."""
 _RACES = 5
 """Two first starts of one project can collide on PostgreSQL; the loser looks again."""
 
@@ -50,7 +52,11 @@ log = logging.getLogger(__name__)
 
 
 async def start_run(
-    request: StartRequest, database: Database, client: Client, within: Collection[str] | None = None
+    request: StartRequest,
+    database: Database,
+    client: Client,
+    within: Collection[str] | None = None,
+    keyed: str | None = None,
 ) -> StartReply:
     """Check a request, record its run, and start its workflow; or attach to the run that is there.
 
@@ -59,6 +65,7 @@ async def start_run(
         database: where runs are.
         client: the Temporal client.
         within: the projects of which runs may be started; None: any.
+        keyed: names the request where it may be sent again: a run that it began is attached to.
 
     Raises:
         Forbidden: the project is none of these.
@@ -73,7 +80,7 @@ async def start_run(
     wanted = await check_request(request)
     if within is not None and wanted.base not in within:
         raise Forbidden(f"This token may start runs of {', '.join(sorted(within))}, not of {wanted.base}.")
-    run, attached = await _record(database, wanted)
+    run, attached = await _record(database, wanted, keyed)
     if attached and run.state is RunState.RUNNING and run.options.agents != wanted.options.agents:
         wanted.warnings.append(
             f"Run {run.id} goes on with the declarations of agents that it began with, which are others now; "
@@ -89,10 +96,10 @@ async def start_run(
 # Recording ---
 
 
-async def _record(database: Database, wanted: Wanted) -> tuple[Run, bool]:
+async def _record(database: Database, wanted: Wanted, keyed: str | None) -> tuple[Run, bool]:
     for _ in range(_RACES):
         try:
-            return await database.write(_find_or_create, wanted)
+            return await database.write(_find_or_create, wanted, keyed)
         except Conflict as error:
             if type(error) is not Conflict or error.details.get("project"):
                 raise
@@ -100,7 +107,7 @@ async def _record(database: Database, wanted: Wanted) -> tuple[Run, bool]:
     raise Conflict(f"Too many starts of {wanted.base} at once; try again.", project=wanted.base)
 
 
-def _find_or_create(session: Session, wanted: Wanted) -> tuple[Run, bool]:
+def _find_or_create(session: Session, wanted: Wanted, keyed: str | None) -> tuple[Run, bool]:
     """Attach to the run of the same plan in the same repository, or record a new one."""
     earlier = runs.runs_of(session, wanted.base)
     last = earlier[-1] if earlier else None
@@ -110,7 +117,8 @@ def _find_or_create(session: Session, wanted: Wanted) -> tuple[Run, bool]:
         same = last.plan_digest == digest and same_place
         if last.state is RunState.RUNNING and not same:
             raise _contradiction(last, same_place)
-        if same and (last.state is RunState.RUNNING or not wanted.rerun):
+        again = wanted.rerun and not _began(session, last, keyed)
+        if same and (last.state is RunState.RUNNING or not again):
             return last, True
     _refuse_dirty(wanted)
     run = Run(
@@ -124,8 +132,16 @@ def _find_or_create(session: Session, wanted: Wanted) -> tuple[Run, bool]:
         started_at=datetime.now(UTC),
     )
     runs.create_run(session, run, base_id=wanted.base)
-    _write_first_rows(session, run, wanted.plan)
+    _write_first_rows(session, run, wanted.plan, keyed)
     return run, False
+
+
+def _began(session: Session, run: Run, keyed: str | None) -> bool:
+    """Whether a run was begun by the request of this name."""
+    if keyed is None:
+        return False
+    started = events.event_of(session, run.id, STARTED)
+    return started is not None and started.data.get("request") == keyed
 
 
 def _refuse_dirty(wanted: Wanted) -> None:
@@ -183,21 +199,22 @@ def _contradiction(run: Run, same_place: bool) -> Conflict:
     )
 
 
-def _write_first_rows(session: Session, run: Run, plan: Plan) -> None:
+def _write_first_rows(session: Session, run: Run, plan: Plan, keyed: str | None) -> None:
     edges = graph.story_edges(plan)
     status.plan_stories(session, run.id, [first_status(story, plan, edges) for story in plan.stories])
     for name in dict.fromkeys(name for story in plan.stories for name in story.agents):
         status.set_agent(session, run.id, name, AgentState.IDLE)
     started = EventDraft(
-        key="project.started",
+        key=STARTED,
         type=EventType.WORKFLOW_EVENT,
-        name="project.started",
+        name=STARTED,
         data={
             "title": run.title,
             "run_number": run.run_number,
             "stories": len(plan.stories),
             "repository": run.repository,
             "base_commit": run.base_commit,
+            **({"request": keyed} if keyed is not None else {}),
         },
     )
     events.append_events(session, run.id, [started])

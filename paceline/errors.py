@@ -8,7 +8,14 @@ PacelineError                       PACELINE
 │   ├── AlreadyAnswered             ALREADY_ANSWERED
 │   ├── StaleFence                  STALE_FENCE
 │   ├── PlanChanged                 PLAN_CHANGED
-│   └── AmendmentRefused            AMENDMENT_REFUSED
+│   ├── AmendmentRefused            AMENDMENT_REFUSED
+│   ├── PreconditionFailed          PRECONDITION_FAILED
+│   ├── IdempotentRequestUnderWay   IDEMPOTENT_REQUEST_UNDER_WAY
+│   └── IdempotentAnswerNotKept     IDEMPOTENT_ANSWER_NOT_KEPT
+├── InvalidRequest                  REQUEST_INVALID
+│   ├── CursorInvalid               CURSOR_INVALID
+│   ├── IdempotencyKeyInvalid       IDEMPOTENCY_KEY_INVALID
+│   └── IdempotencyKeyReused        IDEMPOTENCY_KEY_REUSED
 ├── Refused                         REFUSED
 │   ├── ForeignFile                 FOREIGN_FILE
 │   ├── Forbidden                   FORBIDDEN
@@ -116,6 +123,48 @@ class AmendmentRefused(Conflict):
     """An edited plan changes what cannot change any more; `details["refusals"]` lists it."""
 
     code = "AMENDMENT_REFUSED"
+
+
+class PreconditionFailed(Conflict):
+    """What is to be changed is not any more what `If-Match` names; `details["etag"]` says what it is now."""
+
+    code = "PRECONDITION_FAILED"
+
+
+class IdempotentRequestUnderWay(Conflict):
+    """The request of this `Idempotency-Key` is being carried out."""
+
+    code = "IDEMPOTENT_REQUEST_UNDER_WAY"
+
+
+class IdempotentAnswerNotKept(Conflict):
+    """The request of this `Idempotency-Key` was carried out, and its answer is not kept."""
+
+    code = "IDEMPOTENT_ANSWER_NOT_KEPT"
+
+
+class InvalidRequest(PacelineError):
+    """A request to the API is not what its description says."""
+
+    code = "REQUEST_INVALID"
+
+
+class CursorInvalid(InvalidRequest):
+    """The cursor is not one that this list gave."""
+
+    code = "CURSOR_INVALID"
+
+
+class IdempotencyKeyInvalid(InvalidRequest):
+    """The `Idempotency-Key` is empty, too long, doubled, or has characters that it may not have."""
+
+    code = "IDEMPOTENCY_KEY_INVALID"
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    """The `Idempotency-Key` came before with another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class Refused(PacelineError):

@@ -30,7 +30,7 @@ from paceline.domain.claims import Look, Reconciled
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import NotFound, PacelineError
-from paceline.store import claim_decisions, claims, runs, status
+from paceline.store import claim_decisions, claims, keyed_requests, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
 from workers.absences import AbsenceWatch
 from workers.expiry import expire_preserved
@@ -100,6 +100,7 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
         for run in await context.database.read(runs.list_runs, 1000, RunState.RUNNING):
             await _record_forgotten_ends(context, run.id)
             await context.database.write(claim_decisions.trim_decisions, run.id)
+        await context.database.write(keyed_requests.forget_requests)
         await expire_preserved(context)
         await open_lost_questions(context)
     await _end_closed_runs(context)

@@ -16,5 +16,5 @@ async def absence(
     project: str, body: AbsenceRequest, database: DatabaseDep, client: ClientDep, acting: ActingDep
 ) -> AbsenceReply:
     """Say that an agent is away, or there again; its stories are moved after that."""
-    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    wish = body.model_copy(update={"actor": acting.named(body.actor), "id": body.id or acting.fresh_id()})
     return await note_absence(database, client, project, wish)

@@ -20,5 +20,5 @@ async def amend_plan(
     """Say what an edited plan changes of a run; with `apply`, all of it or nothing holds from now on."""
     if body.size() > PLAN_LIMIT:
         raise HTTPException(413, f"The plan is larger than {PLAN_LIMIT // 1024} KiB.")
-    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    wish = body.model_copy(update={"actor": acting.named(body.actor), "id": body.id or acting.keyed_id})
     return await amend_run(project, wish, database, client)

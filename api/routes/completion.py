@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from fastapi import APIRouter, Response
 
 from api.deps import ClientDep, DatabaseDep
@@ -46,7 +44,7 @@ async def check_completion(
     """Look at the criteria again; changes nothing but an event that says what was found."""
     wish = body or CheckRequest()
     actor = acting.named(wish.actor)
-    return await database.write(completion.check, project, wish.criteria, actor, uuid.uuid4().hex)
+    return await database.write(completion.check, project, wish.criteria, actor, acting.fresh_id())
 
 
 @router.post(
@@ -62,7 +60,8 @@ async def force_complete(
 ) -> SteerReply:
     """Complete the run as it is: what has not ended counts as done; the log keeps who said so, and why."""
     actor = acting.named(body.actor)
-    wish = SteerRequest(id=body.id, action=SteerAction.FORCE_COMPLETE, actor=actor, reason=body.reason)
+    id = body.id or acting.fresh_id()
+    wish = SteerRequest(id=id, action=SteerAction.FORCE_COMPLETE, actor=actor, reason=body.reason)
     reply = await give_steer(database, client, project, wish)
     if reply.state == "sent":
         response.status_code = 202

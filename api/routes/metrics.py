@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -69,7 +68,7 @@ async def measure_metric(
     acting: ActingDep,
 ) -> AimState:
     """Say what a metric or success criterion came to; the newest counts, and all are kept."""
-    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    wish = body.model_copy(update={"actor": acting.named(body.actor), "id": body.id or acting.fresh_id()})
     state, new = await database.write(_measure, project, wish)
     response.status_code = 201 if new else 200
     await _wake(database, client, project)
@@ -97,7 +96,7 @@ def _measure(session: Session, project: str, body: MeasureRequest) -> tuple[AimS
     note = "; ".join(part for part in (said.note, body.reason) if part)[:NOTE_LIMIT]
     draft = MeasurementDraft(
         **said.model_copy(update={"note": note}).model_dump(),
-        id=f"said-{body.id or uuid.uuid4().hex}",
+        id=f"said-{body.id}",
         aim=aim.name,
         target=aim.target,
         source=Source.PERSON,

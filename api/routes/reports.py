@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -99,7 +98,7 @@ async def add_entry(
     project: str, body: EntryRequest, response: Response, database: DatabaseDep, acting: ActingDep
 ) -> RetroEntry:
     """Add to a retrospective or a review; an improvement is in the plan of the sprint after it."""
-    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    wish = body.model_copy(update={"actor": acting.named(body.actor), "key": body.key or acting.fresh_id()})
     entry, new = await database.write(_add, project, wish)
     response.status_code = 201 if new else 200
     return entry
@@ -112,7 +111,7 @@ def _add(session: Session, project: str, body: EntryRequest) -> tuple[RetroEntry
         known = ", ".join(each.id for each in plan.sprints)
         raise NotFound(f"{project} has no sprint {sprint}; it has {known}.", project=project)
     draft = EntryDraft(
-        key=body.key or uuid.uuid4().hex,
+        key=body.key or "",
         kind=body.kind,
         topic=body.topic,
         text=body.text,

@@ -57,7 +57,7 @@ async def start_sprint(
 ) -> StartReply:
     """Start a run of a plan, as JSON or as a file upload; the same plan again attaches to its run."""
     wanted = await _read_request(request)
-    reply = await start_run(wanted, database, client, acting.within)
+    reply = await start_run(wanted, database, client, acting.within, acting.keyed_id)
     acting.about(reply.run.id)
     response.status_code = 200 if reply.attached else 201
     response.headers["Location"] = f"/api/v1/projects/{reply.run.id}"

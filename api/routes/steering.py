@@ -23,7 +23,7 @@ async def steer(
     acting: ActingDep,
 ) -> SteerReply:
     """Do it; 202 where no worker runs to take it now, 409 with the reason where it is refused."""
-    wish = body.model_copy(update={"actor": acting.named(body.actor)})
+    wish = body.model_copy(update={"actor": acting.named(body.actor), "id": body.id or acting.fresh_id()})
     of = f"a {body.scope.value}" if body.scope is not SteerScope.PROJECT else "a whole run"
     acting.need(needed_to_steer(body.action, body.scope), f"{body.action.value} of {of}")
     reply = await give_steer(database, client, project, wish)

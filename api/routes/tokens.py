@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.deps import DatabaseDep
+from api.deps import NEVER_KEPT, DatabaseDep
 from api.permissions import ActingDep
 from paceline.domain.access import ApiToken, Role
 from paceline.domain.model import Model
@@ -59,23 +59,31 @@ async def list_tokens(database: DatabaseDep) -> list[ApiToken]:
     return await database.read(tokens.list_tokens)
 
 
-@router.post("", operation_id="create_token", status_code=201)
-async def create_token(body: TokenRequest, database: DatabaseDep, acting: ActingDep) -> TokenMade:
+@router.post("", operation_id="create_token", status_code=201, dependencies=[NEVER_KEPT])
+async def create_token(
+    body: TokenRequest, response: Response, database: DatabaseDep, acting: ActingDep
+) -> TokenMade:
     """Make a token; its secret is in this answer and nowhere else."""
     lifetime = timedelta(seconds=body.expires_in) if body.expires_in is not None else None
     made_by = acting.named(body.actor)
     made = await database.write(tokens.create_token, body.name, body.role, made_by, body.projects, lifetime)
+    response.headers["Location"] = f"/api/v1/tokens/{made.token.id}"
     return TokenMade(token=made.token, secret=made.secret)
 
 
-@router.post("/{token}/rotate", operation_id="rotate_token")
+@router.post("/{token}/rotate", operation_id="rotate_token", dependencies=[NEVER_KEPT])
 async def rotate_token(
-    token: str, database: DatabaseDep, acting: ActingDep, body: RotateRequest | None = None
+    token: str,
+    response: Response,
+    database: DatabaseDep,
+    acting: ActingDep,
+    body: RotateRequest | None = None,
 ) -> TokenMade:
     """Give it a new secret, which is in this answer and nowhere else."""
     grace = timedelta(seconds=(body or RotateRequest()).grace)
     made = await database.write(tokens.rotate_token, token, grace)
     acting.forget()
+    response.headers["Location"] = f"/api/v1/tokens/{made.token.id}"
     return TokenMade(token=made.token, secret=made.secret)
 
 

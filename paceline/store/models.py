@@ -11,8 +11,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from paceline.store.access_rows import ApiTokenRow, AuditHeadRow, AuditRow
 from paceline.store.base import Base, UtcDateTime, table
+from paceline.store.request_rows import KeyedRequestRow
 
-__all__ = ["ApiTokenRow", "AuditHeadRow", "AuditRow", "Base", "UtcDateTime", "table"]
+__all__ = ["ApiTokenRow", "AuditHeadRow", "AuditRow", "Base", "KeyedRequestRow", "UtcDateTime", "table"]
 """What other modules import from here beside the tables below."""
 
 
