@@ -93,6 +93,8 @@ ACCESS: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("DELETE", f"{PREFIX}/tokens/{{token}}"): _WHOLE,
         ("GET", f"{PREFIX}/audit"): _WHOLE,
         ("GET", f"{PREFIX}/audit/check"): _WHOLE,
+        # Of all projects an admin's.
+        ("GET", f"{PREFIX}/events/stream"): _READ,
         ("GET", "/ws"): _READ,
     }
 )

@@ -1,65 +1,31 @@
-"""Events from the database to any number of WebSockets: each event is read and serialised once.
+"""Events from the database to any number of clients: each event is read and serialised once.
 
-One reader asks the database for news, woken at once by writers of this process and every `POLL_SECONDS` for
-those of others, and only while somebody listens. It appends to a feed: a short memory of the latest events.
-Subscribers pull from the feed at their own pace and fall back to the database for anything older, so replay
-and live are one sequence, nothing is queued per client, and a slow client costs no memory.
+One reader asks the database for news when it is told that there are some, and only while somebody listens.
+It appends to feeds: short memories of the latest events. Subscribers pull from a feed at their own pace and
+fall back to the database for anything older, so replay and live are one sequence, nothing is queued per
+client, and a slow client costs no memory.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
+from api.feeds import PAGE, Entry, Feed, Part, Selection
 from paceline.store.database import Database
-from paceline.store.events import events_after, last_number, last_numbers
+from paceline.store.events import events_after, last_number, last_numbers, last_position, placed_after
 
-POLL_SECONDS = 0.025
-MEMORY = 4096
-"""Events that a feed remembers; older ones are read from the database."""
-PAGE = 500
+LOOK_SECONDS = 2.0
+"""How often is looked for what nobody told of."""
+HEARTBEAT_SECONDS = 15.0
+_ALL = Selection()
 
 log = logging.getLogger(__name__)
-
-
-class Feed:
-    """The latest serialised events of one stream, numbered without gaps.
-
-    Args:
-        last: number of the last event that is not in the feed.
-    """
-
-    def __init__(self, last: int) -> None:
-        self.subscribers = 0
-        self.changed = asyncio.Event()
-        self._first = last + 1
-        self._texts: list[str] = []
-
-    @property
-    def last(self) -> int:
-        """Number of the latest event."""
-        return self._first + len(self._texts) - 1
-
-    def append(self, texts: list[str]) -> None:
-        """Add the events after `last`, and wake everybody who waits for them."""
-        if not texts:
-            return
-        self._texts += texts
-        if len(self._texts) > 2 * MEMORY:
-            dropped = len(self._texts) - MEMORY
-            self._first += dropped
-            del self._texts[:dropped]
-        self.changed.set()
-        self.changed = asyncio.Event()
-
-    def since(self, number: int) -> list[str] | None:
-        """Up to `PAGE` events after `number`; None where the feed no longer remembers them."""
-        start = number + 1 - self._first
-        return None if start < 0 else self._texts[start : start + PAGE]
 
 
 class Hub:
@@ -67,82 +33,101 @@ class Hub:
 
     Args:
         database: where events are.
-        poll_seconds: the longest time until an event of another process is seen.
+        heartbeat_seconds: after so long without an event a stream gives an empty part.
+        look_seconds: the longest time until an event is seen that nobody told of.
     """
 
-    def __init__(self, database: Database, *, poll_seconds: float = POLL_SECONDS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        heartbeat_seconds: float = HEARTBEAT_SECONDS,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
         self._database = database
-        self._poll_seconds = poll_seconds
+        self._heartbeat = heartbeat_seconds
+        self._look_seconds = look_seconds
         self._feeds: dict[str, Feed] = {}
-        self._everything = Feed(0)
-        self._seen: dict[str, int] = {}
+        self._everything: Feed | None = None
         self._wanted = asyncio.Event()
         self._news = asyncio.Event()
+        self._closed = False
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
         """Read while the context is open."""
-        loop = asyncio.get_running_loop()
+        async with self._database.listening(self._news.set):
+            tasks = [asyncio.create_task(work, name="hub") for work in (self._read(), self._tick())]
+            try:
+                yield
+            finally:
+                self.close()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
-        def wake(_project: str) -> None:
-            with suppress(RuntimeError):  # the loop closes before the last writer of the process
-                loop.call_soon_threadsafe(self._news.set)
+    def close(self) -> None:
+        """End every stream, and each that is asked for later."""
+        self._closed = True
+        self._wake_all()
 
-        remove = self._database.add_listener(wake)
-        reader = asyncio.create_task(self._read(), name="hub")
-        try:
-            yield
-        finally:
-            remove()
-            reader.cancel()
-            with suppress(asyncio.CancelledError):
-                await reader
-
-    async def project_events(self, project: str, after: int) -> AsyncGenerator[list[str]]:
-        """The events of one project after a number, first what was, then what comes, without end.
+    async def project_events(
+        self, project: str, after: int, chosen: Selection = _ALL
+    ) -> AsyncGenerator[Part]:
+        """The events of one project after a number, first what was, then what comes, until the hub closes.
 
         Args:
             project: id of the project.
             after: number of the last event that the client has; 0 for all.
+            chosen: which of them.
         """
-        async with self._subscribed(project) as feed:
-            sent = after
-            while True:
-                changed = feed.changed
-                texts = feed.since(sent)
-                if texts is None:
-                    page = await self._database.read(events_after, project, sent, PAGE)
-                    texts = [event.model_dump_json() for event in page]
-                if texts:
-                    sent += len(texts)
-                    yield texts
-                else:
-                    await changed.wait()
 
-    async def all_events(self) -> AsyncGenerator[list[str]]:
-        """The events of all projects from now on; ends when the client falls too far behind to go on."""
-        feed = self._everything
-        if feed.subscribers == 0:
-            seen = await self._database.read(last_numbers)
-            if feed.subscribers == 0:  # else another first subscriber was faster, and its numbers move on
-                self._seen = seen
-        feed.subscribers += 1
-        self._wanted.set()
-        try:
-            sent = feed.last
-            while True:
-                changed = feed.changed
-                texts = feed.since(sent)
-                if texts is None:
-                    return
-                if texts:
-                    sent += len(texts)
-                    yield texts
-                else:
-                    await changed.wait()
-        finally:
-            feed.subscribers -= 1
-            self._rest()
+        async def load(number: int) -> list[Entry]:
+            return [Entry(event) for event in await self._database.read(events_after, project, number, PAGE)]
+
+        async with self._subscribed(project) as feed:
+            async for part in self._follow(feed, after, load, chosen):
+                yield part
+
+    async def all_events(self, after: int | None = None, chosen: Selection = _ALL) -> AsyncGenerator[Part]:
+        """The events of all projects after a position, in the order of their commits, until the hub closes.
+
+        Args:
+            after: position of the last event that the client has; None: only what comes.
+            chosen: which of them.
+        """
+
+        async def load(position: int) -> list[Entry]:
+            found = await self._database.read(placed_after, position, PAGE)
+            return [Entry(placed.event, placed.position) for placed in found]
+
+        async with self._subscribed_to_everything() as feed:
+            start = feed.last if after is None else after
+            async for part in self._follow(feed, start, load, chosen):
+                yield part
+
+    async def _follow(
+        self, feed: Feed, after: int, load: Callable[[int], Awaitable[list[Entry]]], chosen: Selection
+    ) -> AsyncGenerator[Part]:
+        loop = asyncio.get_running_loop()
+        sent, told = after, loop.time()
+        while not self._closed:
+            changed = feed.changed
+            entries = feed.since(sent)
+            if entries is None:
+                entries = await load(sent)
+            if entries:
+                sent = entries[-1].place
+                wanted = chosen.of(entries)
+                if wanted:
+                    yield Part(wanted, sent)
+                    told = loop.time()
+                    continue
+            if loop.time() - told >= self._heartbeat:
+                yield Part([], sent)
+                told = loop.time()
+            elif not entries:
+                await changed.wait()
 
     @asynccontextmanager
     async def _subscribed(self, project: str) -> AsyncGenerator[Feed]:
@@ -151,64 +136,114 @@ class Hub:
             # Another subscriber may have come while this one read; its feed is as good.
             self._feeds.setdefault(project, Feed(last))
         feed = self._feeds[project]
-        feed.subscribers += 1
-        self._wanted.set()
         try:
-            yield feed
+            with self._counted(feed):
+                yield feed
         finally:
-            feed.subscribers -= 1
             if feed.subscribers == 0:
                 self._feeds.pop(project, None)
             self._rest()
 
+    @asynccontextmanager
+    async def _subscribed_to_everything(self) -> AsyncGenerator[Feed]:
+        if self._everything is None:
+            last = await self._database.read(last_position)
+            self._everything = self._everything or Feed(last)
+        feed = self._everything
+        try:
+            with self._counted(feed):
+                yield feed
+        finally:
+            if feed.subscribers == 0:
+                self._everything = None
+            self._rest()
+
+    @contextmanager
+    def _counted(self, feed: Feed) -> Generator[None]:
+        feed.subscribers += 1
+        if feed.subscribers == 1:
+            # Of what was committed since its last number was read, the reader may have been told already.
+            self._news.set()
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            feed.subscribers -= 1
+
     def _rest(self) -> None:
-        if not self._feeds and self._everything.subscribers == 0:
+        if not self._feeds and self._everything is None:
             self._wanted.clear()
+
+    async def _tick(self) -> None:
+        """Have the streams look whether their heartbeat is due: one timer for all."""
+        while True:
+            await asyncio.sleep(self._heartbeat / 4)
+            self._wake_all()
+
+    def _wake_all(self) -> None:
+        for feed in (*self._feeds.values(), *([self._everything] if self._everything else [])):
+            feed.wake()
 
     async def _read(self) -> None:
         while True:
             await self._wanted.wait()
             try:
-                await self._read_once()
+                if await self._told() or await self._database.moved():
+                    while await self._read_once():
+                        pass
             except Exception:
                 # The database may come back; every subscriber goes on from its own number.
                 log.exception("The event stream could not read the database and tries again in a second.")
                 await asyncio.sleep(1)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_seconds):
-                    await self._news.wait()
-            self._news.clear()
+                self._news.set()
 
-    async def _read_once(self) -> None:
-        feeds = dict(self._feeds)
-        for_all = self._everything.subscribers > 0
+    async def _told(self) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._look_seconds):
+                await self._news.wait()
+        told = self._news.is_set()
+        self._news.clear()
+        return told
+
+    async def _read_once(self) -> bool:
+        """Append what is new to the feeds; returns whether there may be more."""
+        feeds, everything = dict(self._feeds), self._everything
         wanted = {project: feed.last for project, feed in feeds.items()}
-        seen = dict(self._seen) if for_all else None
-        fresh = await self._database.read(_fresh_events, wanted, seen)
-        for project, events in fresh.items():
-            if project in feeds:
-                feeds[project].append([text for number, text in events if number > wanted[project]])
-            if seen is not None:
-                known = seen.get(project, 0)
-                self._everything.append([text for number, text in events if number > known])
-                self._seen[project] = max(known, events[-1][0])
+        fresh = await self._database.read(_fresh_events, wanted, everything.last if everything else None)
+        for project, entries in fresh.projects.items():
+            feeds[project].append(entries)
+        if everything is not None:
+            everything.append(fresh.everything)
+        return fresh.more
 
 
-def _fresh_events(
-    session: Session, wanted: dict[str, int], seen: dict[str, int] | None
-) -> dict[str, list[tuple[int, str]]]:
-    """Events that some feed does not have, serialised, by project.
+@dataclass
+class _Fresh:
+    """Events that some feed does not have."""
+
+    projects: dict[str, list[Entry]] = field(default_factory=dict[str, list[Entry]])
+    everything: list[Entry] = field(default_factory=list[Entry])
+
+    @property
+    def more(self) -> bool:
+        return any(len(each) >= PAGE for each in (self.everything, *self.projects.values()))
+
+
+def _fresh_events(session: Session, wanted: dict[str, int], position: int | None) -> _Fresh:
+    """What the feeds lack.
 
     Args:
         session: a read transaction.
         wanted: last number by project that a feed has.
-        seen: last number by project that the stream of everything has; None where nobody listens to it.
+        position: the last that the stream of everything has; None where nobody listens to it.
     """
-    fresh: dict[str, list[tuple[int, str]]] = {}
-    for project, last in last_numbers(session, None if seen is not None else list(wanted)).items():
-        for_all = last if seen is None else seen.get(project, 0)
-        after = min(wanted.get(project, last), for_all)
-        if last > after:
-            page = events_after(session, project, after, PAGE)
-            fresh[project] = [(event.number, event.model_dump_json()) for event in page]
+    fresh = _Fresh()
+    for project, last in last_numbers(session, list(wanted)).items():
+        if last > wanted[project]:
+            page = events_after(session, project, wanted[project], PAGE)
+            fresh.projects[project] = [Entry(event) for event in page]
+    if position is not None:
+        fresh.everything = [
+            Entry(each.event, each.position) for each in placed_after(session, position, PAGE)
+        ]
     return fresh

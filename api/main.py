@@ -36,6 +36,7 @@ from api.routes import (
     socket,
     sprints,
     steering,
+    stream,
     tokens,
 )
 from api.security import required_token
@@ -54,7 +55,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-        hub = Hub(database)
+        hub = Hub(database, heartbeat_seconds=settings.event_heartbeat)
         app.state.parts = Parts(database, client, settings, hub)
         async with hub.running():
             yield
@@ -97,6 +98,7 @@ RESOURCES = (
     rollbacks,
     reports,
     metrics,
+    stream,
     tokens,
     audit,
 )

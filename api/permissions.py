@@ -64,6 +64,10 @@ class Acting:
         """An id for what is done, where the request names none: a repeat under its key has the same."""
         return self.keyed_id or uuid.uuid4().hex
 
+    async def still(self) -> bool:
+        """Whether the caller's token is still good; for answers that last."""
+        return await self._callers.still(self.caller)
+
     def forget(self) -> None:
         """A token was changed: ask the database again."""
         self._callers.forget()

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     """Requests of one token a second, in the long run; 0: not limited."""
     rate_burst: int = Field(default=500, ge=1)
     """Requests that it may send at once."""
+    event_heartbeat: float = Field(default=15.0, gt=0)
+    """An event stream without an event for so long says that it lives."""
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
 

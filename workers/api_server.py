@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -16,6 +16,7 @@ from api.main import create_app
 from paceline.errors import ConfigurationError, PortBusy, ServerUnavailable
 from paceline.settings import Settings
 from paceline.store.database import Database
+from workers.event_protocols import HttpProtocol, SocketProtocol
 
 STOP_SECONDS = 3
 """How long open requests and WebSockets may take to end."""
@@ -24,13 +25,19 @@ STOP_SECONDS = 3
 class _Server(uvicorn.Server):
     """A server that says when it listens, and leaves signals to the process it is part of."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
+        self._end_streams = end_streams
         self.listening = asyncio.Event()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        # Streams last for as long as their clients like, and would keep the server for `STOP_SECONDS`.
+        self._end_streams()
+        await super().shutdown(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -74,17 +81,20 @@ async def serving(
     Raises:
         ServerUnavailable: the application did not start.
     """
+    app = create_app(database, client, settings)
     config = uvicorn.Config(
-        create_app(database, client, settings),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
         # Events are small and many; compressing each one costs more than it saves on loopback.
         ws_per_message_deflate=False,
+        http=HttpProtocol,
+        ws=SocketProtocol,
         ws_max_size=65_536,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    server = _Server(config)
+    server = _Server(config, lambda: app.state.parts.hub.close())
     task = asyncio.create_task(server.serve([listener]), name="api")
     listening = asyncio.create_task(server.listening.wait())
     try:

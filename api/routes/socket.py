@@ -1,37 +1,36 @@
-"""The event stream: `/ws?project_id=&after=`.
+"""The event stream as a WebSocket: `/ws?project_id=&after=&type=`.
 
 With `project_id`, every event of the project after number `after`, each once and in order, first what was
-and then what comes: a client that remembers the last number it saw loses nothing. Without `project_id`, the
-events of all projects from now on; each carries its project and number, so that a client that was away
-resumes project by project. Every message is one event as JSON. A client that does not take an event within
-`SEND_SECONDS` is closed with `TOO_SLOW` and may resume. Beyond loopback, `api.security` says how a client
-authenticates; a token that is limited to projects hears of these only, one at a time.
+and then what comes: a client that remembers the last number it saw loses nothing. Without `project_id`, for
+admins, the same of all projects by `position`. Every message is one event as JSON, or, after some silence, a
+heartbeat with the number to resume after. A client that takes nothing for `SEND_SECONDS` is closed with
+`TOO_SLOW`, and the reason names that number too.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
+import json
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
-from typing import Annotated
+from datetime import UTC, datetime
 
-from fastapi import APIRouter, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 
 from api.deps import DatabaseDep, HubDep
+from api.feeds import Part
 from api.guard import FORBIDDEN_CLOSE
 from api.permissions import ActingDep
 from api.security import offered_protocol
-from paceline.errors import NotFound
-from paceline.store import runs
+from api.streaming import AfterQuery, Ended, Pace, ProjectQuery, WordsQuery, open_stream, until_end
+from paceline.errors import Forbidden, NotFound
 
 router = APIRouter(tags=["events"])
-log = logging.getLogger(__name__)
 
-SEND_SECONDS = 10.0
 TOO_SLOW = 4008
 UNKNOWN_PROJECT = 4404
-CLOSE_SECONDS = 2.0
+STOPPING = 1012
+FRAMES = "paceline.frames"
+"""The server's extension that takes whole frames, so that an event is framed once for all clients."""
 
 
 @router.websocket("/ws")
@@ -40,55 +39,73 @@ async def stream_events(
     database: DatabaseDep,
     hub: HubDep,
     acting: ActingDep,
-    project_id: Annotated[str | None, Query(max_length=200)] = None,
-    after: Annotated[int, Query(ge=0)] = 0,
+    project_id: ProjectQuery = None,
+    after: AfterQuery = None,
+    words: WordsQuery = None,
 ) -> None:
     """Send events until the client goes."""
     await websocket.accept(subprotocol=offered_protocol(websocket.scope))
-    if project_id is None and acting.within is not None:
-        await websocket.close(FORBIDDEN_CLOSE, "name one of the token's projects as project_id")
-        return
-    if project_id is not None:
-        try:
-            await database.read(runs.get_run, project_id)
-            seen = await acting.sees(project_id)
-        except NotFound:
-            seen = False
-        if not seen:
-            await websocket.close(UNKNOWN_PROJECT, "no such project")
-            return
-    stream = hub.all_events() if project_id is None else hub.project_events(project_id, after)
-    sender = asyncio.create_task(_send_all(websocket, stream))
-    listener = asyncio.create_task(_until_disconnect(websocket))
     try:
-        await asyncio.wait({sender, listener}, return_when=asyncio.FIRST_COMPLETED)
-        if sender.done() and sender.exception() is None:
-            await close_slow(websocket)
-    finally:
-        for task in (sender, listener):
-            task.cancel()
-        for result in await asyncio.gather(sender, listener, return_exceptions=True):
-            if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
-                log.error("An event stream ended early.", exc_info=result)
+        stream = await open_stream(hub, database, acting, project_id, after, words or [])
+    except Forbidden as error:
+        await websocket.close(FORBIDDEN_CLOSE, error.message[:120])
+    except NotFound:
+        await websocket.close(UNKNOWN_PROJECT, "no such project")
+    else:
+        sender = _Sender(websocket, project_id, after or 0)
+        # A client that went while it was sent to, or whose token ended, is no error.
+        with suppress(WebSocketDisconnect):
+            ended = await until_end(sender.send_all(stream), _until_disconnect(websocket), sender.pace)
+            if ended is not Ended.CLIENT_GONE:
+                await close(websocket, ended, sender.last)
 
 
-async def close_slow(websocket: WebSocket) -> None:
-    """Say why, if the client still reads at all."""
-    with suppress(TimeoutError, WebSocketDisconnect, RuntimeError):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await websocket.close(TOO_SLOW, "too slow; resume with after=<last number>")
+async def close(websocket: WebSocket, ended: Ended, last: int) -> None:
+    """Say why, and where to go on."""
+    code, why = (TOO_SLOW, "too slow") if ended is Ended.TOO_SLOW else (STOPPING, "the server stops")
+    with suppress(RuntimeError):  # the server has closed it
+        await websocket.close(code, f"{why}; resume with after={last}")
 
 
-async def _send_all(websocket: WebSocket, stream: AsyncGenerator[list[str]]) -> None:
-    """Send until the stream ends or the client is too slow; both return."""
-    async with aclosing(stream):
-        async for texts in stream:
-            for text in texts:
-                try:
-                    async with asyncio.timeout(SEND_SECONDS):
-                        await websocket.send_text(text)
-                except TimeoutError:
-                    return
+class _Sender:
+    """Sends a stream's parts to one client.
+
+    Args:
+        websocket: the client.
+        project: id of the run; None: all.
+        last: place after which the client goes on where it is sent nothing.
+    """
+
+    def __init__(self, websocket: WebSocket, project: str | None, last: int) -> None:
+        self.pace = Pace()
+        self.last = last
+        self._websocket = websocket
+        self._project = project
+        self._framed = FRAMES in websocket.scope.get("extensions", {})
+
+    async def send_all(self, stream: AsyncGenerator[Part]) -> None:
+        """Send until the stream ends."""
+        async with aclosing(stream):
+            async for part in stream:
+                await self.pace.sending(self._send(part))
+                self.last = part.last
+
+    async def _send(self, part: Part) -> None:
+        if not part.entries:
+            await self._websocket.send_text(heartbeat(self._project, part.last))
+        elif self._framed:
+            frames = b"".join([entry.frame for entry in part.entries])
+            await self._websocket.send({"type": "websocket.send", "frames": frames})
+        else:
+            for entry in part.entries:
+                await self._websocket.send_text(entry.text)
+                self.last = entry.place
+
+
+def heartbeat(project: str | None, last: int) -> str:
+    """The message that says that the stream lives, and after which place to resume."""
+    now = datetime.now(UTC).isoformat()
+    return json.dumps({"type": "HEARTBEAT", "project": project, "after": last, "at": now})
 
 
 async def _until_disconnect(websocket: WebSocket) -> None:

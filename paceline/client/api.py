@@ -270,7 +270,9 @@ class ApiClient:
         try:
             async with self._socket({"project_id": project, "after": after}) as texts:
                 async for text in texts:
-                    yield Event.model_validate_json(text)
+                    # A heartbeat only says that the stream lives.
+                    if json.loads(text)["type"] != "HEARTBEAT":
+                        yield Event.model_validate_json(text)
         except (ConnectionClosed, InvalidHandshake, OSError):
             return
 

@@ -11,8 +11,9 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -22,6 +23,7 @@ from sqlalchemy.orm import Session
 
 from paceline.errors import ConfigurationError
 from paceline.store.events import APPENDED_TO
+from paceline.store.news import news_of
 from paceline.store.transactions import retry, run_in_session
 from paceline.store.writer import Writer
 
@@ -71,6 +73,7 @@ class Database:
         self.url = engine_url(url)
         self._listeners: list[Listener] = []
         self._listening = threading.Lock()
+        self._news = news_of(self.url)
         self._reading = ThreadPoolExecutor(POOL_SIZE, "paceline-read")
         if self.url.startswith("sqlite"):
             self._readers = sqlite_engine(self.url, POOL_SIZE, read_only=True)
@@ -126,10 +129,34 @@ class Database:
 
         return remove
 
+    @asynccontextmanager
+    async def listening(self, wake: Callable[[], None]) -> AsyncGenerator[None]:
+        """Have a function called in this event loop after events were committed, by whichever process.
+
+        Several commits may be one call. A call can be missed, so ask `moved` now and then.
+        """
+        loop = asyncio.get_running_loop()
+
+        def told(_project: str) -> None:
+            with suppress(RuntimeError):  # the loop closes before the last writer of the process
+                loop.call_soon_threadsafe(wake)
+
+        remove = self.add_listener(told)
+        try:
+            async with self._news.listening(wake):
+                yield
+        finally:
+            remove()
+
+    async def moved(self) -> bool:
+        """Whether something may have been committed since the last call; costs less than a query."""
+        return await asyncio.to_thread(self._news.moved)
+
     def close(self) -> None:
         """Finish the writes that are under way, then let the connections go."""
         self._writer.close()
         self._reading.shutdown()
+        self._news.close()
         self._writers.dispose()
         self._readers.dispose()
 
@@ -137,9 +164,12 @@ class Database:
         return retry(self._readers, lambda connection: run_in_session(connection, run, {}))
 
     def _tell(self, notes: dict[Any, Any]) -> None:
+        appended_to = sorted(notes.get(APPENDED_TO, ()))
+        if appended_to:
+            self._news.ring()
         with self._listening:
             listeners = list(self._listeners)
-        for project in sorted(notes.get(APPENDED_TO, ())):
+        for project in appended_to:
             for listener in listeners:
                 try:
                     listener(project)

@@ -5,26 +5,52 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Executable, bindparam, delete, select, update
+from sqlalchemy import BigInteger, BindParameter, Executable, Text, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.events import Event, EventDraft
-from paceline.store.models import EventCounterRow, EventRow, table
+from paceline.store.models import EventCounterRow, EventPositionRow, EventRow, table
 from paceline.store.statements import dialect_of, insert_into, now
 
 APPENDED_TO = "paceline.appended_to"
 """Key in `session.info`: the projects that got events in this transaction."""
+CHANNEL = "paceline_events"
+"""PostgreSQL notifies of it, with a project's id, when a transaction commits that appended events."""
 
 _EVENTS = table(EventRow)
 _COUNTERS = table(EventCounterRow)
+_POSITIONS = table(EventPositionRow)
 _AFTER = (
     select(_EVENTS)
     .where(_EVENTS.c.project == bindparam("of"), _EVENTS.c.number > bindparam("after"))
     .order_by(_EVENTS.c.number)
     .limit(bindparam("limit"))
 )
+_PLACED_AFTER = (
+    select(_POSITIONS)
+    .where(_POSITIONS.c.position > bindparam("after"))
+    .order_by(_POSITIONS.c.position)
+    .limit(bindparam("limit"))
+)
+# Only one process writes at a time, so the highest position cannot change before this is committed.
+_PLACING = _POSITIONS.insert().from_select(
+    ["position", "project", "last", "count"],
+    select(
+        func.coalesce(func.max(_POSITIONS.c.position), 0) + bindparam("added", type_=BigInteger),
+        bindparam("of", type_=Text),
+        bindparam("newest", type_=BigInteger),
+        bindparam("added", type_=BigInteger),
+    ),
+)
+
+
+class Placed(NamedTuple):
+    """An event and its place among those of all projects."""
+
+    position: int
+    event: Event
 
 
 def append_events(session: Session, project: str, drafts: Sequence[EventDraft]) -> list[Event]:
@@ -48,6 +74,7 @@ def append_events(session: Session, project: str, drafts: Sequence[EventDraft]) 
     rows = _numbered(project, list(fresh.values()), last - len(fresh), at)
     if len(_insert(session, rows)) == len(rows):
         stored = {row["key"]: to_event(row) for row in rows}
+        _place(session, project, last, len(rows))
     else:
         stored = _append_unknown(session, project, fresh, last - len(fresh), at)
     session.info.setdefault(APPENDED_TO, set[str]()).add(project)
@@ -58,6 +85,32 @@ def events_after(session: Session, project: str, after: int = 0, limit: int = 10
     """The events with a number above `after`, in order, at most `limit`."""
     found = session.connection().execute(_AFTER, {"of": project, "after": after, "limit": limit})
     return [to_event(row) for row in found.mappings()]
+
+
+def placed_after(session: Session, position: int, limit: int = 1000) -> list[Placed]:
+    """The events of all projects above a position, in the order of their commits.
+
+    Positions begin at 1 with the first event that was given one, and have no gaps.
+
+    Args:
+        session: a transaction.
+        position: of the last event that the caller has.
+        limit: about the most events; those that were appended together come together.
+    """
+    found = session.connection().execute(_PLACED_AFTER, {"after": position, "limit": limit}).all()
+    placed: list[Placed] = []
+    for row in found:
+        if len(placed) >= limit:
+            break
+        first = max(row.last - row.count, row.last - (row.position - position))
+        page = events_after(session, row.project, first, row.last - first)
+        placed += [Placed(row.position - (row.last - event.number), event) for event in page]
+    return placed
+
+
+def last_position(session: Session) -> int:
+    """The position of the newest event; 0 before the first."""
+    return session.connection().execute(select(func.max(_POSITIONS.c.position))).scalar_one() or 0
 
 
 def events_named(session: Session, project: str, names: Sequence[str]) -> list[Event]:
@@ -114,13 +167,21 @@ def _advancing(dialect: str) -> Executable:
     upsert = insert.on_conflict_do_update(
         index_elements=["project"], set_={"last": _COUNTERS.c.last + insert.excluded.last}
     )
-    return upsert.returning(_COUNTERS.c.last, now(dialect))
+    if dialect == "sqlite":
+        return upsert.returning(_COUNTERS.c.last, now(dialect))
+    # Delivered at the commit, once a project, and not at all where the transaction is taken back.
+    notified = func.pg_notify(CHANNEL, _COUNTERS.c.project, type_=Text)
+    return upsert.returning(_COUNTERS.c.last, now(dialect), notified)
 
 
 @cache
 def _inserting(dialect: str) -> Executable:
     insert = insert_into(dialect, EventRow).on_conflict_do_nothing(index_elements=["project", "key"])
     return insert.returning(_EVENTS.c.number)
+
+
+def _place(session: Session, project: str, newest: int, added: int) -> None:
+    session.connection().execute(_PLACING, {"of": project, "newest": newest, "added": added})
 
 
 def _append_unknown(
@@ -137,6 +198,7 @@ def _append_unknown(
     rows = _numbered(project, [draft for key, draft in fresh.items() if key not in stored], before, at)
     if rows:
         _insert(session, rows)
+        _place(session, project, before + len(rows), len(rows))
     connection.execute(
         update(_COUNTERS).where(_COUNTERS.c.project == project).values(last=before + len(rows))
     )

@@ -123,6 +123,20 @@ class EventCounterRow(Base):
     last: Mapped[int] = mapped_column(BigInteger)
 
 
+class EventPositionRow(Base):
+    """The place of some events, appended together, among those of all projects, in the order of the commits.
+
+    The project's events `last - count + 1` to `last` have the positions `position - count + 1` to `position`.
+    """
+
+    __tablename__ = "event_positions"
+
+    position: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    project: Mapped[str]
+    last: Mapped[int] = mapped_column(BigInteger)
+    count: Mapped[int]
+
+
 _STEERING = text("name IN ('steered', 'story.reopened', 'story.carried_over')")
 
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from temporalio.client import Client
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from api import streaming
 from api.routes import socket as socket_route
 from paceline.domain.events import EventDraft, EventType
 from paceline.settings import Settings
@@ -136,12 +137,58 @@ def project_and_name(message: str | bytes) -> tuple[str, str]:
     return event["project"], event["name"]
 
 
+async def test_all_projects_are_resumed_by_position(address: str, record: Record) -> None:
+    beans, peas = await record("beans"), await record("peas")
+    await beans.happen("a", "b")
+    async with connect(f"{address}?after=0") as connection:
+        seen = [json.loads(await connection.recv())["position"] for _ in range(2)]
+    await peas.happen("a")
+    await beans.happen("c")
+    async with connect(f"{address}?after={seen[-1]}") as connection, asyncio.timeout(10):
+        found = [json.loads(await connection.recv()) for _ in range(2)]
+    assert seen == [1, 2]
+    assert [(each["position"], each["project"], each["number"]) for each in found] == [
+        (3, "peas", 1),
+        (4, "beans", 3),
+    ]
+
+
+async def test_a_filtered_stream_has_heartbeats_to_resume_after(
+    database: Database, no_temporal: Client, settings: Settings, record: Record
+) -> None:
+    recorded = await record()
+    await recorded.happen("left.out", "wanted.one", "left.out.too", "wanted.two", "last")
+    often = settings.model_copy(update={"event_heartbeat": 0.1})
+    async with listening(database, no_temporal, often) as address:
+        query = "project_id=allotment&type=wanted.one&type=wanted.two&type=HITL_REQUEST"
+        async with connect(f"{address}?{query}") as connection, asyncio.timeout(10):
+            messages = [json.loads(await connection.recv()) for _ in range(3)]
+    assert [each["type"] for each in messages] == ["WORKFLOW_EVENT", "WORKFLOW_EVENT", "HEARTBEAT"]
+    assert [each.get("number") for each in messages] == [2, 4, None]
+    beat = messages[-1]
+    assert (beat["project"], beat["after"]) == ("allotment", 5)
+    assert set(beat) == {"type", "project", "after", "at"}
+
+
+async def test_a_server_that_stops_says_where_to_go_on(
+    database: Database, no_temporal: Client, settings: Settings, record: Record
+) -> None:
+    await (await record()).happen("one", "two")
+    async with AsyncExitStack() as stack:
+        async with listening(database, no_temporal, settings) as address:
+            connection = await stack.enter_async_context(connect(f"{address}?project_id=allotment"))
+            assert await numbers(connection, 2) == [1, 2]
+        assert await close_code(connection) == socket_route.STOPPING
+
+
 async def test_an_unknown_project_is_closed_with_its_code(address: str) -> None:
     async with connect(f"{address}?project_id=nothing") as connection:
         assert await close_code(connection) == socket_route.UNKNOWN_PROJECT
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x"])
+@pytest.mark.parametrize(
+    "query", ["after=-1", "after=x", "after=99999999999999999999", "type=NOTHING", "type="]
+)
 async def test_a_wrong_cursor_is_refused(address: str, query: str) -> None:
     with pytest.raises(InvalidStatus):
         await connect(f"{address}?{query}")
@@ -167,26 +214,28 @@ async def test_a_rebound_name_is_refused(address: str) -> None:
 async def test_a_client_that_does_not_read_is_let_go_and_may_resume(
     address: str, record: Record, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socket_route, "SEND_SECONDS", 0.3)
+    monkeypatch.setattr(streaming, "SEND_SECONDS", 0.3)
     await record()
     bulk = [
         EventDraft(key=f"k{number}", type=EventType.WORKFLOW_EVENT, name="bulk", data={"x": "y" * 60_000})
         for number in range(300)
     ]
     ended = asyncio.Event()
-    original = socket_route.close_slow
+    original = socket_route.close
 
-    async def closing(websocket: Any) -> None:
-        await original(websocket)
+    async def closing(*arguments: Any) -> None:
+        await original(*arguments)
         ended.set()
 
-    monkeypatch.setattr(socket_route, "close_slow", closing)
+    monkeypatch.setattr(socket_route, "close", closing)
     async with connect(f"{address}?project_id=allotment", max_queue=1) as connection:
         for start in range(0, len(bulk), 50):
             await database.write(events.append_events, "allotment", bulk[start : start + 50])
         async with asyncio.timeout(30):
             await ended.wait()
         seen = await last_number_before_the_end(connection)
+        assert connection.close_code == socket_route.TOO_SLOW
+        assert connection.close_reason == f"too slow; resume with after={seen}"
     assert 0 < seen < 300
     async with connect(f"{address}?project_id=allotment&after={seen}", max_size=None) as connection:
         assert await numbers(connection, 300 - seen) == list(range(seen + 1, 301))
