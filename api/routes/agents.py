@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from api.deps import DatabaseDep, Limit, ProjectFilter
+from api.deps import DatabaseDep, ProjectFilter
+from api.paging import NUMBER, TEXTS, AnyPage, PageOf100
 from api.permissions import ActingDep
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.exchange import NAME_LIMIT
@@ -21,6 +22,7 @@ from paceline.store import events, runs, status
 from paceline.store.scopes import Within
 
 router = APIRouter(prefix="/agents", tags=["agents"])
+StatesFilter = Annotated[list[AgentState] | None, Query(description="Only those in one of these states.")]
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _OCCUPIED = (StoryState.WORKING, StoryState.VERIFYING, StoryState.MERGING, StoryState.WAITING_FOR_PERSON)
 """States of a story in which its agents' states are not left over."""
@@ -38,10 +40,16 @@ class ResetRequest(Model):
 
 @router.get("/status", operation_id="list_agent_statuses")
 async def list_agent_statuses(
-    database: DatabaseDep, acting: ActingDep, project: ProjectFilter = None
+    database: DatabaseDep,
+    acting: ActingDep,
+    page: AnyPage,
+    project: ProjectFilter = None,
+    state: StatesFilter = None,
 ) -> list[AgentStatus]:
     """Every agent of every project, or of one; DEAD where a heartbeat stopped during work."""
-    return await database.read(status.agent_statuses, project, within=acting.within)
+    wanted: dict[str, Any] = {"states": state or (), "limit": page.fetch, "after": page.after(TEXTS)}
+    found = await database.read(status.agent_statuses, project, within=acting.within, **wanted)
+    return page.cut(found, lambda agent: (agent.project, agent.agent))
 
 
 @router.get("/status/{agent:path}", operation_id="get_agent_status")
@@ -68,14 +76,15 @@ async def get_agent_history(
     agent: str,
     database: DatabaseDep,
     acting: ActingDep,
+    page: PageOf100,
     project: ProjectFilter = None,
-    limit: Limit = 100,
 ) -> list[AgentStatus]:
     """An agent's changes, newest first."""
-    history = await database.read(status.agent_history, agent, project, limit, acting.within)
-    if not history:
+    after = page.after(NUMBER)
+    history = await database.read(status.agent_changes, agent, project, page.fetch, acting.within, after)
+    if not history and after is None:
         raise NotFound(f"No agent is called {agent!r}; GET /api/v1/agents/status lists them.")
-    return history
+    return [change for _, change in page.cut(history, lambda each: each[:1])]
 
 
 def _newest(session: Session, agent: str, project: str | None, within: Within) -> AgentStatus:

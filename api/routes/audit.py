@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import DatabaseDep, Limit, ProjectFilter
+from api.deps import DatabaseDep, ProjectFilter
+from api.paging import PageOf200
 from paceline.domain.audit import AuditCheck, AuditEntry
 from paceline.store import audit
 
@@ -17,10 +18,11 @@ After = Annotated[int, Query(ge=0, description="Number of the last entry that is
 
 @router.get("", operation_id="list_audit")
 async def list_audit(
-    database: DatabaseDep, after: After = 0, project: ProjectFilter = None, limit: Limit = 200
+    database: DatabaseDep, page: PageOf200, after: After = 0, project: ProjectFilter = None
 ) -> list[AuditEntry]:
     """Every request to change something after a number, oldest first."""
-    return await database.read(audit.audit_after, after, limit, project)
+    found = await database.read(audit.audit_after, page.number(after), page.most, project)
+    return page.cut(found, lambda entry: (entry.number,))
 
 
 @router.get("/check", operation_id="check_audit")

@@ -12,7 +12,8 @@ from activities.announcing import announce
 from activities.context import ActivityContext, RunContext
 from activities.growth import Wish, grow_while_working
 from activities.wishes import claim_token, requested_files
-from api.deps import ClientDep, DatabaseDep, Limit, SettingsDep
+from api.deps import ClientDep, DatabaseDep, SettingsDep
+from api.paging import PageOf200
 from api.permissions import ActingDep
 from paceline.domain import ids
 from paceline.domain.access import Role
@@ -26,7 +27,7 @@ from paceline.store import claim_decisions, claim_view, events, runs
 router = APIRouter(prefix="/projects", tags=["claims"])
 
 After = Annotated[int, Query(ge=0, description="Number of the last decision that is known.")]
-StoryFilter = Annotated[str | None, Query(description="Only those of this story.")]
+StoryFilter = Annotated[str | None, Query(description="Only those of this story.", max_length=1000)]
 
 
 @router.get("/{project}/claims", operation_id="list_claims")
@@ -38,11 +39,13 @@ async def list_claims(project: str, database: DatabaseDep) -> list[LiveClaim]:
 
 @router.get("/{project}/claims/decisions", operation_id="list_claim_decisions")
 async def list_decisions(
-    project: str, database: DatabaseDep, after: After = 0, story: StoryFilter = None, limit: Limit = 200
+    project: str, database: DatabaseDep, page: PageOf200, after: After = 0, story: StoryFilter = None
 ) -> list[DecisionRecord]:
     """What was decided about claims after a number, oldest first."""
     await database.read(runs.get_run, project)
-    return await database.read(claim_decisions.decisions_of, project, story, after, limit)
+    known = page.number(after)
+    found = await database.read(claim_decisions.decisions_of, project, story, known, page.most)
+    return page.cut(found, lambda each: (each.number,))
 
 
 @router.post("/{project}/stories/{story:path}/claim", operation_id="grow_claim")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
-from api.deps import DatabaseDep, Limit, ProjectFilter
+from api.deps import DatabaseDep, ProjectFilter
+from api.paging import MOMENT_TEXT, PageOf200
 from api.permissions import ActingDep
 from paceline.domain.notifications import Notification
 from paceline.store import notifications
@@ -22,12 +23,16 @@ StateFilter = Annotated[
 async def list_notifications(
     database: DatabaseDep,
     acting: ActingDep,
+    page: PageOf200,
     project: ProjectFilter = None,
     state: StateFilter = None,
-    limit: Limit = 200,
 ) -> list[Notification]:
     """Messages, newest first, with how often each was tried and why it did not arrive."""
-    return await database.read(notifications.list_notifications, project, state, limit, acting.within)
+    after = page.after(MOMENT_TEXT)
+    found = await database.read(
+        notifications.list_notifications, project, state, page.fetch, acting.within, after
+    )
+    return page.cut(found, lambda message: (message.made_at, message.id))
 
 
 @router.post("/{notification}/redeliver", operation_id="redeliver_notification")

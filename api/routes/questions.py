@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 
 from api.answers import give_answer
-from api.deps import ClientDep, DatabaseDep, Limit, ProjectFilter
+from api.deps import ClientDep, DatabaseDep, ProjectFilter
+from api.paging import MOMENT_TEXT, PageOf200
 from api.permissions import ActingDep
 from paceline.domain.access import needed_to_answer
 from paceline.domain.exchange import AnswerReply, AnswerRequest
-from paceline.domain.questions import Answer, Question
+from paceline.domain.questions import Answer, Question, QuestionKind
 from paceline.store import questions
 
 router = APIRouter(prefix="/questions", tags=["questions"])
@@ -20,18 +21,25 @@ StateFilter = Annotated[
     Literal["open", "answered", "withdrawn", "any"], Query(description="Only questions in this state.")
 ]
 
+KindFilter = Annotated[QuestionKind | None, Query(description="Only questions of this kind.")]
+StoryFilter = Annotated[str | None, Query(description="Only those about this story.", max_length=1000)]
+
 
 @router.get("", operation_id="list_questions")
 async def list_questions(
     database: DatabaseDep,
     acting: ActingDep,
+    page: PageOf200,
     project: ProjectFilter = None,
     state: StateFilter = "open",
-    limit: Limit = 200,
+    kind: KindFilter = None,
+    story: StoryFilter = None,
 ) -> list[Question]:
     """Questions, by default the open ones."""
     wanted = None if state == "any" else state
-    return await database.read(questions.list_questions, project, wanted, limit, acting.within)
+    more: dict[str, Any] = {"kind": kind, "story": story, "after": page.after(MOMENT_TEXT)}
+    found = await database.read(questions.list_questions, project, wanted, page.fetch, acting.within, **more)
+    return page.cut(found, lambda question: (question.asked_at, question.id))
 
 
 @router.get("/{question}", operation_id="get_question")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field, TypeAdapter
 from sqlalchemy.orm import Session
 
 from activities.reports import report_files
 from activities.sprint_records import sprint_to_look_back_on, standup_now
-from api.deps import DatabaseDep, Limit
+from api.deps import DatabaseDep
+from api.paging import NUMBER, AnyPage, Kind, PageOf200
 from api.permissions import ActingDep
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.exchange import NAME_LIMIT
@@ -27,6 +28,7 @@ MARKDOWN = "text/markdown"
 Accept = Annotated[str, Header(description="`text/markdown` for people; else JSON.")]
 KindFilter = Annotated[ReportKind | None, Query(description="Only reports of this kind.")]
 SprintFilter = Annotated[str | None, Query(description="Only those of this sprint.", max_length=500)]
+REPORT_KEY: Kind = TypeAdapter(tuple[AwareDatetime, int, str, str])
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
 
 
@@ -45,13 +47,15 @@ class EntryRequest(Model):
 async def list_reports(
     project: str,
     database: DatabaseDep,
+    page: PageOf200,
     kind: KindFilter = None,
     sprint: SprintFilter = None,
-    limit: Limit = 200,
 ) -> list[Report]:
     """The reports of a run, newest first."""
     await database.read(runs.get_run, project)
-    return await database.read(reports.reports_of, project, sprint, kind, limit)
+    after = page.after(REPORT_KEY)
+    found = await database.read(reports.reports_of, project, sprint, kind, page.fetch, after)
+    return page.cut(found, lambda each: (each.made_at, each.number, each.kind.value, each.sprint))
 
 
 @router.get(
@@ -87,10 +91,14 @@ async def get_standup(project: str, database: DatabaseDep, accept: Accept = "") 
 
 
 @router.get("/{project}/retrospective", operation_id="list_retrospective_entries")
-async def list_entries(project: str, database: DatabaseDep, sprint: SprintFilter = None) -> list[RetroEntry]:
+async def list_entries(
+    project: str, database: DatabaseDep, page: AnyPage, sprint: SprintFilter = None
+) -> list[RetroEntry]:
     """What people added to the reviews and retrospectives of a run, oldest first."""
     await database.read(runs.get_run, project)
-    return await database.read(reports.entries_of, project, sprint)
+    after = page.after(NUMBER)
+    found = await database.read(reports.entries_of, project, sprint, page.fetch, after)
+    return page.cut(found, lambda entry: (entry.number,))
 
 
 @router.post("/{project}/retrospective", operation_id="add_retrospective_entry", status_code=201)

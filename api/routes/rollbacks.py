@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from activities.rollback_history import boundaries
 from api.deps import ClientDep, DatabaseDep
+from api.paging import NUMBER, AnyPage
 from api.permissions import ActingDep
 from api.rollbacks import Wanted, ask, read_history
 from paceline.domain.access import needed_to_answer
@@ -81,10 +82,11 @@ async def start_rollback(
 
 
 @router.get("/{project}/rollbacks", operation_id="list_rollbacks")
-async def list_rollbacks(project: str, database: DatabaseDep) -> list[Rollback]:
+async def list_rollbacks(project: str, database: DatabaseDep, page: AnyPage) -> list[Rollback]:
     """The rollbacks of a run, oldest first."""
     await database.read(runs.get_run, project)
-    return await database.read(rollbacks.rollbacks_of, project)
+    found = await database.read(rollbacks.rollbacks_of, project, page.fetch, page.after(NUMBER))
+    return page.cut(found, lambda rollback: (rollback.number,))
 
 
 @router.get("/{project}/boundaries", operation_id="list_boundaries")

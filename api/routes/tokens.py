@@ -9,6 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from api.deps import NEVER_KEPT, DatabaseDep
+from api.paging import MOMENT_TEXT, AnyPage
 from api.permissions import ActingDep
 from paceline.domain.access import ApiToken, Role
 from paceline.domain.model import Model
@@ -54,9 +55,10 @@ class TokenMade(Model):
 
 
 @router.get("", operation_id="list_tokens")
-async def list_tokens(database: DatabaseDep) -> list[ApiToken]:
+async def list_tokens(database: DatabaseDep, page: AnyPage) -> list[ApiToken]:
     """Every token, oldest first, without its secret."""
-    return await database.read(tokens.list_tokens)
+    found = await database.read(tokens.list_tokens, page.fetch, page.after(MOMENT_TEXT))
+    return page.cut(found, lambda token: (token.made_at, token.id))
 
 
 @router.post("", operation_id="create_token", status_code=201, dependencies=[NEVER_KEPT])

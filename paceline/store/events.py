@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BigInteger, BindParameter, Executable, Text, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
-from paceline.domain.events import Event, EventDraft
+from paceline.domain.events import Event, EventDraft, EventType
 from paceline.store.models import EventCounterRow, EventPositionRow, EventRow, table
 from paceline.store.statements import dialect_of, insert_into, now
 
@@ -111,6 +111,37 @@ def placed_after(session: Session, position: int, limit: int = 1000) -> list[Pla
 def last_position(session: Session) -> int:
     """The position of the newest event; 0 before the first."""
     return session.connection().execute(select(func.max(_POSITIONS.c.position))).scalar_one() or 0
+
+
+def find_events(
+    session: Session,
+    project: str,
+    after: int = 0,
+    limit: int = 1000,
+    *,
+    types: Collection[EventType] = (),
+    names: Collection[str] = (),
+    story: str | None = None,
+) -> list[Event]:
+    """The events above a number that are of one of these types, have one of these names, and are of a story.
+
+    Args:
+        session: any transaction.
+        project, after, limit: as for `events_after`.
+        types, names: none: of any.
+        story: None: of any.
+    """
+    if not types and not names and story is None:
+        return events_after(session, project, after, limit)
+    query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.number > after)
+    if types:
+        query = query.where(_EVENTS.c.type.in_([each.value for each in types]))
+    if names:
+        query = query.where(_EVENTS.c.name.in_(names))
+    if story is not None:
+        query = query.where(_EVENTS.c.story == story)
+    rows = session.connection().execute(query.order_by(_EVENTS.c.number).limit(limit)).mappings()
+    return [to_event(row) for row in rows]
 
 
 def events_named(session: Session, project: str, names: Sequence[str]) -> list[Event]:

@@ -19,6 +19,7 @@ from paceline.domain.notifications import (
 )
 from paceline.errors import NotFound
 from paceline.store.models import NotificationRow
+from paceline.store.paging import By, Key, paged
 from paceline.store.scopes import Within, is_within
 from paceline.store.statements import dialect_of, insert_into, read_clock
 
@@ -145,11 +146,19 @@ def list_notifications(
     session: Session,
     project: str | None = None,
     state: str | None = None,
-    limit: int = 200,
+    limit: int | None = 200,
     within: Within = None,
+    after: Key | None = None,
 ) -> list[Notification]:
-    """Messages of a run or of all, in one state or in any, newest first, for who sees these projects."""
-    query = select(NotificationRow).order_by(NotificationRow.made_at.desc(), NotificationRow.id).limit(limit)
+    """Messages of a run or of all, in one state or in any, newest first, for who sees these projects.
+
+    Args:
+        session: any transaction.
+        project, state, limit, within: None: any.
+        after: time and id of the message before the first.
+    """
+    order = (By(NotificationRow.made_at, True), By(NotificationRow.id))
+    query = paged(select(NotificationRow), order, after, limit)
     if project is not None:
         query = query.where(NotificationRow.project == project)
     if state is not None:

@@ -11,6 +11,7 @@ from paceline.domain import ids
 from paceline.domain.questions import Answer, AnswerReceipt, Decision, Question, QuestionKind
 from paceline.errors import Conflict, NotFound
 from paceline.store.models import QuestionRow
+from paceline.store.paging import By, Key, paged
 from paceline.store.scopes import Within, is_within
 from paceline.store.statements import dialect_of, insert_into, now
 
@@ -176,11 +177,26 @@ def list_questions(
     session: Session,
     project: str | None = None,
     state: str | None = "open",
-    limit: int = 200,
+    limit: int | None = 200,
     within: Within = None,
+    *,
+    kind: QuestionKind | None = None,
+    story: str | None = None,
+    after: Key | None = None,
 ) -> list[Question]:
-    """Questions of a project or of all, in one state or in any, oldest first, for who sees these projects."""
-    query = select(QuestionRow).order_by(QuestionRow.asked_at, QuestionRow.id).limit(limit)
+    """Questions of a project or of all, in one state or in any, oldest first, for who sees these projects.
+
+    Args:
+        session: any transaction.
+        project, state, limit, within, kind, story: None: any.
+        after: time and id of the question before the first.
+    """
+    order = (By(QuestionRow.asked_at), By(QuestionRow.id))
+    query = paged(select(QuestionRow), order, after, limit)
+    if kind is not None:
+        query = query.where(QuestionRow.kind == kind.value)
+    if story is not None:
+        query = query.where(QuestionRow.story == story)
     if project is not None:
         query = query.where(QuestionRow.project == project)
     if state is not None:

@@ -11,6 +11,7 @@ from paceline.domain.reports import Report, ReportDraft, ReportKind
 from paceline.domain.retro_entries import EntryDraft, EntryKind, RetroEntry
 from paceline.errors import NotFound
 from paceline.store.models import ReportRow, RetroEntryRow, RunRow
+from paceline.store.paging import By, Key, paged
 from paceline.store.statements import dialect_of, insert_into, read_clock
 
 
@@ -52,14 +53,27 @@ def reports_of(
     sprint: str | None = None,
     kind: ReportKind | None = None,
     limit: int | None = None,
+    after: Key | None = None,
 ) -> list[Report]:
-    """The reports of a run, newest first; of one sprint or kind, or of all."""
-    query = select(ReportRow).where(ReportRow.project == project)
+    """The reports of a run, newest first; of one sprint or kind, or of all.
+
+    Args:
+        session: any transaction.
+        project: the run.
+        sprint, kind, limit: None: any.
+        after: time, number, kind and sprint of the report before the first.
+    """
+    order = (
+        By(ReportRow.made_at, True),
+        By(ReportRow.number, True),
+        By(ReportRow.kind),
+        By(ReportRow.sprint),
+    )
+    query = paged(select(ReportRow).where(ReportRow.project == project), order, after, limit)
     if sprint is not None:
         query = query.where(ReportRow.sprint == sprint)
     if kind is not None:
         query = query.where(ReportRow.kind == kind.value)
-    query = query.order_by(ReportRow.made_at.desc(), ReportRow.number.desc(), ReportRow.kind).limit(limit)
     return [_report(row) for row in session.execute(query).scalars()]
 
 
@@ -134,9 +148,16 @@ def add_entry(session: Session, project: str, sprint: str, draft: EntryDraft) ->
     return entry, True
 
 
-def entries_of(session: Session, project: str, sprint: str | None = None) -> list[RetroEntry]:
-    """What people added to the retrospectives of a run, or of one sprint, oldest first."""
-    query = select(RetroEntryRow).where(RetroEntryRow.project == project).order_by(RetroEntryRow.number)
+def entries_of(
+    session: Session,
+    project: str,
+    sprint: str | None = None,
+    limit: int | None = None,
+    after: Key | None = None,
+) -> list[RetroEntry]:
+    """What people added to the retrospectives of a run, or of one sprint, oldest first; beyond a number."""
+    query = select(RetroEntryRow).where(RetroEntryRow.project == project)
+    query = paged(query, [By(RetroEntryRow.number)], after, limit)
     if sprint is not None:
         query = query.where(RetroEntryRow.sprint == sprint)
     return [_entry(row) for row in session.execute(query).scalars()]

@@ -21,6 +21,7 @@ from paceline.domain.rollback import (
 from paceline.domain.states import StoryState
 from paceline.errors import NotFound
 from paceline.store.models import RollbackRow, RunRow, StoryRow, table
+from paceline.store.paging import By, Key, paged
 from paceline.store.statements import dialect_of, insert_into, now
 
 _ROLLBACKS = table(RollbackRow)
@@ -76,9 +77,12 @@ def get_rollback(session: Session, project: str, number: int) -> Rollback:
     return _rollback(_row(session, project, number))
 
 
-def rollbacks_of(session: Session, project: str) -> list[Rollback]:
-    """The rollbacks of a run, oldest first."""
-    query = select(_ROLLBACKS).where(_ROLLBACKS.c.project == project).order_by(_ROLLBACKS.c.number)
+def rollbacks_of(
+    session: Session, project: str, limit: int | None = None, after: Key | None = None
+) -> list[Rollback]:
+    """The rollbacks of a run, oldest first; beyond a number."""
+    query = select(_ROLLBACKS).where(_ROLLBACKS.c.project == project)
+    query = paged(query, [By(_ROLLBACKS.c.number)], after, limit)
     return [_rollback(row) for row in session.connection().execute(query).mappings()]
 
 

@@ -14,6 +14,7 @@ from paceline.domain.states import RunState
 from paceline.domain.status import Run, RunOptions
 from paceline.errors import Conflict, NotFound
 from paceline.store.models import PlanRow, RunRow
+from paceline.store.paging import By, Key, paged
 from paceline.store.statements import dialect_of, insert_into, now
 
 
@@ -103,10 +104,28 @@ def base_of(session: Session, project: str) -> str | None:
 
 
 def list_runs(
-    session: Session, limit: int = 50, state: RunState | None = None, within: Collection[str] | None = None
+    session: Session,
+    limit: int | None = 50,
+    state: RunState | None = None,
+    within: Collection[str] | None = None,
+    *,
+    title: str | None = None,
+    after: Key | None = None,
 ) -> list[Run]:
-    """The newest runs, newest first, of one state or of all, of some projects or of all."""
-    query = select(RunRow).order_by(RunRow.started_at.desc(), RunRow.run_number.desc()).limit(limit)
+    """The newest runs, newest first, of one state or of all, of some projects or of all.
+
+    Args:
+        session: any transaction.
+        limit, state, within: as said.
+        title: a text that is in the run's title or id, in capitals or not; None: any.
+        after: start, run number and id of the run before the first.
+    """
+    order = (By(RunRow.started_at, True), By(RunRow.run_number, True), By(RunRow.id, True))
+    query = paged(select(RunRow), order, after, limit)
+    if title is not None:
+        query = query.where(
+            RunRow.title.icontains(title, autoescape=True) | RunRow.id.icontains(title, autoescape=True)
+        )
     if state is not None:
         query = query.where(RunRow.state == state.value)
     if within is not None:

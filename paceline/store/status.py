@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cache
 from types import EllipsisType
 from typing import Any
 
-from sqlalchemy import Executable, Table, bindparam, case, func, null, select, update
+from sqlalchemy import ColumnElement, Executable, Table, bindparam, case, func, null, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.changes import ChangeKind
@@ -20,6 +21,7 @@ from paceline.errors import NotFound, Refused
 from paceline.store.changes import changes_of
 from paceline.store.events import event_of, events_named, last_number
 from paceline.store.models import AgentHistoryRow, AgentRow, RunRow, StoryRow, table
+from paceline.store.paging import By, Key, has_member, paged
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
 from paceline.store.scopes import Within, is_within
@@ -147,6 +149,42 @@ def story_statuses(session: Session, project: str) -> list[StoryStatus]:
     return [to_story(row) for row in rows]
 
 
+def find_stories(
+    session: Session,
+    project: str,
+    limit: int | None = None,
+    after: Key | None = None,
+    *,
+    states: Collection[StoryState] = (),
+    epic: str | None = None,
+    sprint: str | None = None,
+    agent: str | None = None,
+) -> list[tuple[int, StoryStatus]]:
+    """Stories as they are shown to people, in plan order, each with its place there.
+
+    Args:
+        session: any transaction.
+        project: the run.
+        limit: None: all.
+        after: place and id of the story before the first.
+        states: none: in any.
+        epic, sprint, agent: None: of any.
+    """
+    query = select(_STORIES).where(_STORIES.c.project == project)
+    if states:
+        query = query.where(_STORIES.c.state.in_([each.value for each in states]))
+    for column, wanted in ((_STORIES.c.epic, epic), (_STORIES.c.sprint, sprint)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if agent is not None:
+        query = query.where(has_member(session, _STORIES.c.agents, agent))
+    query = paged(query, (By(_STORIES.c.position), By(_STORIES.c.id)), after, limit)
+    rows = session.connection().execute(query).mappings().all()
+    found = [(int(row["position"]), to_story(row)) for row in rows]
+    explain_waits(session, [story for _, story in found])
+    return found
+
+
 def shown_stories(session: Session, project: str) -> list[StoryStatus]:
     """The same for people: who waits behind somebody that waits for an answer says so."""
     found = story_statuses(session, project)
@@ -233,7 +271,14 @@ def heartbeat_agent(session: Session, project: str, agent: str) -> None:
 
 
 def agent_statuses(
-    session: Session, project: str | None = None, dead_after: float = 30.0, within: Within = None
+    session: Session,
+    project: str | None = None,
+    dead_after: float = 30.0,
+    within: Within = None,
+    *,
+    states: Collection[AgentState] = (),
+    limit: int | None = None,
+    after: Key | None = None,
 ) -> list[AgentStatus]:
     """What agents do, in alphabetical order.
 
@@ -242,13 +287,18 @@ def agent_statuses(
         project: None: of every project.
         dead_after: an agent that works and was silent for more than so many seconds is DEAD.
         within: the projects that may be shown; None: all.
+        states: none: in any.
+        limit: None: all.
+        after: project and name of the agent before the first.
     """
-    query = select(_AGENTS).order_by(_AGENTS.c.project, _AGENTS.c.agent)
+    moment = read_clock(session)
+    query = paged(select(_AGENTS), (By(_AGENTS.c.project), By(_AGENTS.c.agent)), after, limit)
+    if states:
+        query = query.where(_is_in(states, moment - timedelta(seconds=dead_after)))
     if project is not None:
         query = query.where(_AGENTS.c.project == project)
     if within is not None:
         query = query.where(is_within(_AGENTS.c.project, within))
-    moment = read_clock(session)
     found = [_agent(row) for row in session.connection().execute(query).mappings()]
     for status in found:
         beat = status.last_heartbeat
@@ -258,17 +308,46 @@ def agent_statuses(
     return found
 
 
+def _is_in(states: Collection[AgentState], silent_since: datetime) -> ColumnElement[bool]:
+    """Whether an agent's derived state is one of these."""
+    said = [state.value for state in states if state not in (AgentState.DEAD, AgentState.WORKING)]
+    works = _AGENTS.c.state == AgentState.WORKING.value
+    silent = _AGENTS.c.last_heartbeat.is_(None) | (_AGENTS.c.last_heartbeat < silent_since)
+    found = _AGENTS.c.state.in_(said)
+    if AgentState.DEAD in states:
+        found |= works & silent
+    if AgentState.WORKING in states:
+        found |= works & ~silent
+    return found
+
+
 def agent_history(
-    session: Session, agent: str, project: str | None = None, limit: int = 100, within: Within = None
+    session: Session,
+    agent: str,
+    project: str | None = None,
+    limit: int | None = 100,
+    within: Within = None,
 ) -> list[AgentStatus]:
     """What an agent did, newest first, at most `limit` changes."""
-    query = select(_HISTORY).where(_HISTORY.c.agent == agent).order_by(_HISTORY.c.id.desc()).limit(limit)
+    return [change for _, change in agent_changes(session, agent, project, limit, within)]
+
+
+def agent_changes(
+    session: Session,
+    agent: str,
+    project: str | None = None,
+    limit: int | None = 100,
+    within: Within = None,
+    after: Key | None = None,
+) -> list[tuple[int, AgentStatus]]:
+    """The same with their numbers, beyond a number."""
+    query = paged(select(_HISTORY).where(_HISTORY.c.agent == agent), [By(_HISTORY.c.id, True)], after, limit)
     if project is not None:
         query = query.where(_HISTORY.c.project == project)
     if within is not None:
         query = query.where(is_within(_HISTORY.c.project, within))
     return [
-        _agent({**row, "last_heartbeat": None, "updated_at": row["at"]})
+        (int(row["id"]), _agent({**row, "last_heartbeat": None, "updated_at": row["at"]}))
         for row in session.connection().execute(query).mappings()
     ]
 

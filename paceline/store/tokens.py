@@ -17,6 +17,7 @@ from paceline.domain import ids
 from paceline.domain.access import NAME_PATTERN, PEOPLE, ApiToken, Role
 from paceline.errors import Conflict, NotFound, Refused
 from paceline.store.models import ApiTokenRow, RunRow
+from paceline.store.paging import By, Key, paged
 from paceline.store.statements import read_clock
 
 SECRET_BYTES = 32
@@ -110,9 +111,9 @@ def find_token(session: Session, given: str) -> Held | None:
     return Held(_token(row), min(row.previous_until, row.expires_at or row.previous_until))
 
 
-def list_tokens(session: Session) -> list[ApiToken]:
-    """All tokens, also revoked ones, oldest first."""
-    query = select(ApiTokenRow).order_by(ApiTokenRow.made_at, ApiTokenRow.id)
+def list_tokens(session: Session, limit: int | None = None, after: Key | None = None) -> list[ApiToken]:
+    """All tokens, also revoked ones, oldest first; beyond the time and id of one."""
+    query = paged(select(ApiTokenRow), (By(ApiTokenRow.made_at), By(ApiTokenRow.id)), after, limit)
     return [_token(row) for row in session.execute(query.execution_options(populate_existing=True)).scalars()]
 
 

@@ -23,31 +23,18 @@ from api.deps import NEVER_KEPT
 from api.main import RESOURCES, create_app
 from paceline.domain.access import Role
 from paceline.settings import Settings
-from paceline.store import changes, events, keyed_requests, migrate, reports, tokens
+from paceline.store import changes, events, keyed_requests, reports, tokens
 from paceline.store.database import Database
 from paceline.store.models import KeyedRequestRow, RunRow
 from tests.integration.api.allotment import Calls, Record, calling
+from tests.integration.api.both_databases import database
 from tests.integration.api.holders import Door, log_of
+
+__all__ = ["database"]
 
 RETRO = "/api/v1/projects/allotment/retrospective"
 SAID = {"text": "Fewer beans", "actor": "ada"}
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database(request: pytest.FixtureRequest, settings: Settings) -> Any:
-    """A migrated database of each kind."""
-    url: str = request.getfixturevalue("migrated_url" if request.param == "sqlite" else "postgres_url")
-    opened = Database(url)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def migrated_url(settings: Settings) -> str:
-    """A migrated SQLite file in the test's home."""
-    migrate.upgrade(settings.resolved_database_url)
-    return settings.resolved_database_url
 
 
 def rows_of(session: Session) -> list[KeyedRequestRow]:
