@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from paceline.domain.completion_summary import MARK
 from paceline.domain.plan import Epic, Plan, Sprint, Story
 from paceline.plans.agents import Team
 from paceline.plans.document import Document
-from paceline.plans.evidence import Evidence
+from paceline.plans.evidence import CERTAIN, Evidence
 from paceline.plans.fields import Field, contents_of, normal
 from paceline.plans.findings import Code, in_order
 from paceline.plans.folding import at_colon
@@ -37,6 +38,9 @@ class ReportReader:
     def evidence(self, document: Document) -> Evidence:
         """How much the document says of finished work; a plan whose stories have headings is none."""
         found = Evidence()
+        if document.text.startswith(MARK):
+            found.add(CERTAIN, "a completion summary that Paceline wrote")
+            return found
         sections = [section for section in document.outline.walk() if section.level > 0]
         if not sections or any(story_heading(section, in_epic=False) for section in sections):
             return found
