@@ -2,61 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from activities.no_change import NO_CHANGE
+from activities.run_record import RunRecord
 from paceline.domain import ids
-from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event
-from paceline.domain.measurements import AimState, Measurement, sprint_verdicts
+from paceline.domain.measurements import AimState, sprint_verdicts
 from paceline.domain.plan import Plan, Story
 from paceline.domain.proof import Proof
 from paceline.domain.questions import Question
-from paceline.domain.reports import Report
-from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.states import SUCCESS_STATES, StoryState
-from paceline.domain.status import Artifact, ProjectStatus, Run, StoryStatus
-
-
-@dataclass(frozen=True)
-class RunRecord:
-    """All that the database knows of one run, read in one transaction."""
-
-    run: Run
-    plan: Plan
-    plan_text: str
-    status: ProjectStatus
-    events: list[Event]
-    questions: list[Question]
-    proofs: list[Proof]
-    decisions: list[DecisionRecord]
-    artifacts: list[Artifact]
-    reports: list[Report] = field(default_factory=list[Report])
-    """Of its sprints, oldest first."""
-    entries: list[RetroEntry] = field(default_factory=list[RetroEntry])
-    """What people added to retrospectives."""
-    aims: list[AimState] = field(default_factory=list[AimState])
-    """Metrics and success criteria, and what they came to."""
-    measurements: list[Measurement] = field(default_factory=list[Measurement])
-
-    @property
-    def sprints(self) -> list[str]:
-        """Sprints that have stories, in the order of the plan."""
-        return list(dict.fromkeys(story.sprint for story in self.status.stories))
-
+from paceline.domain.status import ProjectStatus, StoryStatus
 
 _CONTENTS = """\
 ## What is here
 
 - `requirements/`: the plan as it was given, and the stories with their acceptance criteria and checks
 - `documentation/project-summary.md`: what was done, epic by epic, and what people decided
-- `code/`: the change of each sprint branch as a patch (`git apply --binary`), and its files in `changes.json`
+- `documentation/completion-summary.md`: the same as counts and lists, which `paceline plan show` reads
+- `code/`: the change of each sprint branch as a patch (`git apply --binary`); in `changes.json` its files,
+  with a log of all that were made, modified and deleted
+- `decisions/`: questions with their answers, steering, changes of the plan and rollbacks
 - `reports/`: standups, daily reports, velocity, reviews and retrospectives, where they were made
-- `stories/`: logs, evidence and diffs of each story
+- `stories/`: logs, transcripts, evidence, diffs and proofs of each story
 - `plan.json`, `status.json`, `events.jsonl`, `questions.json`, `proofs.json`: the same for programs
 - `metrics.json`: metrics and success criteria with targets, actual values and verdicts, and every measurement
 - `claims.jsonl`: every decision about who may change what, and why
-- `manifest.json`: SHA-256 and size of every file
+- `manifest.json`: SHA-256 and size of every file, and how many secrets were taken out of it
 """
 
 
@@ -205,6 +178,31 @@ def _aims(aims: list[AimState]) -> list[str]:
         *[f"- success of {_line(sprint)}: {verdict.value}" for sprint, verdict in verdicts.items()],
         *([""] if verdicts else []),
     ]
+
+
+def decisions(record: RunRecord, told: Sequence[Event]) -> str:
+    """What people decided, in the order of the log, after the questions with their answers.
+
+    Args:
+        record: the run.
+        told: the events in which somebody decided.
+    """
+    lines = [f"# Decisions: {_line(record.run.title)}", ""]
+    for question in sorted(record.questions, key=lambda question: (question.asked_at, question.id)):
+        lines += [f"## {_line(question.id)}", "", f"{_line(question.text)}", ""]
+    lines += _decisions(record.questions)
+    lines += _section("Changes and steering", [_decided(event) for event in told])
+    return "\n".join(lines)
+
+
+def _decided(event: Event) -> str:
+    about = f" {event.story}" if event.story else ""
+    facts = ", ".join(
+        f"{name} {value}"
+        for name, value in sorted(event.data.items())
+        if isinstance(value, (str, int, float)) and value != ""
+    )
+    return f"{event.at:%Y-%m-%d %H:%M} {event.name}{about} by {event.actor}" + (f": {facts}" if facts else "")
 
 
 def _decisions(questions: list[Question]) -> list[str]:

@@ -24,6 +24,11 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_inside(root: Path, path: str) -> bool:
+    """Whether a path of the index stays in the artifact folder, also where its links lead."""
+    return (root / path).resolve().is_relative_to(root.resolve())
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that whoever finds it finds all of it."""
     # Of its own: two tries of an activity may be here at once.
@@ -98,5 +103,11 @@ def _announced(artifact: Artifact) -> EventDraft:
         type=EventType.ARTIFACT_CREATED,
         name="artifact.created",
         story=artifact.story,
-        data={"artifact": artifact.id, "kind": artifact.kind, "path": artifact.path, "bytes": artifact.bytes},
+        data={
+            "artifact": artifact.id,
+            "kind": artifact.kind,
+            "path": artifact.path,
+            "bytes": artifact.bytes,
+            "sha256": artifact.sha256,
+        },
     )

@@ -6,19 +6,17 @@ remembered. What fails is recorded and said; it never costs the run.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import os
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 
 from temporalio import activity
 
 from activities.context import ActivityContext, RunContext
+from activities.files import RunKeeper
 from activities.heartbeat import heartbeating
 from activities.no_change import NO_CHANGE
 from paceline.agents.checks import run_checks
@@ -26,9 +24,9 @@ from paceline.contracts import Done, SprintStep
 from paceline.domain import ids
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.finish import GITHUB, FinishOptions, filled
-from paceline.domain.status import Artifact, StoryStatus
+from paceline.domain.status import StoryStatus
 from paceline.errors import PacelineError, RepositoryError
-from paceline.store import artifacts, events, status
+from paceline.store import events, status
 from paceline.vcs.git import git
 from paceline.vcs.repository import Repository
 
@@ -123,7 +121,7 @@ class FinishActivities:
             folder,
         )
         log = done.output_path.replace(folder / "pull-request.log")
-        artifact = await self._keep(branch.run, log)
+        artifact = (await RunKeeper(self._context, branch.run.run.id).keep("log", log)).id
         said = log.read_text("utf-8", "replace")[-_OUTPUT:].strip()
         if not done.passed:
             raise RepositoryError(
@@ -134,21 +132,6 @@ class FinishActivities:
     async def _body(self, branch: _Branch) -> str:
         rows = await self._context.database.read(status.story_statuses, branch.run.run.id)
         return _body_of(branch, [row for row in rows if row.sprint == branch.sprint and _is_in(row)])
-
-    async def _keep(self, run: RunContext, file: Path) -> str:
-        relative = file.relative_to(self._context.settings.artifact_root).as_posix()
-        content = await asyncio.to_thread(file.read_bytes)
-        digest = hashlib.sha256(content).hexdigest()
-        artifact = Artifact(
-            id=f"{ids.short_digest(relative)}-{digest[:12]}",
-            project=run.run.id,
-            kind="log",
-            path=relative,
-            bytes=len(content),
-            sha256=digest,
-            created_at=datetime.now(UTC),
-        )
-        return (await self._context.database.write(artifacts.index_artifact, artifact)).id
 
     async def _tell(self, run: RunContext, draft: EventDraft) -> None:
         await self._context.database.write(events.append_events, run.run.id, [draft])

@@ -4,6 +4,7 @@ PacelineError                       PACELINE
 ├── PlanError                       PLAN_INVALID
 │   └── PlanUnreadable              PLAN_UNREADABLE
 ├── NotFound                        NOT_FOUND
+│   └── ArtifactsRemoved            ARTIFACTS_REMOVED
 ├── Conflict                        CONFLICT
 │   ├── AlreadyAnswered             ALREADY_ANSWERED
 │   ├── StaleFence                  STALE_FENCE
@@ -93,6 +94,12 @@ class NotFound(PacelineError):
     """The named thing does not exist."""
 
     code = "NOT_FOUND"
+
+
+class ArtifactsRemoved(NotFound):
+    """What a run left was removed; `details` has `reason`, `removed_at` and `actor`."""
+
+    code = "ARTIFACTS_REMOVED"
 
 
 class Conflict(PacelineError):

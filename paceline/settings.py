@@ -56,6 +56,11 @@ class Settings(BaseSettings):
     agent_lost_after: float = Field(default=600.0, gt=0)
     """An agent that works and whose heartbeat this process saw stand still for so long is lost."""
 
+    artifact_days: float = Field(default=0.0, ge=0, le=36_500)
+    """Days after the end of a run for which its artifacts are kept; 0: for ever."""
+    artifact_bytes: int = Field(default=0, ge=0)
+    """Bytes that all artifacts may take; of runs that ended the oldest go first. 0: any number."""
+
     worktree_disk_quota: int = Field(default=20_000_000_000, gt=0)
     """Bytes that the worktree of one attempt may take, its private repository included."""
     worktree_file_quota: int = Field(default=1_000_000, gt=0)

@@ -39,6 +39,7 @@ from activities.work import WorkActivities
 from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
 from paceline.settings import Settings
 from paceline.store.database import Database
+from workers.artifact_watch import watch_artifacts
 from workers.errors import TypedFailures
 from workers.notifier import notify_forever
 from workers.sweep import sweep_forever
@@ -234,6 +235,8 @@ async def running_workers(
             stack.push_async_callback(_stop, sweep)
             notifier = asyncio.create_task(notify_forever(context), name="notifier")
             stack.push_async_callback(_stop, notifier)
+            watch = asyncio.create_task(watch_artifacts(context), name="artifacts")
+            stack.push_async_callback(_stop, watch)
         yield
 
 

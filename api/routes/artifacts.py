@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 from sqlalchemy.orm import Session
 
 from activities.bundle import build_bundle, newest_bundle
-from activities.retention import artifact_file, old_runs, remove_artifacts
-from api.deps import DatabaseDep, SettingsDep
+from activities.retention import artifact_file, last_removal, old_runs, remove_artifacts
+from api.deps import DatabaseDep, Limit, SettingsDep
+from api.downloads import file_response
+from api.permissions import ActingDep
 from paceline.domain.exchange import ArtifactsDeleted, ArtifactSummary, CleanUp
 from paceline.domain.status import Artifact
-from paceline.errors import NotFound
+from paceline.errors import ArtifactsRemoved, NotFound
 from paceline.store import artifacts, runs
+from paceline.store.database import Database
 
 router = APIRouter(prefix="/artifacts", tags=["artifacts"])
+
+ASKED = "a person asked for it"
 
 
 @router.post("/{project_id}/generate", operation_id="generate_artifacts", status_code=201)
@@ -46,36 +51,83 @@ async def get_artifact_summary(
     "/{project_id}/download",
     operation_id="download_artifacts",
     response_class=FileResponse,
-    responses={200: {"content": {"application/zip": {}}}},
+    responses={200: {"content": {"application/zip": {}}}, 304: {"description": "The caller has it."}},
 )
-async def download_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> FileResponse:
-    """The newest bundle as a ZIP."""
+@router.head("/{project_id}/download", include_in_schema=False)
+async def download_artifacts(
+    project_id: str, request: Request, database: DatabaseDep, settings: SettingsDep
+) -> Response:
+    """The newest bundle as a ZIP; without asking for it again where `If-None-Match` has its ETag."""
     _, bundle = await database.read(_summarise, project_id)
-    path = artifact_file(settings, bundle) if bundle else None
-    if bundle is None or path is None or not await asyncio.to_thread(path.is_file):
-        raise NotFound(
-            f"No bundle of {project_id} was made yet; POST /api/v1/artifacts/{project_id}/generate makes one."
-        )
-    headers = {"ETag": f'"{bundle.sha256}"', "X-Checksum-SHA256": bundle.sha256}
-    return FileResponse(path, media_type="application/zip", filename=f"{project_id}.zip", headers=headers)
+    if bundle is not None:
+        path = artifact_file(settings, bundle)
+        found = await file_response(request, path, bundle, f"{project_id}.zip")
+        if found is not None:
+            return found
+    await _refuse_removed(database, project_id)
+    raise NotFound(
+        f"No bundle of {project_id} was made yet; POST /api/v1/artifacts/{project_id}/generate makes one."
+    )
+
+
+@router.get("/{project_id}", operation_id="list_artifacts")
+async def list_artifacts(
+    project_id: str,
+    database: DatabaseDep,
+    limit: Limit = 200,
+    after: Annotated[str | None, Query(max_length=300, description="Id of the last that is known.")] = None,
+    story: Annotated[str | None, Query(description="Only those of this story.")] = None,
+    kind: Annotated[str | None, Query(description="Only those of this kind.")] = None,
+) -> list[Artifact]:
+    """The artifacts of a run in the order of their paths."""
+    return await database.read(_page, project_id, limit, after, story, kind)
+
+
+@router.get(
+    "/{project_id}/files/{artifact}",
+    operation_id="download_artifact",
+    response_class=FileResponse,
+    responses={
+        200: {"content": {"text/plain": {}, "application/zip": {}, "application/octet-stream": {}}},
+        304: {"description": "The caller has it."},
+    },
+)
+@router.head("/{project_id}/files/{artifact}", include_in_schema=False)
+async def download_artifact(
+    project_id: str, artifact: str, request: Request, database: DatabaseDep, settings: SettingsDep
+) -> Response:
+    """One artifact by its id, as it is on disk."""
+    try:
+        known = await database.read(_artifact, project_id, artifact)
+    except NotFound:
+        await _refuse_removed(database, project_id)
+        raise
+    found = await file_response(request, artifact_file(settings, known), known)
+    if found is None:
+        raise NotFound(f"The file of {artifact} is no longer on disk.", artifact=artifact)
+    return found
 
 
 @router.delete("/{project_id}/artifacts", operation_id="delete_artifacts")
-async def delete_artifacts(project_id: str, database: DatabaseDep, settings: SettingsDep) -> ArtifactsDeleted:
+async def delete_artifacts(
+    project_id: str, database: DatabaseDep, settings: SettingsDep, acting: ActingDep
+) -> ArtifactsDeleted:
     """Remove every artifact of an ended run from the index and from disk."""
-    return _deleted(project_id, await remove_artifacts(database, settings, project_id))
+    actor = acting.named("unknown")
+    return _deleted(project_id, await remove_artifacts(database, settings, project_id, ASKED, actor))
 
 
 @router.post("/cleanup-old", operation_id="clean_up_old_artifacts")
 async def clean_up_old_artifacts(
-    body: CleanUp, database: DatabaseDep, settings: SettingsDep
+    body: CleanUp, database: DatabaseDep, settings: SettingsDep, acting: ActingDep
 ) -> list[ArtifactsDeleted]:
     """Remove the artifacts of all runs that ended long ago; one that still runs keeps its own."""
     found = await database.read(old_runs, body.days)
     if body.dry_run:
         listed = [(run, (await database.read(_summarise, run))[0]) for run in found]
     else:
-        listed = [(run, await remove_artifacts(database, settings, run)) for run in found]
+        actor = acting.named("unknown")
+        listed = [(run, await remove_artifacts(database, settings, run, ASKED, actor)) for run in found]
     return [_deleted(run, removed) for run, removed in listed]
 
 
@@ -87,3 +139,30 @@ def _deleted(project: str, removed: list[Artifact]) -> ArtifactsDeleted:
 def _summarise(session: Session, project: str) -> tuple[list[Artifact], Artifact | None]:
     runs.get_run(session, project)
     return artifacts.list_artifacts(session, project), newest_bundle(session, project)
+
+
+def _page(
+    session: Session, project: str, limit: int, after: str | None, story: str | None, kind: str | None
+) -> list[Artifact]:
+    runs.get_run(session, project)
+    return artifacts.page_of_artifacts(session, project, limit=limit, after=after, story=story, kind=kind)
+
+
+def _artifact(session: Session, project: str, id: str) -> Artifact:
+    runs.get_run(session, project)
+    return artifacts.artifact_of(session, project, id)
+
+
+async def _refuse_removed(database: Database, project: str) -> None:
+    """Say so where artifacts are missing because they were removed."""
+    event = await database.read(last_removal, project)
+    if event is None:
+        return
+    reason = str(event.data["reason"])
+    raise ArtifactsRemoved(
+        f"The artifacts of {project} were removed on {event.at:%Y-%m-%d}: {reason}. "
+        f"POST /api/v1/artifacts/{project}/generate makes a bundle of what the database and git still know.",
+        reason=reason,
+        removed_at=event.at.isoformat(),
+        actor=event.actor,
+    )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+import hashlib
 
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from activities.run_summary import read_summary
 from api.deps import ClientDep, DatabaseDep
+from api.downloads import is_known
 from api.permissions import ActingDep
 from api.steering import SteerReply, SteerRequest, give_steer
 from paceline.domain.completion import CompletionCheck
+from paceline.domain.completion_summary import completion_summary
 from paceline.domain.exchange import CheckRequest, Completion, ForceRequest, PartDone
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES
 from paceline.domain.status import StoryStatus
 from paceline.domain.steering import SteerAction
 from paceline.store import completion, status
+
+MARKDOWN = "text/markdown; charset=utf-8"
 
 router = APIRouter(prefix="/projects", tags=["completion"])
 
@@ -35,6 +43,22 @@ async def get_completion(project: str, database: DatabaseDep) -> Completion:
         criteria=check.criteria,
         next_steps=check.next_steps,
     )
+
+
+@router.get(
+    "/{project}/summary",
+    operation_id="get_completion_summary",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/markdown": {}}}, 304: {"description": "The caller has it."}},
+)
+async def get_completion_summary(project: str, request: Request, database: DatabaseDep) -> Response:
+    """The completion summary as markdown, which the reader of plans reads back to the same counts."""
+    text = completion_summary(await read_summary(database, project)).encode()
+    etag = hashlib.sha256(text).hexdigest()
+    headers = {"ETag": f'"{etag}"', "Cache-Control": "private, no-cache"}
+    if is_known(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(text, media_type=MARKDOWN, headers=headers)
 
 
 @router.post("/{project}/check-completion", operation_id="check_completion")

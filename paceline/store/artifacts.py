@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from paceline.domain.retention import KeptArtifacts
 from paceline.domain.states import RunState
 from paceline.domain.status import Artifact
 from paceline.errors import NotFound
@@ -27,6 +28,16 @@ def index_artifact(session: Session, artifact: Artifact) -> Artifact:
     insert = insert_into(dialect_of(session), ArtifactRow).values(artifact.model_dump())
     session.execute(insert.on_conflict_do_nothing())
     return get_artifact(session, artifact.id)
+
+
+def renew_artifact(session: Session, id: str, at: datetime) -> Artifact:
+    """Say that a file is as it should be at a later time than that of its making.
+
+    Raises:
+        NotFound: there is none of this id.
+    """
+    session.execute(update(ArtifactRow).where(ArtifactRow.id == id).values(created_at=at))
+    return get_artifact(session, id)
 
 
 def list_artifacts(
@@ -68,6 +79,82 @@ def ended_with_artifacts(session: Session, until: datetime) -> list[str]:
     kept = select(ArtifactRow.project).where(ArtifactRow.project == RunRow.id).exists()
     query = select(RunRow.id).where(RunRow.state != RunState.RUNNING.value, RunRow.ended_at <= until, kept)
     return list(session.scalars(query.order_by(RunRow.ended_at, RunRow.id)))
+
+
+def kept_artifacts(session: Session) -> list[KeptArtifacts]:
+    """What is kept of every run that the database knows, in bytes."""
+    size = func.sum(ArtifactRow.bytes)
+    query = (
+        select(ArtifactRow.project, size, RunRow.state, RunRow.ended_at)
+        .join(RunRow, RunRow.id == ArtifactRow.project)
+        .group_by(ArtifactRow.project, RunRow.state, RunRow.ended_at)
+        .order_by(ArtifactRow.project)
+    )
+    return [
+        KeptArtifacts(
+            project=project, bytes=int(total), ended_at=None if state == RunState.RUNNING.value else ended_at
+        )
+        for project, total, state, ended_at in session.execute(query)
+    ]
+
+
+def has_artifacts(session: Session, project: str) -> bool:
+    """Whether anything of a run is kept."""
+    return session.scalar(select(ArtifactRow.id).where(ArtifactRow.project == project).limit(1)) is not None
+
+
+def ended_without(session: Session, kind: str, since: datetime, until: datetime) -> list[str]:
+    """The runs that ended in a time and have no artifact of a kind, the oldest first."""
+    kept = select(ArtifactRow.id).where(ArtifactRow.project == RunRow.id, ArtifactRow.kind == kind).exists()
+    query = select(RunRow.id).where(
+        RunRow.state != RunState.RUNNING.value, RunRow.ended_at >= since, RunRow.ended_at <= until, ~kept
+    )
+    return list(session.scalars(query.order_by(RunRow.ended_at, RunRow.id)))
+
+
+def page_of_artifacts(
+    session: Session,
+    project: str,
+    *,
+    limit: int,
+    after: str | None = None,
+    story: str | None = None,
+    kind: str | None = None,
+) -> list[Artifact]:
+    """Files of a project in the order of their paths.
+
+    Args:
+        session: any transaction.
+        project: the run.
+        limit: the most that are returned.
+        after: id of the last file that is known already.
+        story, kind: only those of it.
+
+    Raises:
+        NotFound: there is no file of the id `after` in the project.
+    """
+    query = select(ArtifactRow).where(ArtifactRow.project == project)
+    if after is not None:
+        last = artifact_of(session, project, after)
+        query = query.where(tuple_(ArtifactRow.path, ArtifactRow.id) > (last.path, last.id))
+    if story is not None:
+        query = query.where(ArtifactRow.story == story)
+    if kind is not None:
+        query = query.where(ArtifactRow.kind == kind)
+    query = query.order_by(ArtifactRow.path, ArtifactRow.id).limit(limit)
+    return [_artifact(row) for row in session.execute(query).scalars()]
+
+
+def artifact_of(session: Session, project: str, id: str) -> Artifact:
+    """A file of this id in this project.
+
+    Raises:
+        NotFound: there is none; one of another project is none.
+    """
+    found = get_artifact(session, id)
+    if found.project != project:
+        raise NotFound(f"There is no artifact {id} in {project}; list the project's artifacts.", artifact=id)
+    return found
 
 
 def _artifact(row: ArtifactRow) -> Artifact:

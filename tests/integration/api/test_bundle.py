@@ -185,7 +185,7 @@ async def test_generate_summary_download_and_delete(
     assert deleted["deleted"] == 2
     assert not log.exists()
     assert not Path(summary["bundle_path"]).exists()
-    assert (await api.get("/api/v1/artifacts/allotment/download")).status_code == 404
+    assert (await api.get("/api/v1/artifacts/allotment/download")).status_code == 410
     assert (settings.artifact_root / other["path"]).exists()
     assert (await api.get("/api/v1/artifacts/other/download")).status_code == 200
 
