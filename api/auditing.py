@@ -35,11 +35,22 @@ class Record:
         self._scope = scope
         self._endpoint = endpoint
         self._body = hashlib.sha256()
-        self._done = database is None or endpoint.method in READING
+        self._open = endpoint.access is not None and endpoint.access.open
+        self._done = database is None or not (endpoint.method not in READING or self._begins)
+
+    @property
+    def _begins(self) -> bool:
+        """Whether a session may come of it, though it only reads."""
+        return self._open and self._endpoint.template.endswith("/callback")
+
+    def needed(self) -> None:
+        """Write it down though it only reads."""
+        self._done = self._database is None
 
     def reading(self, receive: Receive) -> Receive:
         """The request's body, which is taken into account as it is read."""
-        if self._done:
+        if self._done or self._open:
+            # What somebody signs in with is not written down, not even as a hash.
             return receive
 
         async def counted() -> Message:
@@ -67,9 +78,9 @@ class Record:
         who = state.get("actor") or caller.name or ("agent" if caller.role is Role.AGENT else "unknown")
         code = state.get("code", "")
         return AuditDraft(
-            actor=("unknown" if nobody else who)[:_TEXT_LIMIT],
+            actor=(state.get("signing_in", "unknown") if nobody else who)[:_TEXT_LIMIT],
             role="" if nobody else caller.role.value,
-            token=caller.token,
+            token=caller.proof,
             method=self._endpoint.method[:20],
             path=self._endpoint.template,
             project=(self._endpoint.project or state.get("project", ""))[:_TEXT_LIMIT],

@@ -25,6 +25,8 @@ class Access(NamedTuple):
     """Whether an agent at work may too, for its own attempt, which the route checks."""
     limited: bool = True
     """Whether a token that is limited to projects may; the route then shows it no others."""
+    open: bool = False
+    """Whether everybody may, as it is where people say who they are."""
 
     def allows(self, role: Role) -> bool:
         """Whether a role may call it."""
@@ -34,6 +36,7 @@ class Access(NamedTuple):
 _READ, _ACT = Access(Role.VIEWER), Access(Role.OPERATOR)
 _OWN, _ADMIN = Access(Role.PRODUCT_OWNER), Access(Role.ADMIN)
 _WHOLE = Access(Role.ADMIN, limited=False)
+_OPEN = Access(Role.VIEWER, agents=True, open=True)
 _PROJECT = f"{PREFIX}/projects/{{project}}"
 
 ACCESS: Mapping[tuple[str, str], Access] = MappingProxyType(
@@ -94,6 +97,12 @@ ACCESS: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("POST", f"{PREFIX}/tokens"): _WHOLE,
         ("POST", f"{PREFIX}/tokens/{{token}}/rotate"): _WHOLE,
         ("DELETE", f"{PREFIX}/tokens/{{token}}"): _WHOLE,
+        ("POST", f"{PREFIX}/session"): _OPEN,
+        ("GET", f"{PREFIX}/session"): _READ,
+        ("DELETE", f"{PREFIX}/session"): _READ,
+        ("GET", f"{PREFIX}/sessions"): _WHOLE,
+        ("DELETE", f"{PREFIX}/sessions"): _WHOLE,
+        ("DELETE", f"{PREFIX}/sessions/{{session}}"): _WHOLE,
         ("GET", f"{PREFIX}/audit"): _WHOLE,
         ("GET", f"{PREFIX}/audit/check"): _WHOLE,
         # Of all projects an admin's.

@@ -35,6 +35,8 @@ STATUS_OF_CODE: dict[str, int] = {
     "REFUSED": 403,
     "FOREIGN_FILE": 403,
     "FORBIDDEN": 403,
+    "CSRF_REFUSED": 403,
+    "NOT_LISTED": 403,
     "UNAUTHORIZED": 401,
     "RATE_LIMITED": 429,
     "CONFIGURATION": 422,

@@ -13,16 +13,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from api.auditing import ABANDONED, FAILED, READING, Record
-from api.callers import Caller, Callers
+from api.callers import NOBODY, Caller, Callers
+from api.cookies import Cookies, check_csrf, scheme_of
 from api.endpoints import UNKNOWN, Endpoint, Endpoints
 from api.errors import ProblemResponse, note_code, of_error, problem
 from api.limits import Buckets
 from api.permissions import check_access, unseen
 from api.security import (
-    BODY_LIMIT,
     LOOPBACK_NAMES,
-    TOO_LARGE,
     bearer_token,
+    body_limit,
     check_origin,
     counted,
     is_loopback,
@@ -30,9 +30,11 @@ from api.security import (
     protocol_token,
     required_token,
     token_in,
+    too_large,
 )
+from api.sessions import Sessions
 from paceline.domain.access import Role
-from paceline.errors import PacelineError, RateLimited, Refused, Unauthorized
+from paceline.errors import NotListed, PacelineError, RateLimited, Refused, Unauthorized
 from paceline.settings import Settings
 from paceline.store.database import Database
 
@@ -41,6 +43,9 @@ UNAUTHORIZED_CLOSE = 4401
 FORBIDDEN_CLOSE = 4403
 FAILURES_PER_SECOND, FAILURES_AT_ONCE = 1.0, 30
 """Requests of one address without a good token, until they are refused without being written down."""
+
+BY_THE_LIST = "list of users"
+"""Ends the sessions of who is not on it any more."""
 
 _CLOSE_CODES: dict[type[PacelineError], int] = {Unauthorized: UNAUTHORIZED_CLOSE, RateLimited: 1013}
 
@@ -56,6 +61,7 @@ class Guard:
         callers: recognises who calls; None: by the settings alone.
         endpoints: what the application answers to; who may what is not asked without.
         database: where requests that change something are written down; None: nowhere.
+        sessions: recognises who calls by a cookie; None: from the database.
     """
 
     def __init__(
@@ -65,9 +71,12 @@ class Guard:
         callers: Callers | None = None,
         endpoints: Endpoints | None = None,
         database: Database | None = None,
+        sessions: Sessions | None = None,
     ) -> None:
         self._app = app
         self._callers = callers or Callers(settings, None, required_token(settings))
+        self._sessions = sessions or Sessions(settings, database, self._callers)
+        self._cookies = Cookies(settings)
         self._endpoints = endpoints
         self._database = database
         self._local_only = is_loopback(settings.api_host)
@@ -95,7 +104,7 @@ class Guard:
         if self._local_only:
             self._check_host(headers.get("host", ""))
         if scope["type"] == "websocket" or scope["method"] not in READING:
-            check_origin(headers, "https" if scope["scheme"] in ("https", "wss") else "http")
+            check_origin(headers, scheme_of(scope))
 
     def _check_host(self, host: str) -> None:
         try:
@@ -114,9 +123,17 @@ class Guard:
             Forbidden: the role, or the limit to projects, does not allow it.
             NotFound: the project is one that the caller does not see.
         """
-        given = bearer_token(Headers(scope=scope))
-        caller = await self._callers.find(given)
         access = endpoint.access
+        if access is not None and access.open:
+            # Who it is turns out there; an address may try only so often.
+            self._failures.take(f"sign-in {_peer(scope)}")
+            scope["state"]["caller"] = NOBODY
+            return
+        given = bearer_token(Headers(scope=scope))
+        if given is None and (cookie := self._cookies.read(scope)) is not None:
+            await self._let_in(scope, await self._in_session(scope, cookie), endpoint)
+            return
+        caller = await self._callers.find(given)
         known = caller is not None and caller.token_known
         if given is not None and access is not None and access.agents and not known:
             # An agent's own token opens one story's claim and nothing else, which the route checks.
@@ -128,10 +145,29 @@ class Guard:
             )
         await self._let_in(scope, caller, endpoint)
 
+    async def _in_session(self, scope: Scope, cookie: str) -> Caller:
+        """Whose session a cookie belongs to, where a page of ours asks.
+
+        Raises:
+            Unauthorized: the session is over.
+            Refused: another page asks.
+        """
+        caller = await self._sessions.find(cookie)
+        if caller is None:
+            self._failures.take(_peer(scope))
+            raise Unauthorized("The session has ended; sign in again.")
+        scope["state"]["caller"] = caller
+        check_csrf(scope, cookie)
+        return caller
+
     async def _let_in(self, scope: Scope, caller: Caller, endpoint: Endpoint) -> None:
         scope["state"]["caller"] = caller
         if not caller.local:
-            self._rates.take(caller.token or f"{caller.role}@{_peer(scope)}")
+            self._rates.take(caller.token or caller.proof or f"{caller.role}@{_peer(scope)}")
+        if caller.refusal:
+            if caller.session is not None:
+                await self._sessions.end(caller.session.id, BY_THE_LIST)
+            raise NotListed(caller.refusal, name=caller.name)
         if endpoint.access is not None:
             check_access(caller, endpoint)
         if endpoint.project is not None and not await self._callers.sees(caller, endpoint.project):
@@ -147,13 +183,14 @@ class Guard:
             await self._refuse(error, record, scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdecimal() and int(announced) > BODY_LIMIT:
-            answer = problem(413, "HTTP_413", TOO_LARGE, path=scope["path"], request_id=_id_of(scope))
+        limit = body_limit(known=endpoint.access is None or not endpoint.access.open)
+        if announced.isdecimal() and int(announced) > limit:
+            answer = problem(413, "HTTP_413", too_large(limit), path=scope["path"], request_id=_id_of(scope))
             await self._answer(answer, record, scope, receive, send)
             return
         sender = _Sender(record, scope, receive, send)
         try:
-            await self._app(scope, record.reading(counted(receive)), sender)
+            await self._app(scope, record.reading(counted(receive, limit)), sender)
         except asyncio.CancelledError:
             await asyncio.shield(record.write(ABANDONED))
             raise
@@ -167,6 +204,10 @@ class Guard:
         log.warning("request %s refused: %s", _id_of(scope), error.message)
         note_code(scope, error.code)
         answer = of_error(error, path=scope["path"], request_id=_id_of(scope))
+        if isinstance(error, Unauthorized) and self._cookies.read(scope) is not None:
+            self._cookies.clear(answer, scope)
+        if isinstance(error, NotListed):
+            record.needed()
         if isinstance(error, RateLimited):
             # Whoever asks too often must not be able to fill the audit log either.
             answer.headers["x-request-id"] = _id_of(scope)
@@ -184,7 +225,12 @@ class Guard:
         try:
             self._check_page(scope)
             given = bearer_token(Headers(scope=scope)) or protocol_token(scope)
-            caller = await self._callers.find(given)
+            cookie = self._cookies.read(scope) if given is None else None
+            caller = (
+                await self._in_session(scope, cookie)
+                if cookie is not None
+                else await self._callers.find(given)
+            )
             if caller is None and given is None:
                 await self._token_first(scope, endpoint, receive, send)
                 return
@@ -235,16 +281,16 @@ class Guard:
         await self._app(scope, receive_again, self._while_good(caller, send_accepted))
 
     def _while_good(self, caller: Caller, send: Send) -> Send:
-        """Send only while the caller's token is good: it may be revoked, or expire, meanwhile."""
+        """Send only while the caller's token or session is good: it may be ended, or expire, meanwhile."""
 
         async def sending(message: Message) -> None:
-            if message["type"] == "websocket.send" and not await self._callers.still(caller):
-                reason = "the token is not good any more"
+            if message["type"] == "websocket.send" and not await self._sessions.still(caller):
+                reason = "the token or session is not good any more"
                 await send({"type": "websocket.close", "code": UNAUTHORIZED_CLOSE, "reason": reason})
                 raise WebSocketDisconnect(UNAUTHORIZED_CLOSE)
             await send(message)
 
-        return sending if caller.token else send
+        return sending if caller.proof else send
 
 
 class _Sender:

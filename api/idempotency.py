@@ -24,7 +24,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.callers import Caller
+from api.callers import NOBODY, Caller
 from api.errors import note_code, of_error, problem
 from paceline.errors import IdempotencyKeyInvalid, IdempotentAnswerNotKept, PacelineError
 from paceline.store import keyed_requests
@@ -57,7 +57,13 @@ class Idempotency:
         self._database = database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in METHODS or HEADER not in Headers(scope=scope):
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in METHODS
+            or HEADER not in Headers(scope=scope)
+            # Who signs in is nobody yet; what they sign in with is not kept, and each time begins a session.
+            or scope["state"]["caller"] is NOBODY
+        ):
             await self._app(scope, receive, send)
             return
         try:

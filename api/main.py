@@ -33,6 +33,8 @@ from api.routes import (
     questions,
     reports,
     rollbacks,
+    session,
+    sessions,
     socket,
     sprints,
     steering,
@@ -40,6 +42,7 @@ from api.routes import (
     tokens,
 )
 from api.security import required_token
+from api.sessions import Sessions
 from paceline.settings import Settings
 from paceline.store.database import Database
 
@@ -52,6 +55,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     """
 
     callers = Callers(settings, database, required_token(settings))
+    browsers = Sessions(settings, database, callers)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -60,6 +64,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
         async with hub.running():
             yield
         await callers.close()
+        await browsers.close()
 
     app = FastAPI(
         title="Paceline",
@@ -75,9 +80,15 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     app.include_router(health.router)
     app.include_router(socket.router)
     app.state.callers = callers
+    app.state.sessions = browsers
     app.add_middleware(Idempotency, database=database)
     app.add_middleware(
-        Guard, settings=settings, callers=callers, endpoints=Endpoints(routes()), database=database
+        Guard,
+        settings=settings,
+        callers=callers,
+        endpoints=Endpoints(routes()),
+        database=database,
+        sessions=browsers,
     )
     return app
 
@@ -100,6 +111,8 @@ RESOURCES = (
     metrics,
     stream,
     tokens,
+    session,
+    sessions,
     audit,
 )
 """The modules whose routes stand below the prefix."""

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from api.callers import Caller, Callers
 from api.endpoints import Endpoint
+from api.sessions import Sessions
 from paceline.domain.access import Role, is_at_least
 from paceline.errors import Forbidden, NotFound
 
@@ -20,12 +21,14 @@ class Acting:
     Args:
         caller: who was recognised.
         callers: know which project a run is of.
+        sessions: those of browsers.
         state: the request's, which the audit log reads.
     """
 
-    def __init__(self, caller: Caller, callers: Callers, state: dict[str, Any]) -> None:
+    def __init__(self, caller: Caller, callers: Callers, sessions: Sessions, state: dict[str, Any]) -> None:
         self.caller = caller
         self._callers = callers
+        self._sessions = sessions
         self._state = state
 
     @property
@@ -65,17 +68,19 @@ class Acting:
         return self.keyed_id or uuid.uuid4().hex
 
     async def still(self) -> bool:
-        """Whether the caller's token is still good; for answers that last."""
-        return await self._callers.still(self.caller)
+        """Whether the caller's token or session is still good; for answers that last."""
+        return await self._sessions.still(self.caller)
 
     def forget(self) -> None:
-        """A token was changed: ask the database again."""
+        """A token was changed: ask the database again about it, and about the sessions made from it."""
         self._callers.forget()
+        self._sessions.forget()
 
 
 def _acting(connection: HTTPConnection) -> Acting:
     state = connection.scope["state"]
-    return Acting(state["caller"], connection.app.state.callers, state)
+    made = connection.app.state
+    return Acting(state["caller"], made.callers, made.sessions, state)
 
 
 ActingDep = Annotated[Acting, Depends(_acting)]

@@ -23,6 +23,8 @@ PLAN_LIMIT = 32 * 1024 * 1024
 """The longest plan in bytes, as for the command line."""
 BODY_LIMIT = PLAN_LIMIT * 5 // 4
 """The longest request in bytes: a plan, what JSON adds to its lines, its options and the multipart frame."""
+SIGN_IN_LIMIT = 64 * 1024
+"""The longest request in bytes of somebody who is not known yet."""
 TOKEN_PROTOCOL = "paceline.token."  # noqa: S105 - the prefix of a subprotocol, not a secret
 WEBSOCKET_PROTOCOL = "paceline"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -76,7 +78,15 @@ def offered_protocol(scope: Scope) -> str | None:
     return WEBSOCKET_PROTOCOL if WEBSOCKET_PROTOCOL in scope.get("subprotocols", []) else None
 
 
-TOO_LARGE = f"The request is larger than {BODY_LIMIT // 1024} KiB; a plan may have {PLAN_LIMIT // 1024} KiB."
+def body_limit(*, known: bool) -> int:
+    """The longest request in bytes of somebody who is known, or who is not."""
+    return BODY_LIMIT if known else SIGN_IN_LIMIT
+
+
+def too_large(limit: int) -> str:
+    """What is said of a request that is longer than the limit in bytes."""
+    more = f"; a plan may have {PLAN_LIMIT // 1024} KiB" if limit == BODY_LIMIT else ""
+    return f"The request is larger than {limit // 1024} KiB{more}."
 
 
 def check_origin(headers: Headers, scheme: str) -> None:
@@ -113,16 +123,16 @@ def token_in(text: str | None) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def counted(receive: Receive) -> Receive:
-    """Refuse a body that grows past the limit without having announced its length."""
+def counted(receive: Receive, limit: int) -> Receive:
+    """Refuse a body that grows past the limit in bytes without having announced its length."""
     seen = 0
 
     async def counting() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > BODY_LIMIT:
-            raise HTTPException(413, TOO_LARGE)
+        if seen > limit:
+            raise HTTPException(413, too_large(limit))
         return message
 
     return counting

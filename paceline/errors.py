@@ -20,6 +20,8 @@ PacelineError                       PACELINE
 ├── Refused                         REFUSED
 │   ├── ForeignFile                 FOREIGN_FILE
 │   ├── Forbidden                   FORBIDDEN
+│   ├── CsrfRefused                 CSRF_REFUSED
+│   ├── NotListed                   NOT_LISTED
 │   └── Unauthorized                UNAUTHORIZED
 ├── RateLimited                     RATE_LIMITED
 ├── ConfigurationError              CONFIGURATION
@@ -190,6 +192,18 @@ class Forbidden(Refused):
     """The caller's role or projects do not allow it; `details` has `role` and `needed`."""
 
     code = "FORBIDDEN"
+
+
+class CsrfRefused(Refused):
+    """A browser session's request brings no header, or another session's, that only its own page knows."""
+
+    code = "CSRF_REFUSED"
+
+
+class NotListed(Refused):
+    """Whoever calls is known, and not on the list of users, or has no role."""
+
+    code = "NOT_LISTED"
 
 
 class Unauthorized(Refused):

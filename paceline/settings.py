@@ -38,6 +38,22 @@ class Settings(BaseSettings):
     """Requests that it may send at once."""
     event_heartbeat: float = Field(default=15.0, gt=0)
     """An event stream without an event for so long says that it lives."""
+
+    session_idle: float = Field(default=28_800.0, gt=0)
+    """After which a browser session ends that is not used."""
+    session_lifetime: float = Field(default=604_800.0, gt=0)
+    """After which it ends in any case."""
+    allowed_users: str = ""
+    """Who may come in, with commas between: names, e-mail addresses, or patterns such as `*@example.org`."""
+    users_file: Path | None = None
+    """A file that lists users with their roles, which is read again when it changes."""
+    oidc_issuer: str | None = None
+    """The OpenID provider's address; None: nobody signs in by one."""
+    oidc_roles: str = ""
+    """The roles of groups, such as `devs=operator,leads=admin`."""
+    oidc_default_role: str | None = None
+    """Of who is in none of these groups and has no role by the list; None: they are not let in."""
+
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
 

@@ -33,6 +33,32 @@ class ApiTokenRow(Base):
     last_used_at: Mapped[datetime | None]
 
 
+class BrowserSessionRow(Base):
+    """A browser session; its secret is in the browser's cookie only."""
+
+    __tablename__ = "browser_sessions"
+    __table_args__ = (Index(None, "name"), Index(None, "expires_at"))
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the whole secret, in hexadecimal digits."""
+    name: Mapped[str]
+    signed_in: Mapped[str]
+    token: Mapped[str]
+    """Id of the token that it was made from, or empty."""
+    token_digest: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of the token's secret with which it was made, or empty."""
+    issuer: Mapped[str]
+    subject: Mapped[str]
+    email: Mapped[str]
+    groups: Mapped[list[str]]
+    made_at: Mapped[datetime]
+    used_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    ended_by: Mapped[str]
+
+
 class AuditRow(Base):
     """One request to change something; only ever added. Each row's hash covers the one before."""
 

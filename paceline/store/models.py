@@ -9,11 +9,20 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Float, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from paceline.store.access_rows import ApiTokenRow, AuditHeadRow, AuditRow
+from paceline.store.access_rows import ApiTokenRow, AuditHeadRow, AuditRow, BrowserSessionRow
 from paceline.store.base import Base, UtcDateTime, table
 from paceline.store.request_rows import KeyedRequestRow
 
-__all__ = ["ApiTokenRow", "AuditHeadRow", "AuditRow", "Base", "KeyedRequestRow", "UtcDateTime", "table"]
+__all__ = [
+    "ApiTokenRow",
+    "AuditHeadRow",
+    "AuditRow",
+    "Base",
+    "BrowserSessionRow",
+    "KeyedRequestRow",
+    "UtcDateTime",
+    "table",
+]
 """What other modules import from here beside the tables below."""
 
 

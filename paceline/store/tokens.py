@@ -90,7 +90,7 @@ def create_token(
     )
     session.add(row)
     session.flush()
-    return Made(_token(row), secret)
+    return Made(shown_token(row), secret)
 
 
 def find_token(session: Session, given: str) -> Held | None:
@@ -103,18 +103,20 @@ def find_token(session: Session, given: str) -> Held | None:
     if row.expires_at is not None and row.expires_at <= now:
         return None
     if hmac.compare_digest(digest, row.digest):
-        return Held(_token(row), row.expires_at)
+        return Held(shown_token(row), row.expires_at)
     if row.previous_until is None or row.previous_until <= now:
         return None
     if not hmac.compare_digest(digest, row.previous_digest or ""):
         return None
-    return Held(_token(row), min(row.previous_until, row.expires_at or row.previous_until))
+    return Held(shown_token(row), min(row.previous_until, row.expires_at or row.previous_until))
 
 
 def list_tokens(session: Session, limit: int | None = None, after: Key | None = None) -> list[ApiToken]:
     """All tokens, also revoked ones, oldest first; beyond the time and id of one."""
     query = paged(select(ApiTokenRow), (By(ApiTokenRow.made_at), By(ApiTokenRow.id)), after, limit)
-    return [_token(row) for row in session.execute(query.execution_options(populate_existing=True)).scalars()]
+    return [
+        shown_token(row) for row in session.execute(query.execution_options(populate_existing=True)).scalars()
+    ]
 
 
 def revoke_token(session: Session, which: str) -> ApiToken:
@@ -131,7 +133,7 @@ def revoke_token(session: Session, which: str) -> ApiToken:
     if row.revoked_at is None:
         row.revoked_at = read_clock(session)
         session.flush()
-    return _token(row)
+    return shown_token(row)
 
 
 def rotate_token(session: Session, which: str, grace: timedelta = timedelta(hours=1)) -> Made:
@@ -157,7 +159,7 @@ def rotate_token(session: Session, which: str, grace: timedelta = timedelta(hour
     row.previous_digest, row.previous_until = row.digest, now + grace
     row.digest = _digest(secret)
     session.flush()
-    return Made(_token(row), secret)
+    return Made(shown_token(row), secret)
 
 
 def note_used(session: Session, id: str) -> None:
@@ -166,8 +168,15 @@ def note_used(session: Session, id: str) -> None:
     session.execute(used.execution_options(synchronize_session=False))
 
 
+def is_name(name: str) -> bool:
+    """Whether somebody may be called so: not as Paceline calls itself, and not so as to look like two."""
+    return (
+        bool(re.fullmatch(NAME_PATTERN, name)) and name == name.strip() and name.casefold() not in _RESERVED
+    )
+
+
 def _refuse(name: str, role: Role, lifetime: timedelta | None) -> None:
-    if not re.fullmatch(NAME_PATTERN, name) or name != name.strip() or name.casefold() in _RESERVED:
+    if not is_name(name):
         raise Refused(
             f"{name[:80]!r} is no name for a token: take up to 60 letters, digits, blanks and . @ + - _ "
             "that begin with a letter, and none of the words that Paceline uses for itself."
@@ -208,6 +217,7 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _token(row: ApiTokenRow) -> ApiToken:
+def shown_token(row: ApiTokenRow) -> ApiToken:
+    """A token's row as it may be shown."""
     values = {name: getattr(row, name) for name in ApiToken.model_fields if name not in ("prefix", "role")}
     return ApiToken(**values, prefix=f"{PREFIX}{row.id}", role=Role(row.role))

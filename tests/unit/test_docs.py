@@ -15,6 +15,7 @@ import typer.main
 from pydantic import BaseModel, SecretStr
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
+from api.allow_list import parse_users
 from api.errors import STATUS_OF_CODE
 from api.main import RESOURCES
 from api.routes import health
@@ -298,6 +299,9 @@ def test_declarations_in_the_documents_are_valid() -> None:
     shown = blocks("toml")
     assert len(shown) >= 3
     for name, text in shown:
+        if text.startswith("[[users]]"):
+            assert parse_users(text, name)
+            continue
         worktrees = load_worktree_options(text, name) != WorktreeOptions()
         proof = load_proof_options(text, name) != ProofOptions()
         finish = load_finish_options(text, name) != FinishOptions()

@@ -47,6 +47,14 @@ class Door:
         self.made[name] = made
         return await self.client(made.secret)
 
+    async def browser(self, name: str) -> Calls:
+        """A page that the holder of a token signed in on."""
+        calls = await self.client(None)
+        reply = await calls.post("/api/v1/session", json={"token": self.made[name].secret})
+        assert reply.status_code == 201, reply.text
+        calls.headers |= {"X-CSRF-Token": reply.json()["csrf_token"], "Cookie": cookie_of(reply)}
+        return calls
+
     async def client(self, token: str | None) -> Calls:
         """A client with this token, or without one."""
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
@@ -69,6 +77,11 @@ async def door(database: Database, no_temporal: Client, settings: Settings) -> A
     """An application that needs a token."""
     async with opened(database, no_temporal, guarded(settings)) as found:
         yield found
+
+
+def cookie_of(reply: httpx2.Response) -> str:
+    """What a browser sends back after a reply; it keeps cookies for HTTPS, which tests do not speak."""
+    return "; ".join(each.split(";")[0] for each in reply.headers.get_list("set-cookie"))
 
 
 async def log_of(database: Database) -> list[AuditEntry]:

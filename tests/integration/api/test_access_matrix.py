@@ -23,6 +23,8 @@ from tests.integration.api.holders import OWN, Door, guarded, opened
 
 EVERYBODY, OPERATORS = "viewer operator product_owner admin", "operator product_owner admin"
 OWNERS, ADMINS = "product_owner admin", "admin"
+ANYBODY = f"{EVERYBODY} agent nobody"
+"""Also those who are not known yet."""
 P, A = "/api/v1/projects", "/api/v1/artifacts"
 
 MAY = {
@@ -82,9 +84,16 @@ MAY = {
     "GET /api/v1/audit": ADMINS,
     "GET /api/v1/audit/check": ADMINS,
     "GET /api/v1/events/stream": EVERYBODY,
+    "GET /api/v1/sessions": ADMINS,
+    "DELETE /api/v1/sessions": ADMINS,
+    "DELETE /api/v1/sessions/{session}": ADMINS,
+    "POST /api/v1/session": ANYBODY,
+    "GET /api/v1/session": EVERYBODY,
+    "DELETE /api/v1/session": EVERYBODY,
 }
 """Written down by hand beside the code's own table."""
-ASKED = [each for each in MAY if each != "GET /ws"]
+ASKED = sorted((each for each in MAY if each != "GET /ws"), key="DELETE /api/v1/session".__eq__)
+"""The last one ends the session of who asks."""
 QUERIES = {"GET /api/v1/events/stream": {"project_id": "nothing"}}
 """What keeps an answer from lasting."""
 VALUES = {"story": "Story 1.1", "kind": "standup", "number": "1", "table": "stories"}
@@ -100,7 +109,7 @@ async def outcomes(calls: Calls) -> dict[str, tuple[int, str]]:
     found: dict[str, tuple[int, str]] = {}
     for each in ASKED:
         method, template = each.split(" ")
-        body = {} if method == "POST" else None
+        body: dict[str, str] | None = {} if method == "POST" else None
         reply = await calls.request(method, path_of(template), json=body, params=QUERIES.get(each))
         is_problem = reply.headers["content-type"] == "application/problem+json"
         found[each] = (reply.status_code, reply.json()["code"] if is_problem else "")
@@ -134,12 +143,14 @@ def test_no_route_takes_an_actor_from_a_body_without_knowing_who_asks() -> None:
     assert {"steer", "answer_question", "force_complete", "start_rollback", "create_token"} <= naming
 
 
+@pytest.mark.parametrize("way", ["token", "session"])
 @pytest.mark.parametrize("role", PEOPLE)
 async def test_each_role_at_each_endpoint(
-    role: Role, database: Database, no_temporal: Client, settings: Settings
+    role: Role, way: str, database: Database, no_temporal: Client, settings: Settings
 ) -> None:
     async with opened(database, no_temporal, guarded(settings)) as door:
-        found = await outcomes(await door.holder(role))
+        calls = await door.holder(role)
+        found = await outcomes(calls if way == "token" else await door.browser(f"the {role.value}"))
     refused = {each for each, outcome in found.items() if outcome == (403, "FORBIDDEN")}
     assert refused == {each for each in ASKED if role.value not in MAY[each].split()}
     others = {each: outcome for each, outcome in found.items() if each not in refused}
@@ -160,7 +171,9 @@ async def test_without_a_good_token_nothing_is_open(
     claim = f"POST {P}/{{project}}/stories/{{story}}/claim"
     # Whether this one is some agent's own token can only be said where its attempt is known.
     assert found.pop(claim)[0] in ((401,) if token is None else (401, 404, 422))
-    assert set(found.values()) == {(401, "UNAUTHORIZED")}
+    known = {each: outcome for each, outcome in found.items() if "nobody" not in MAY[each]}
+    assert set(known.values()) == {(401, "UNAUTHORIZED")}
+    assert found.keys() - known.keys() == {"POST /api/v1/session"}
 
 
 async def test_an_agents_token_opens_its_own_claim_only(
@@ -186,8 +199,9 @@ async def test_an_agents_token_opens_its_own_claim_only(
             await agent.post(f"{stories}/Story 1.1/claim", json=wish | {"fence": 8}),
             await agent.post(f"{stories}/Story 1.1/claim", json=wish | {"attempt": 2}),
         ]
-    claim = f"POST {P}/{{project}}/stories/{{story}}/claim"
-    assert {each for each, outcome in found.items() if outcome[0] != 401} == {claim}
+    assert {each for each, outcome in found.items() if outcome[0] != 401} == {
+        each for each, roles in MAY.items() if "agent" in roles.split()
+    }
     # It is let in, and told that no attempt of the story works under that fence.
     assert (mine.status_code, mine.json()["code"]) == (409, "STALE_FENCE")
     assert [reply.status_code for reply in others] == [401, 401, 401]

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 import pytest
 from temporalio.client import Client
 
-from api import callers
+from api import believed
 from paceline.domain.access import Role
 from paceline.settings import Settings
 from paceline.store.database import Database
@@ -85,7 +85,7 @@ async def test_concurrent_requests_keep_one_chain(door: Door, record: Record, da
 async def test_two_servers_of_one_database_keep_one_chain_and_one_list_of_tokens(
     postgres_url: str, no_temporal: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(callers, "BELIEVED_SECONDS", 0.0)
+    monkeypatch.setattr(believed, "BELIEVED_SECONDS", 0.0)
     async with AsyncExitStack() as stack:
         doors: list[Door] = []
         for _ in range(2):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from api import callers
+from api import believed
 from api.main import create_app
 from paceline.domain.access import Role
 from paceline.errors import ConfigurationError
@@ -36,9 +36,9 @@ async def test_a_token_that_another_process_revokes_is_refused_when_its_word_is_
     other = Database(database.url)
     other.write_now(tokens.revoke_token, "ada")
     other.close()
-    monkeypatch.setattr(callers, "BELIEVED_SECONDS", 0.0)
+    monkeypatch.setattr(believed, "BELIEVED_SECONDS", 0.0)
     assert (await ada.get(P)).status_code == 401
-    assert 0 < callers.BELIEVED_SECONDS + 2.0 <= 5
+    assert 0 < believed.BELIEVED_SECONDS + 2.0 <= 5
 
 
 async def test_what_was_asked_while_a_token_was_revoked_is_not_believed(
@@ -67,7 +67,7 @@ async def test_what_a_token_may_is_not_asked_at_every_request(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await door.holder(Role.VIEWER, "ada")
-    monkeypatch.setattr(callers, "BELIEVED_SECONDS", 3600.0)
+    monkeypatch.setattr(believed, "BELIEVED_SECONDS", 3600.0)
     assert (await ada.get(P)).status_code == 200
     asked: list[str] = []
 

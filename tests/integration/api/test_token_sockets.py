@@ -13,7 +13,7 @@ from temporalio.client import Client
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from api import callers
+from api import believed
 from paceline.client.api import ApiClient
 from paceline.domain.access import Role
 from paceline.domain.events import Event
@@ -75,7 +75,7 @@ async def test_a_socket_ends_when_its_token_does(
     record: Record,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(callers, "BELIEVED_SECONDS", 0.0)
+    monkeypatch.setattr(believed, "BELIEVED_SECONDS", 0.0)
     run = await record()
     await run.happen("first")
     made = await database.write(tokens.create_token, "ada", Role.VIEWER, "kim", (), timedelta(hours=1))
