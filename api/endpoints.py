@@ -43,6 +43,8 @@ ACCESS: Mapping[tuple[str, str], Access] = MappingProxyType(
     {
         ("GET", "/health"): _READ,
         ("GET", "/ready"): _READ,
+        # It tells of every project.
+        ("GET", "/metrics"): Access(Role.VIEWER, limited=False),
         ("GET", f"{PREFIX}/openapi.json"): _READ,
         ("POST", f"{PREFIX}/sprints"): _ACT,
         ("GET", f"{PREFIX}/projects"): _READ,

@@ -88,13 +88,15 @@ class Guard:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        scope.setdefault("state", {})["request_id"] = secrets.token_hex(8)
+        scope.setdefault("state", {}).setdefault("request_id", secrets.token_hex(8))
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
             await self._http(scope, receive, send)
 
     def _endpoint(self, scope: Scope) -> Endpoint:
+        if (known := scope["state"].get("endpoint")) is not None:
+            return known
         method = scope.get("method", "GET")
         return self._endpoints.find(method, scope["path"]) if self._endpoints else Endpoint(method, UNKNOWN)
 

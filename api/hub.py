@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
 from api.feeds import PAGE, Entry, Feed, Part, Selection
+from paceline.observe.metrics import STREAM_LAG
 from paceline.store.database import Database
 from paceline.store.events import events_after, last_number, last_numbers, last_position, placed_after
 
@@ -212,9 +214,17 @@ class Hub:
         fresh = await self._database.read(_fresh_events, wanted, everything.last if everything else None)
         for project, entries in fresh.projects.items():
             feeds[project].append(entries)
+            _note_lag(entries)
         if everything is not None:
             everything.append(fresh.everything)
+            _note_lag(fresh.everything)
         return fresh.more
+
+
+def _note_lag(entries: Sequence[Entry]) -> None:
+    now = datetime.now(UTC)
+    for entry in entries:
+        STREAM_LAG.observe(max(0.0, (now - entry.event.at).total_seconds()))
 
 
 @dataclass

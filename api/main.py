@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from fastapi import APIRouter, FastAPI
+from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route, WebSocketRoute
 from temporalio.client import Client
 
@@ -17,6 +18,7 @@ from api.endpoints import PREFIX, Endpoints
 from api.guard import Guard
 from api.hub import Hub
 from api.idempotency import Idempotency
+from api.observing import Observed
 from api.routes import (
     absences,
     agents,
@@ -33,6 +35,7 @@ from api.routes import (
     questions,
     reports,
     rollbacks,
+    scrape,
     session,
     sessions,
     socket,
@@ -74,22 +77,28 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
         # FastAPI's own pages load scripts from another host; a page of ours comes with the dashboard.
         docs_url=None,
         redoc_url=None,
+        # `Observed` has one span for a request, which knows the route and no query; FastAPI's own would be a
+        # second one around it, with five more inside.
+        telemetry=TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False),
     )
     errors.install(app)
     app.include_router(_routes(), prefix=PREFIX)
     app.include_router(health.router)
+    app.include_router(scrape.router)
     app.include_router(socket.router)
     app.state.callers = callers
     app.state.sessions = browsers
     app.add_middleware(Idempotency, database=database)
+    endpoints = Endpoints(routes())
     app.add_middleware(
         Guard,
         settings=settings,
         callers=callers,
-        endpoints=Endpoints(routes()),
+        endpoints=endpoints,
         database=database,
         sessions=browsers,
     )
+    app.add_middleware(Observed, endpoints=endpoints)
     return app
 
 
@@ -121,7 +130,7 @@ RESOURCES = (
 def routes() -> Iterator[tuple[frozenset[str], str]]:
     """Methods and path of every route, in the order in which a request is matched against them."""
     yield frozenset({"GET", "HEAD"}), f"{PREFIX}/openapi.json"
-    for prefix, modules in ((PREFIX, RESOURCES), ("", (health, socket))):
+    for prefix, modules in ((PREFIX, RESOURCES), ("", (health, scrape, socket))):
         for module in modules:
             for route in module.router.routes:
                 if isinstance(route, Route | WebSocketRoute):

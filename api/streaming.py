@@ -17,6 +17,7 @@ from api.permissions import Acting, unseen
 from paceline.domain.access import Role
 from paceline.domain.events import EventType
 from paceline.errors import Forbidden
+from paceline.observe.metrics import STREAMS_DROPPED
 from paceline.store import runs
 from paceline.store.database import Database
 
@@ -112,7 +113,10 @@ async def until_end(
         if sender.done():
             sender.result()
             return Ended.ALL_SENT
-        return Ended.CLIENT_GONE if listener.done() else Ended.TOO_SLOW
+        if listener.done():
+            return Ended.CLIENT_GONE
+        STREAMS_DROPPED.inc()
+        return Ended.TOO_SLOW
     finally:
         for task in tasks:
             task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, SecretStr
@@ -56,6 +57,17 @@ class Settings(BaseSettings):
 
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How `up`, `api`, `worker` and `run` log: lines for people, or one JSON object a line."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What is logged at least; requests and activities are at `info`."""
+    metrics_host: str = "127.0.0.1"
+    """Where a worker's metrics are served; beyond loopback `api_token` is needed."""
+    metrics_port: int | None = Field(default=None, ge=0, le=65535)
+    """Port of a worker's metrics; None: they are not served."""
+    temporal_metrics_address: str | None = None
+    """`host:port` where Temporal's SDK serves its own metrics, to everybody who reaches it."""
 
     models_file: Path | None = None
     """The file that declares models which may propose plans; None: the nearest `paceline.toml`."""

@@ -18,6 +18,7 @@ from paceline.settings import Settings
 from paceline.store import migrate
 from paceline.store.database import Database
 from workers.api_server import bind, serving, url_of
+from workers.observing import serving_metrics
 from workers.search_attributes import ensure_search_attributes
 from workers.temporal_client import connect
 from workers.temporal_server import EmbeddedServer, open_temporal
@@ -146,7 +147,12 @@ async def serve_worker(
         client, database = await _connected(settings)
         try:
             queues = list(work_queues) or [WORK_TASK_QUEUE]
-            async with running_workers(client, database, settings, work_queues=queues, control=control):
+            async with (
+                serving_metrics(settings) as metrics,
+                running_workers(client, database, settings, work_queues=queues, control=control),
+            ):
+                if metrics is not None:
+                    say(f"Metrics: {metrics}")
                 where = temporal_address(settings)
                 say(f"A worker for {', '.join(queues)} runs for the Temporal server at {where}.")
                 await asyncio.Event().wait()

@@ -10,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from datetime import timedelta
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -31,18 +32,30 @@ async def is_polling(client: Client, host: str) -> bool:
     Args:
         host: as the end of a worker's identity says it (`pid@host`, the SDK's own form).
     """
+    return any(identity.endswith(f"@{host}") for identity in await pollers(client))
+
+
+async def pollers(client: Client, limit: float = 10.0) -> list[str]:
+    """Identities of the workers that asked for control tasks lately, each once.
+
+    Args:
+        client: whom to ask.
+        limit: how long the answer may take, in seconds.
+
+    Raises:
+        RPCError: Temporal does not say.
+    """
     described = await client.workflow_service.describe_task_queue(
         DescribeTaskQueueRequest(
             namespace=client.namespace,
             task_queue=TaskQueue(name=CONTROL_TASK_QUEUE),
             task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW,
-        )
+        ),
+        timeout=timedelta(seconds=limit),
     )
     oldest = time.time() - FRESH
-    return any(
-        poller.identity.endswith(f"@{host}") and poller.last_access_time.seconds >= oldest
-        for poller in described.pollers
-    )
+    found = (each for each in described.pollers if each.last_access_time.seconds >= oldest)
+    return sorted({each.identity for each in found})
 
 
 async def _check() -> str | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from activities.context import ActivityContext
 from paceline.domain.notifications import Notification
 from paceline.errors import NotFound, NotifyError, PacelineError
+from paceline.observe.metrics import sweeping
 from paceline.store import notifications
 from workers.receivers import send
 
@@ -37,7 +38,9 @@ async def notify_forever(context: ActivityContext) -> None:
         while True:
             written.clear()
             try:
-                for claimed in await _claim(context, TOGETHER - len(sending)):
+                with sweeping("notifications"):
+                    due = await _claim(context, TOGETHER - len(sending))
+                for claimed in due:
                     sending.add(asyncio.create_task(_try(context, claimed)))
             except (PacelineError, OSError) as error:
                 log.warning("notifications cannot be read and will be looked for again: %s", error)

@@ -30,6 +30,7 @@ from paceline.domain.claims import Look, Reconciled
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import NotFound, PacelineError
+from paceline.observe.metrics import sweeping
 from paceline.store import claim_decisions, claims, keyed_requests, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
 from workers.absences import AbsenceWatch
@@ -70,9 +71,12 @@ async def sweep_forever(context: ActivityContext) -> None:
     for number in itertools.count():
         await asyncio.sleep(context.settings.sweep_interval)
         try:
-            await sweep(context, thorough=number % THOROUGH_EVERY == 0)
-            await absences.look()
-            await forecasts.look()
+            with sweeping("claims"):
+                await sweep(context, thorough=number % THOROUGH_EVERY == 0)
+            with sweeping("absences"):
+                await absences.look()
+            with sweeping("forecasts"):
+                await forecasts.look()
         except (PacelineError, RPCError, OSError) as error:
             log.warning("the sweep failed and will try again: %s", error)
 

@@ -13,6 +13,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
 
 from paceline.errors import ConfigurationError, ServerUnavailable
+from paceline.observe.tracing import interceptors
 
 FIRST_DELAY = 0.05
 LONGEST_DELAY = 1.0
@@ -51,7 +52,10 @@ async def connect_once(address: str, namespace: str) -> Client:
     try:
         async with asyncio.timeout(ATTEMPT_LIMIT):
             client = await Client.connect(
-                address, namespace=namespace, data_converter=pydantic_data_converter
+                address,
+                namespace=namespace,
+                data_converter=pydantic_data_converter,
+                interceptors=interceptors(),
             )
             await _look_up_namespace(client, address)
     except TimeoutError as error:

@@ -37,11 +37,13 @@ from activities.status import StatusActivities
 from activities.steering import SteeringActivities
 from activities.work import WorkActivities
 from paceline.contracts import CONTROL_TASK_QUEUE, WORK_TASK_QUEUE
+from paceline.observe.metrics import ACTIVITY_SLOTS
 from paceline.settings import Settings
 from paceline.store.database import Database
 from workers.artifact_watch import watch_artifacts
 from workers.errors import TypedFailures
 from workers.notifier import notify_forever
+from workers.observing import ObservedActivities
 from workers.sweep import sweep_forever
 from workflows.absence import AbsenceWorkflow
 from workflows.clock import ClockWorkflow
@@ -67,6 +69,7 @@ WORKFLOWS: tuple[type, ...] = (
 
 PASSED_THROUGH = (
     "paceline",
+    "opentelemetry",
     "pydantic",
     "pydantic_core",
     "annotated_types",
@@ -78,6 +81,10 @@ PASSED_THROUGH = (
 
 POLLERS = 20
 """Open requests for tasks, of each kind: with the SDK's five, a burst of small stories waits for its turn."""
+
+
+WORK_SLOTS = 200
+"""The most activities that one work queue's worker runs at once."""
 
 
 def sandbox() -> SandboxedWorkflowRunner:
@@ -202,17 +209,19 @@ async def running_workers(
         "max_heartbeat_throttle_interval": timedelta(seconds=1.5),
         "default_heartbeat_throttle_interval": timedelta(seconds=1.5),
         "graceful_shutdown_timeout": timedelta(seconds=0),
-        "interceptors": [TypedFailures()],
+        # The outer one sees failures as the inner one types them.
+        "interceptors": [ObservedActivities(), TypedFailures()],
         # Without it the SDK reads the code of every loaded module to make one up, which takes a second.
         "build_id": f"paceline-{version('paceline')}",
     }
     async with AsyncExitStack() as stack:
         for queue in work_queues:
+            ACTIVITY_SLOTS.labels(queue).set(WORK_SLOTS)
             work = Worker(
                 client,
                 task_queue=queue,
                 activities=work_activities(context),
-                max_concurrent_activities=200,
+                max_concurrent_activities=WORK_SLOTS,
                 max_concurrent_activity_task_polls=POLLERS,
                 **common,
             )

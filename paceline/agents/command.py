@@ -17,6 +17,8 @@ from paceline.agents.outputs import Failure, read_outcome
 from paceline.agents.prompt import render_prompt
 from paceline.agents.supervised import Heartbeat, RunExit, RunSpec, look, run_supervised
 from paceline.domain.work import AgentDeclaration, WorkOrder, WorkResult
+from paceline.observe.context import bound
+from paceline.observe.tracing import span, traceparent
 
 _GLOB = re.compile(r"[*?\[]")
 _PLACEHOLDER = re.compile(r"\{(order|result|worktree|prompt|run|git|objects)\}")
@@ -104,10 +106,34 @@ async def run_command_agent(
     files = RunFiles(run_dir.resolve())
     if look(files.folder) == "absent":
         _write_order(files, order.model_copy(update={"worktree": str(worktree)}))
-    spec = RunSpec(
+    with bound(agent=order.agent), span("agent") as around:
+        about = {"project": order.project, "story": order.story, "attempt": order.attempt}
+        around.note({f"paceline.{name}": value for name, value in {**about, "agent": order.agent}.items()})
+        # What the agent traces itself belongs below this span; an adopted run keeps that of its start.
+        more = {**dict(variables or {}), **traceparent()}
+        spec = _spec(declaration, order, files, worktree, timings, more, confinement)
+        ended = await run_supervised(files.folder, spec, heartbeat, leave_running)
+        outcome = read_outcome(declaration.output, ended, files.stdout, files.stderr, files.result)
+        around.note({"paceline.exit_code": ended.exit_code, "paceline.ended": ended.reason})
+        if isinstance(outcome, Failure):
+            around.fail(outcome.code)
+            return AgentRun(None, outcome.code, outcome.reason, ended, files)
+    return AgentRun(outcome, "", "", ended, files)
+
+
+def _spec(
+    declaration: AgentDeclaration,
+    order: WorkOrder,
+    files: RunFiles,
+    worktree: Path,
+    timings: Timings,
+    variables: Mapping[str, str],
+    confinement: Confinement | None,
+) -> RunSpec:
+    return RunSpec(
         argv=arguments(declaration, order, files, worktree),
         cwd=worktree,
-        environment=_environment(declaration, files, worktree) | dict(variables or {}),
+        environment=_environment(declaration, files, worktree) | dict(variables),
         stdin=files.prompt if takes_prompt(declaration) else None,
         timeout=declaration.timeout,
         idle_timeout=declaration.idle_timeout,
@@ -115,11 +141,6 @@ async def run_command_agent(
         adoption_grace=timings.adoption_grace,
         confinement=confinement,
     )
-    ended = await run_supervised(files.folder, spec, heartbeat, leave_running)
-    outcome = read_outcome(declaration.output, ended, files.stdout, files.stderr, files.result)
-    if isinstance(outcome, Failure):
-        return AgentRun(None, outcome.code, outcome.reason, ended, files)
-    return AgentRun(outcome, "", "", ended, files)
 
 
 def arguments(declaration: AgentDeclaration, order: WorkOrder, files: RunFiles, worktree: Path) -> list[str]:

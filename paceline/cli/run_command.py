@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import logging
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
@@ -291,9 +290,10 @@ async def carry_out(order: Order, settings: Settings) -> int:
 async def _run_alone(order: Order, settings: Settings) -> int:
     # The API and the workers are not needed to talk to a server that runs.
     from workers.all_in_one import all_in_one, until_signal
+    from workers.observing import observed
 
     say("No Paceline runs on this machine; everything runs in this process until the plan has ended.")
-    _log_to_file(settings)
+    make_home(settings)
     status = 130
 
     async def work() -> None:
@@ -313,7 +313,9 @@ async def _run_alone(order: Order, settings: Settings) -> int:
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
 
-    await until_signal(work(), say)
+    # The servers' own words would disturb the terminal that shows the run.
+    with observed(settings, "paceline", file=settings.home / "paceline.log"):
+        await until_signal(work(), say)
     if status == 130:
         say("The run was not cancelled: the same command, or `paceline up`, goes on with it.")
     return status
@@ -371,14 +373,3 @@ async def _summarise(client: ApiClient, status: ProjectStatus) -> None:
             say(f"Branch: {ids.sprint_branch(status.run.id, sprint)} in {status.run.repository}")
     _, path = await client.bundle(status.run.id)
     say(f"Bundle: {path}")
-
-
-def _log_to_file(settings: Settings) -> None:
-    """Keep the servers' own words out of the terminal that shows the run."""
-    make_home(settings)
-    logging.basicConfig(
-        filename=settings.home / "paceline.log",
-        level=logging.WARNING,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
-    )

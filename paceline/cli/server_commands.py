@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Annotated
 
 import typer
@@ -21,11 +20,13 @@ def up() -> None:
     API, worker and Temporal server are one process tree, for this machine only.
     """
     from workers.all_in_one import serve
+    from workers.observing import observed
 
-    _log_to_terminal()
-    asyncio.run(_refuse_second(settings := load_settings()))
-    make_home(settings)
-    asyncio.run(serve(settings, say))
+    settings = load_settings()
+    with observed(settings, "paceline"):
+        asyncio.run(_refuse_second(settings))
+        make_home(settings)
+        asyncio.run(serve(settings, say))
 
 
 async def _refuse_second(settings: Settings) -> None:
@@ -48,9 +49,11 @@ def api() -> None:
     The Temporal server and the database are there already.
     """
     from workers.all_in_one import serve_api
+    from workers.observing import observed
 
-    _log_to_terminal()
-    asyncio.run(serve_api(load_settings(), say))
+    settings = load_settings()
+    with observed(settings, "paceline-api"):
+        asyncio.run(serve_api(settings, say))
 
 
 def worker(
@@ -67,9 +70,11 @@ def worker(
     The Temporal server and the database are there already.
     """
     from workers.all_in_one import serve_worker
+    from workers.observing import observed
 
-    _log_to_terminal()
-    asyncio.run(serve_worker(load_settings(), say, work_queues=queue or [], control=not only_agents))
+    settings = load_settings()
+    with observed(settings, "paceline-worker"):
+        asyncio.run(serve_worker(settings, say, work_queues=queue or [], control=not only_agents))
 
 
 def migrate(
@@ -90,7 +95,3 @@ def migrate(
     else:
         migrations.upgrade(url)
         say(f"The database has the newest schema, {migrations.head()}.")
-
-
-def _log_to_terminal() -> None:
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

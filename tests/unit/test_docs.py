@@ -18,7 +18,7 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from api.allow_list import parse_users
 from api.errors import STATUS_OF_CODE
 from api.main import RESOURCES
-from api.routes import health
+from api.routes import health, scrape
 from paceline import errors
 from paceline.agents.adjusting_options import load_adjusting_options
 from paceline.agents.calendar_options import load_calendar_options
@@ -223,8 +223,8 @@ def test_commands_and_options_are_those_of_the_command_line() -> None:
 def test_endpoints_are_those_of_the_api() -> None:
     told = {quoted(row[0])[0] for row in rows("api.md")}
     real: set[str] = set()
-    for module in (*RESOURCES, health):
-        prefix = "" if module is health else "/api/v1"
+    for module in (*RESOURCES, health, scrape):
+        prefix = "" if module in (health, scrape) else "/api/v1"
         for route in cast(list[Any], module.router.routes):
             path = re.sub(r"\{(\w+):path\}", r"{\1}", route.path)
             # HEAD goes where GET does.

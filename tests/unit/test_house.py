@@ -22,7 +22,14 @@ LONG_FILE, TOO_LONG_FILE = 400, 500
 LEVELS = (
     ("paceline.domain",),
     ("paceline.contracts",),
-    ("paceline.store", "paceline.vcs", "paceline.agents", "paceline.plans", "paceline.client"),
+    (
+        "paceline.store",
+        "paceline.vcs",
+        "paceline.agents",
+        "paceline.plans",
+        "paceline.client",
+        "paceline.observe",
+    ),
     ("activities",),
     ("workflows",),
     ("api", "workers", "paceline.cli"),

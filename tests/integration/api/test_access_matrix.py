@@ -30,6 +30,7 @@ P, A = "/api/v1/projects", "/api/v1/artifacts"
 MAY = {
     "GET /health": EVERYBODY,
     "GET /ready": EVERYBODY,
+    "GET /metrics": EVERYBODY,
     "GET /ws": EVERYBODY,
     "GET /api/v1/openapi.json": EVERYBODY,
     "POST /api/v1/sprints": OPERATORS,

@@ -1,0 +1,1 @@
+"""Seen from outside: logs, traces and metrics of a process."""
