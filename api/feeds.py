@@ -24,7 +24,7 @@ class Entry:
 
     def __init__(self, event: Event, position: int | None = None) -> None:
         self.place = event.number if position is None else position
-        self.number = event.number
+        self.number, self.at = event.number, event.at
         self.words = (event.type.value, event.name)
         text = event.model_dump_json()
         self.text = text if position is None else f'{text[:-1]},"position":{position}}}'

@@ -224,7 +224,7 @@ class Hub:
 def _note_lag(entries: Sequence[Entry]) -> None:
     now = datetime.now(UTC)
     for entry in entries:
-        STREAM_LAG.observe(max(0.0, (now - entry.event.at).total_seconds()))
+        STREAM_LAG.observe(max(0.0, (now - entry.at).total_seconds()))
 
 
 @dataclass

@@ -13,7 +13,7 @@ from pathlib import Path
 from activities.context import ActivityContext
 from paceline.domain.notifications import Notification
 from paceline.errors import NotFound, NotifyError, PacelineError
-from paceline.observe.metrics import sweeping
+from paceline.observe.metrics import expect_sweeps, sweeping
 from paceline.store import notifications
 from workers.receivers import send
 
@@ -32,6 +32,7 @@ async def notify_forever(context: ActivityContext) -> None:
     def heard(_project: str) -> None:
         loop.call_soon_threadsafe(written.set)
 
+    expect_sweeps("notifications")
     forget = context.database.add_listener(heard)
     sending: set[asyncio.Task[None]] = set()
     try:

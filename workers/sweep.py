@@ -30,7 +30,7 @@ from paceline.domain.claims import Look, Reconciled
 from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import NotFound, PacelineError
-from paceline.observe.metrics import sweeping
+from paceline.observe.metrics import expect_sweeps, sweeping
 from paceline.store import claim_decisions, claims, keyed_requests, runs, status
 from paceline.store.claim_reconcile import look_at_claims, reconcile
 from workers.absences import AbsenceWatch
@@ -68,6 +68,7 @@ _COMPLETED = WorkflowExecutionStatus.COMPLETED
 async def sweep_forever(context: ActivityContext) -> None:
     """Sweep at the settings' interval until cancelled; a failed sweep is logged and the next one tries."""
     absences, forecasts = AbsenceWatch(context), ForecastWatch(context)
+    expect_sweeps("claims", "absences", "forecasts")
     for number in itertools.count():
         await asyncio.sleep(context.settings.sweep_interval)
         try:

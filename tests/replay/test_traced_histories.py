@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from opentelemetry import trace
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -21,18 +21,19 @@ CHOSEN = sorted({kind_of(file): file for file in FILES if file.parent != HISTORI
 """A history of each kind, and those from before anything was patched."""
 
 
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """Where spans go; only this test traces, although the provider stays the process's."""
-    exporter = InMemorySpanExporter()
-    monkeypatch.setattr(tracing, "_state", type(tracing._state)())  # pyright: ignore[reportPrivateUsage]
-    tracing.trace_with(SimpleSpanProcessor(exporter), "replayed")
-    assert trace.get_tracer_provider() is not None
-    return exporter
+@pytest.fixture(scope="module")
+def exporter() -> Iterator[InMemorySpanExporter]:
+    """Where spans go; the provider stays the process's, and nothing but these tests asks for it."""
+    found = InMemorySpanExporter()
+    before = tracing._state  # pyright: ignore[reportPrivateUsage]
+    tracing._state = type(before)()  # pyright: ignore[reportPrivateUsage]
+    tracing.trace_with(SimpleSpanProcessor(found), "replayed")
+    yield found
+    tracing._state = before  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("file", CHOSEN, ids=lambda file: f"{file.parent.name}/{file.stem}")
-async def test_a_recorded_history_replays_while_traced(file: Path, spans: InMemorySpanExporter) -> None:
+async def test_a_recorded_history_replays_while_traced(file: Path, exporter: InMemorySpanExporter) -> None:
     replayer = Replayer(
         workflows=WORKFLOWS,
         data_converter=pydantic_data_converter,
@@ -40,4 +41,13 @@ async def test_a_recorded_history_replays_while_traced(file: Path, spans: InMemo
         interceptors=tracing.interceptors(),
     )
     await replayer.replay_workflow(history_of(file))
-    assert spans.get_finished_spans() == ()
+    assert exporter.get_finished_spans() == ()
+
+
+def test_spans_outside_of_replays_are_ended(exporter: InMemorySpanExporter) -> None:
+    """What the other test says of none could fail."""
+    with tracing.span("outside") as span:
+        span.note({"paceline.project": "beds", "none": None})
+    (found,) = exporter.get_finished_spans()
+    assert (found.name, dict(found.attributes or {})) == ("outside", {"paceline.project": "beds"})
+    exporter.clear()

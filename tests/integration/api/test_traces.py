@@ -61,7 +61,7 @@ def test_one_trace_from_the_request_to_the_agents_process(paceline: CommandLine,
             PACELINE_LOG_FORMAT="json",
             PACELINE_LOG_LEVEL="info",
         )
-        agent = {
+        agent: dict[str, object] = {
             "kind": "command",
             "command": [sys.executable, str(ROOT / "tests" / "traced_agent.py")],
             "environment": ["OTEL_EXPORTER_OTLP_ENDPOINT", "PYTHONPATH"],
