@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from activities.bundle import build_bundle
 from paceline.domain.questions import Answer, Decision
@@ -154,6 +155,26 @@ async def test_hostile_names_and_lost_files_do_no_harm(
     assert {b"one", b"two", b"odd"} <= set(texts)
     assert not any(b"hunter2" in text for text in texts)
     assert manifest["missing"] == ["escape", "lost"]
+
+
+async def test_no_secret_of_a_log_or_an_answer_is_in_the_bundle(
+    database: Database, settings: Settings, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = ("hunter2hunter2", "ghp_" + "a" * 36, "the-token-of-the-api")
+    monkeypatch.setenv("SOME_SERVICE_PASSWORD", secrets[0])
+    known = settings.model_copy(update={"api_token": SecretStr(secrets[2])})
+    await record()
+    await store(database, settings, "a1", "allotment/agent.log", " and ".join(secrets).encode())
+    await database.write(questions.open_question, a_question("q1"))
+    given = Answer(question="q1", decision=Decision.AMEND, text=f"use {secrets[1]}", actor="ada")
+    await database.write(questions.record_answer, "q1", given)
+    artifact = await build_bundle(database, known, "allotment")
+    with zipfile.ZipFile(settings.artifact_root / artifact.path) as bundle:
+        texts = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert not [name for name, text in texts.items() for secret in secrets if secret in text]
+    assert texts["stories/story-1.1/agent.log"] == "[redacted] and [redacted] and [redacted]"
+    told = {each["path"]: each.get("redacted", 0) for each in json.loads(texts["manifest.json"])["files"]}
+    assert told["stories/story-1.1/agent.log"] == 3
 
 
 # Over the API ---
