@@ -14,11 +14,9 @@ from api.permissions import ActingDep
 from api.steering import SteerReply, SteerRequest, give_steer
 from paceline.domain.completion import CompletionCheck
 from paceline.domain.completion_summary import completion_summary
-from paceline.domain.exchange import CheckRequest, Completion, ForceRequest, PartDone
-from paceline.domain.states import FINAL_STATES, SUCCESS_STATES
-from paceline.domain.status import StoryStatus
+from paceline.domain.exchange import CheckRequest, Completion, ForceRequest
 from paceline.domain.steering import SteerAction
-from paceline.store import completion, status
+from paceline.store import completion
 
 MARKDOWN = "text/markdown; charset=utf-8"
 
@@ -28,21 +26,7 @@ router = APIRouter(prefix="/projects", tags=["completion"])
 @router.get("/{project}/completion", operation_id="get_completion")
 async def get_completion(project: str, database: DatabaseDep) -> Completion:
     """How far the run is, derived from its stories, and what is missing."""
-    found = await database.read(status.project_status, project)
-    check = await database.read(completion.look, project)
-    return Completion(
-        project=project,
-        state=found.run.state,
-        complete=check.complete,
-        percent=found.percent,
-        counts=found.counts,
-        removed=found.removed,
-        end_reason=found.end_reason,
-        epics=_parts(found.stories, "epic"),
-        sprints=_parts(found.stories, "sprint"),
-        criteria=check.criteria,
-        next_steps=check.next_steps,
-    )
+    return await database.read(completion.overview, project)
 
 
 @router.get(
@@ -90,13 +74,3 @@ async def force_complete(
     if reply.state == "sent":
         response.status_code = 202
     return reply
-
-
-def _parts(stories: list[StoryStatus], field: str) -> dict[str, PartDone]:
-    parts: dict[str, PartDone] = {}
-    for story in (each for each in stories if not each.removed):
-        part = parts.setdefault(getattr(story, field) or "", PartDone(succeeded=0, ended=0, total=0))
-        part.total += 1
-        part.ended += story.state in FINAL_STATES
-        part.succeeded += story.state in SUCCESS_STATES
-    return parts

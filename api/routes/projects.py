@@ -55,9 +55,15 @@ async def list_projects(
 
 
 @router.get("/{project}", operation_id="get_project")
-async def get_project(project: str, database: DatabaseDep) -> ProjectStatus:
+async def get_project(
+    project: str,
+    database: DatabaseDep,
+    stories: Annotated[
+        bool, Query(description="List the stories; a large run answers faster without.")
+    ] = True,
+) -> ProjectStatus:
     """A run with its stories, agents and the number of open questions."""
-    return await database.read(status.project_status, project)
+    return await database.read(status.project_status, project, with_stories=stories)
 
 
 @router.get("/{project}/stories", operation_id="list_stories")

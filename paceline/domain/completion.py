@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import Field
 
 from paceline.domain.aims import Verdict
-from paceline.domain.completion_steps import aim_step, end_step, gate_step, question_step, story_step
+from paceline.domain.completion_steps import (
+    aim_step,
+    end_step,
+    gate_step,
+    question_step,
+    required_step,
+    story_step,
+)
 from paceline.domain.measurements import AimState
 from paceline.domain.model import Model
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Question, QuestionKind
+from paceline.domain.stands import Standing
 from paceline.domain.states import SUCCESS_STATES, RunState
-from paceline.domain.status import CompletionOptions, Pause, StoryStatus
+from paceline.domain.status import CompletionOptions, Pause
 
 STEPS_SHOWN = 50
 """Next steps that are told; what is left over is counted."""
@@ -44,7 +53,7 @@ class CompletionFacts:
 
     project: str
     plan: Plan
-    stories: Sequence[StoryStatus]
+    stories: Sequence[Standing]
     questions: Sequence[Question]
     """Those that are open."""
     gates: Mapping[str, bool | None]
@@ -70,29 +79,29 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
         options: which criteria count.
     """
     criteria: list[CriterionState] = []
-    steps: list[str] = []
+    steps: list[Callable[[], str]] = []
     if facts.ended not in (None, RunState.COMPLETED):
         criteria.append(_criterion("end", [facts.end_reason or f"the run ended as {facts.ended.value}"]))
-        steps.append(end_step(facts.ended.value, facts.end_reason))
+        steps.append(partial(end_step, facts.ended.value, facts.end_reason))
     wanted = _wanted(facts, options)
     if wanted is not None:
         name, stories, unknown = wanted
         lacking = [story for story in stories if story.state not in SUCCESS_STATES]
         criteria.append(_criterion(name, [*(story.id for story in lacking), *unknown]))
-        steps += [_step(facts, story) for story in lacking]
-        steps += [f"{each} is required but not in the plan: amend either." for each in unknown]
+        steps += [partial(_step, facts, story) for story in lacking]
+        steps += [partial(required_step, each) for each in unknown]
     asked = [each for each in facts.questions if not _is_beside(each)]
     if options.no_open_questions:
         criteria.append(_criterion("no_open_questions", [each.id for each in asked]))
-    steps += [question_step(each) for each in asked]
+    steps += [partial(question_step, each) for each in asked]
     if options.definition_of_done:
         open_gates = [sprint for sprint, holds in facts.gates.items() if not holds]
         criteria.append(_criterion("definition_of_done", open_gates))
-        steps += [gate_step(sprint, facts.gates[sprint]) for sprint in open_gates]
+        steps += [partial(gate_step, sprint, facts.gates[sprint]) for sprint in open_gates]
     if options.metrics:
         lacking = [aim for aim in facts.aims if aim.verdict is not Verdict.MET]
         criteria.append(_criterion("metrics", [aim.name for aim in lacking]))
-        steps += [aim_step(facts.project, aim) for aim in lacking]
+        steps += [partial(aim_step, facts.project, aim) for aim in lacking]
     complete = facts.forced or all(criterion.met for criterion in criteria)
     return CompletionCheck(
         project=facts.project,
@@ -104,7 +113,7 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
 
 def _wanted(
     facts: CompletionFacts, options: CompletionOptions
-) -> tuple[str, list[StoryStatus], list[str]] | None:
+) -> tuple[str, list[Standing], list[str]] | None:
     """The stories that must have succeeded, and what is required but unknown."""
     if not options.require:
         return ("stories", list(facts.stories), []) if options.stories else None
@@ -120,7 +129,7 @@ def _criterion(name: str, missing: Iterable[str]) -> CriterionState:
     return CriterionState(name=name, met=not lacking, missing=lacking)
 
 
-def _step(facts: CompletionFacts, story: StoryStatus) -> str:
+def _step(facts: CompletionFacts, story: Standing) -> str:
     return story_step(
         facts.project, story, facts.stories, facts.questions, facts.pauses, running=facts.running
     )
@@ -131,6 +140,7 @@ def _is_beside(question: Question) -> bool:
     return question.kind is QuestionKind.MEASURE_METRICS and not question.waiting
 
 
-def _bounded(steps: list[str]) -> list[str]:
-    more = len(steps) - STEPS_SHOWN
-    return [*steps[:STEPS_SHOWN], f"And {more} more."] if more > 0 else steps
+def _bounded(steps: Sequence[Callable[[], str]]) -> list[str]:
+    """The first ones in words; of a run of thousands of stories, most are only counted."""
+    shown, more = [say() for say in steps[:STEPS_SHOWN]], len(steps) - STEPS_SHOWN
+    return [*shown, f"And {more} more."] if more > 0 else shown

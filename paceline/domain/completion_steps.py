@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from paceline.domain.aims import Verdict
 from paceline.domain.measurements import AimState
 from paceline.domain.questions import Question, QuestionKind
+from paceline.domain.stands import Standing
 from paceline.domain.states import FINAL_STATES, StoryState
-from paceline.domain.status import Pause, StoryStatus
+from paceline.domain.status import Pause
 from paceline.domain.steering import SteerScope
 from paceline.domain.texts import short
 
@@ -21,8 +22,8 @@ _FLAGS = {SteerScope.SPRINT: "--sprint", SteerScope.EPIC: "--epic", SteerScope.S
 
 def story_step(
     project: str,
-    story: StoryStatus,
-    stories: Sequence[StoryStatus],
+    story: Standing,
+    stories: Sequence[Standing],
     questions: Sequence[Question],
     pauses: Sequence[Pause],
     *,
@@ -44,7 +45,7 @@ def story_step(
     )
 
 
-def _of_ended(project: str, story: StoryStatus) -> str:
+def _of_ended(project: str, story: Standing) -> str:
     if story.state is _S.REVERTED:
         return _undo(project)
     return f"the run has ended; {AGAIN}."
@@ -52,8 +53,8 @@ def _of_ended(project: str, story: StoryStatus) -> str:
 
 def _of_running(
     project: str,
-    story: StoryStatus,
-    stories: Sequence[StoryStatus],
+    story: Standing,
+    stories: Sequence[Standing],
     questions: Sequence[Question],
     pauses: Sequence[Pause],
 ) -> str:
@@ -72,7 +73,7 @@ def _of_running(
     return "wait for it."
 
 
-def _of_ended_story(project: str, story: StoryStatus, stories: Sequence[StoryStatus]) -> str:
+def _of_ended_story(project: str, story: Standing, stories: Sequence[Standing]) -> str:
     beside = [each for each in stories if (each.sprint, each.epic) == (story.sprint, story.epic)]
     if story.state is _S.PART_DONE:
         return "its next part begins in a later sprint."
@@ -86,14 +87,14 @@ def _of_ended_story(project: str, story: StoryStatus, stories: Sequence[StorySta
     return f"`paceline retry {project} --story {_quoted(story.id)}`, or skip it."
 
 
-def _is_about(question: Question, story: StoryStatus) -> bool:
+def _is_about(question: Question, story: Standing) -> bool:
     """Whether its answer is what the story needs."""
     if question.kind is QuestionKind.CARRY_OVER:
         return any(option.name == story.id for option in question.options)
     return story.state is _S.WAITING_FOR_PERSON and question.story == story.id
 
 
-def _holds(pause: Pause, story: StoryStatus) -> bool:
+def _holds(pause: Pause, story: Standing) -> bool:
     if pause.scope is SteerScope.PROJECT:
         return True
     if pause.scope is SteerScope.SPRINT:
@@ -123,6 +124,11 @@ def question_step(question: Question) -> str:
 def answering(question: Question) -> str:
     """The command that answers a question, but for what is said."""
     return f"paceline answer {question.id} ..."
+
+
+def required_step(required: str) -> str:
+    """That the criteria name something that the plan does not have."""
+    return f"{required} is required but not in the plan: amend either."
 
 
 def gate_step(sprint: str, holds: bool | None) -> str:

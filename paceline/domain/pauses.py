@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from paceline.domain.events import Event
+from paceline.domain.stands import Standing
 from paceline.domain.states import FINAL_STATES
-from paceline.domain.status import Pause, StoryStatus
+from paceline.domain.status import Pause
 from paceline.domain.steering import ENDS, SteerAction, SteerScope
 
 STEERED = "steered"
@@ -16,7 +17,7 @@ SAYING = (STEERED, *BEGUN_AGAIN)
 """Names of the events that say it. `ix_events_steering` is an index of just these."""
 
 
-def pauses_of(events: Iterable[Event], stories: Iterable[StoryStatus]) -> list[Pause]:
+def pauses_of(events: Iterable[Event], stories: Iterable[Standing]) -> list[Pause]:
     """What is paused now, the widest first.
 
     Args:
@@ -56,7 +57,7 @@ def _take(found: dict[tuple[str, str, str], Pause], event: Event) -> None:
         found.pop(key, None)
 
 
-def _goes_on(pause: Pause, lives: list[StoryStatus]) -> bool:
+def _goes_on(pause: Pause, lives: list[Standing]) -> bool:
     """Whether anything of what was paused has not ended."""
     if pause.scope is SteerScope.STORY:
         return any(story.id == pause.target for story in lives)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -10,17 +11,21 @@ from paceline.domain.aims import aims_of
 from paceline.domain.changes import changed_plan
 from paceline.domain.completion import CompletionCheck, CompletionFacts, check_completion
 from paceline.domain.events import Event, EventDraft, EventType
+from paceline.domain.exchange import Completion, PartDone
 from paceline.domain.gates import Gate, gate_items
 from paceline.domain.measurements import AimState, aim_states
 from paceline.domain.pauses import SAYING, STEERED, pauses_of
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.run_end import ENDING_KINDS
-from paceline.domain.states import RunState, StoryState
-from paceline.domain.status import CompletionOptions, Pause, StoryStatus
+from paceline.domain.stands import Standing
+from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
+from paceline.domain.status import CompletionOptions, Pause
 from paceline.domain.steering import SteerAction, SteerScope
 from paceline.store import changes, events, questions, status
 from paceline.store.measurements import measurements_of
+from paceline.store.runs import get_run
+from paceline.store.stands import percent_done, story_stands
 
 _UNTOUCHED = frozenset({StoryState.SKIPPED, StoryState.PENDING})
 
@@ -36,10 +41,50 @@ def look(session: Session, project: str, options: CompletionOptions | None = Non
     Raises:
         NotFound: there is no such run.
     """
+    return _look(session, project, story_stands(session, project), options)
+
+
+def overview(session: Session, project: str) -> Completion:
+    """How far a run, each of its epics and each of its sprints is, and what is missing.
+
+    Raises:
+        NotFound: there is no such run.
+    """
+    run, stands = get_run(session, project), story_stands(session, project)
+    counting = [stand for stand in stands if not stand.removed]
+    check = _look(session, project, stands)
+    ended = events.event_of(session, project, status.end_key(project)) if run.ended_at is not None else None
+    return Completion(
+        project=project,
+        state=run.state,
+        complete=check.complete,
+        percent=percent_done(Counter(stand.state for stand in counting)),
+        counts=dict(Counter(stand.state for stand in counting)),
+        removed=len(stands) - len(counting),
+        end_reason=None if ended is None else ended.data.get("reason"),
+        epics=_parts((stand.epic or "", stand.state) for stand in counting),
+        sprints=_parts((stand.sprint, stand.state) for stand in counting),
+        criteria=check.criteria,
+        next_steps=check.next_steps,
+    )
+
+
+def _parts(stories: Iterable[tuple[str, StoryState]]) -> dict[str, PartDone]:
+    parts: dict[str, PartDone] = {}
+    for (name, state), count in Counter(stories).items():
+        part = parts.setdefault(name, PartDone(succeeded=0, ended=0, total=0))
+        part.total += count
+        part.ended += count * (state in FINAL_STATES)
+        part.succeeded += count * (state in SUCCESS_STATES)
+    return parts
+
+
+def _look(
+    session: Session, project: str, rows: Sequence[Standing], options: CompletionOptions | None = None
+) -> CompletionCheck:
     run, plan, changed = changes.run_in_force(session, project)
     plan = changed_plan(plan, changed)
     criteria = options or run.options.completion or CompletionOptions()
-    rows = status.story_statuses(session, project)
     stories = [story for story in rows if not story.removed]
     ended = options is None and run.state is not RunState.RUNNING
     end = events.event_of(session, project, status.end_key(project)) if ended else None
@@ -115,7 +160,7 @@ def ended_by(session: Session, project: str, action: SteerAction) -> tuple[str, 
     return "", ""
 
 
-def _gates(session: Session, project: str, plan: Plan, stories: list[StoryStatus]) -> dict[str, bool | None]:
+def _gates(session: Session, project: str, plan: Plan, stories: list[Standing]) -> dict[str, bool | None]:
     """The definitions of done that count, by sprint: not of one that was left out or has not begun."""
     worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
     held = dict[str, bool | None]()
@@ -131,14 +176,15 @@ def _gates(session: Session, project: str, plan: Plan, stories: list[StoryStatus
     return {sprint: held.get(sprint) for sprint in counted if gate_items(plan, sprint, Gate.DONE)}
 
 
-def _aims(session: Session, project: str, plan: Plan, stories: list[StoryStatus]) -> list[AimState]:
+def _aims(session: Session, project: str, plan: Plan, stories: list[Standing]) -> list[AimState]:
     worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
     states = aim_states(aims_of(plan), measurements_of(session, project))
     return [each for each in states if each.sprint is None or each.sprint in worked]
 
 
-def _pauses(session: Session, project: str, stories: list[StoryStatus]) -> list[Pause]:
-    return pauses_of(events.events_named(session, project, SAYING), stories)
+def _pauses(session: Session, project: str, stories: list[Standing]) -> list[Pause]:
+    said = events.events_named(session, project, SAYING)
+    return pauses_of(said, stories) if said else []
 
 
 def _told(session: Session, project: str) -> Iterable[Event]:

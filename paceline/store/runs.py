@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Collection
-from functools import lru_cache
+from threading import Lock
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
@@ -41,12 +42,16 @@ def load_plan(session: Session, digest: str) -> Plan:
     Raises:
         NotFound: no such plan was saved.
     """
-    normal_form = session.execute(
-        select(PlanRow.normal_form).where(PlanRow.digest == digest)
-    ).scalar_one_or_none()
-    if normal_form is None:
+    known = _PARSED.get(digest)
+    if known is None:
+        normal_form = session.scalar(select(PlanRow.normal_form).where(PlanRow.digest == digest))
+        if normal_form is None:
+            raise _no_plan(digest)
+        known = Plan.model_validate_json(normal_form)
+        _PARSED.put(digest, known)
+    elif session.scalar(select(PlanRow.digest).where(PlanRow.digest == digest)) is None:
         raise _no_plan(digest)
-    return _parse(normal_form)
+    return known
 
 
 def plan_text(session: Session, digest: str) -> str:
@@ -180,10 +185,33 @@ def _run(row: RunRow) -> Run:
     )
 
 
-@lru_cache(maxsize=8)
-def _parse(normal_form: str) -> Plan:
-    """Every activity of a run needs its plan; parsing thousands of stories each time would show."""
-    return Plan.model_validate_json(normal_form)
+class _Plans:
+    """The plans that were asked for last, by digest, for every thread of the process.
+
+    Every activity of a run needs its plan; reading and parsing thousands of stories each time would show.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, Plan] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, digest: str) -> Plan | None:
+        """A plan that is still kept."""
+        with self._lock:
+            if digest in self._kept:
+                self._kept.move_to_end(digest)
+            return self._kept.get(digest)
+
+    def put(self, digest: str, plan: Plan) -> None:
+        """Keep a plan instead of the one that nobody asked for the longest."""
+        with self._lock:
+            self._kept[digest] = plan
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+_PARSED = _Plans(8)
 
 
 def _no_plan(digest: str) -> NotFound:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,8 +14,8 @@ from sqlalchemy.orm import Session
 from paceline.domain.changes import ChangeKind
 from paceline.domain.pauses import SAYING, pauses_of
 from paceline.domain.replacing import absences
-from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, AgentState, RunState, StoryState
-from paceline.domain.status import AgentStatus, Away, ProjectStatus, StoryStatus
+from paceline.domain.states import FINAL_STATES, AgentState, RunState, StoryState
+from paceline.domain.status import AgentStatus, Away, Pause, ProjectStatus, StoryStatus
 from paceline.errors import NotFound, Refused
 from paceline.store.changes import changes_of
 from paceline.store.events import event_of, events_named, last_number
@@ -25,6 +24,7 @@ from paceline.store.paging import By, Key, has_member, paged
 from paceline.store.questions import count_open
 from paceline.store.runs import get_run
 from paceline.store.scopes import Within, is_within
+from paceline.store.stands import percent_done, story_counts, story_stands
 from paceline.store.statements import dialect_of, insert_into, now, read_clock
 from paceline.store.waits import explain_waits
 
@@ -352,37 +352,43 @@ def agent_changes(
     ]
 
 
-def project_status(session: Session, project: str, dead_after: float = 30.0) -> ProjectStatus:
+def project_status(
+    session: Session, project: str, dead_after: float = 30.0, *, with_stories: bool = True
+) -> ProjectStatus:
     """A run with its stories, its agents, and how far it is.
 
     Args:
         session: any transaction.
         project: the run's id.
         dead_after: as in `agent_statuses`, in seconds.
+        with_stories: false: none are listed, which is as fast for thousands of them as for ten.
 
     Raises:
         NotFound: there is no such run.
     """
     run = get_run(session, project)
-    stories = shown_stories(session, project)
+    counts, removed = story_counts(session, project)
     agents = agent_statuses(session, project, dead_after)
     ended = event_of(session, project, end_key(project)) if run.ended_at is not None else None
-    counting = [story for story in stories if not story.removed]
-    succeeded = sum(story.state in SUCCESS_STATES for story in counting)
     return ProjectStatus(
         run=run,
-        counts=dict(Counter(story.state for story in counting)),
-        removed=len(stories) - len(counting),
-        percent=100.0 * succeeded / len(counting) if counting else 0.0,
-        stories=stories,
+        counts=counts,
+        removed=removed,
+        percent=percent_done(counts),
+        stories=shown_stories(session, project) if with_stories else [],
         agents=agents,
         open_questions=count_open(session, project),
         last_event=last_number(session, project),
         forced_by=None if ended is None else ended.data.get("forced_by"),
         end_reason=None if ended is None else ended.data.get("reason"),
-        paused=[] if run.ended_at is not None else pauses_of(events_named(session, project, SAYING), stories),
+        paused=[] if run.ended_at is not None else _paused(session, project),
         away=[] if run.ended_at is not None else _away(session, project, agents),
     )
+
+
+def _paused(session: Session, project: str) -> list[Pause]:
+    said = events_named(session, project, SAYING)
+    return pauses_of(said, story_stands(session, project)) if said else []
 
 
 def _away(session: Session, project: str, agents: Sequence[AgentStatus]) -> list[Away]:

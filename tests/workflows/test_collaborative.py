@@ -22,7 +22,8 @@ TEXT = plan(
 SIGN = """
 echo "$NAME after $(wc -l < a.txt 2>/dev/null || echo 0)" >> a.txt
 echo "$NAME" >> {log}
-printf '{"outcome": "done", "summary": "%s signed", "tokens": 7, "cost_usd": 0.5}' "$NAME" > "$PACELINE_WORK_RESULT"
+result='{"outcome": "done", "summary": "%s signed", "tokens": 7, "cost_usd": 0.5}'
+printf "$result" "$NAME" > "$PACELINE_WORK_RESULT"
 """
 ASK = """
 echo "$NAME" >> {log}

@@ -9,12 +9,14 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from paceline.domain.states import FINAL_STATES, AgentState, StoryState
+from paceline.domain.status import REMOVED
 from paceline.errors import NotFound, Refused
 from paceline.store.database import Database
 from paceline.store.events import append_events
 from paceline.store.models import AgentRow
 from paceline.store.questions import open_question
 from paceline.store.runs import create_run
+from paceline.store.stands import story_stands
 from paceline.store.status import (
     agent_history,
     agent_statuses,
@@ -44,6 +46,25 @@ def test_stories_keep_the_order_of_the_plan_and_are_planned_once(planned: Databa
     assert [story.id for story in stories] == ["2", "10", "1", "new"]
     assert stories[0] == a_story("2", agents=["A"], points=3.5)
     assert planned.read_now(story_status, "p", "10").state is StoryState.WORKING
+
+
+def test_where_stories_stand_is_the_same_in_short_and_is_counted_by_the_database(planned: Database) -> None:
+    planned.write_now(create_run, a_run("p"))
+    reason = 'held by "1", in \\ two lines\nand with é'
+    planned.write_now(set_story, "p", "10", state=StoryState.CLAIMING, reason=reason, reason_code="LINE")
+    planned.write_now(set_story, "p", "1", state=StoryState.CANCELLED, reason_code=REMOVED)
+    stories = planned.read_now(story_statuses, "p")
+    stands = planned.read_now(story_stands, "p")
+    assert stands == [
+        (each.id, each.sprint, each.epic, each.state, each.reason, each.reason_code) for each in stories
+    ]
+    assert [stand.removed for stand in stands] == [False, False, True]
+    short = planned.read_now(project_status, "p", with_stories=False)
+    assert short.counts == {StoryState.PENDING: 1, StoryState.CLAIMING: 1}
+    assert (short.removed, short.stories) == (1, [])
+    whole = planned.read_now(project_status, "p")
+    assert whole.stories == stories
+    assert whole.model_copy(update={"stories": []}) == short
 
 
 def test_only_given_fields_change(planned: Database) -> None:
