@@ -22,8 +22,8 @@ _SECRET_NAME = re.compile(
 _HEADERS = re.compile(r"OTEL_EXPORTER_OTLP(?:_\w+)?_HEADERS")
 """Variables of OpenTelemetry that hold headers, as `name=value,name=value`."""
 _FORMS = (
-    # The API's tokens and signing secrets, by their prefix.
-    (re.compile(r"\b(pct_)[0-9a-f]{12}_[\w-]{20,}"), rf"\1{HIDDEN}"),
+    # The API's tokens, browsers' sessions and signing secrets, by their prefix.
+    (re.compile(r"\b(pct_|pcs_)[\w-]{20,}"), rf"\1{HIDDEN}"),
     (re.compile(r"\b(whsec_)[\w+/=-]{16,}"), rf"\1{HIDDEN}"),
     # Headers as they are printed, up to the end of the line or of the quoted value.
     (

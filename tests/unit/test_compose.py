@@ -107,7 +107,7 @@ def test_database_is_not_published() -> None:
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_image_is_pinned_to_a_full_version(service: str) -> None:
     _, _, tag = SERVICES[service]["image"].partition(":")
-    assert re.match(r"\d+\.\d+(\.\d+)?", tag), SERVICES[service]["image"]
+    assert re.match(r"v?\d+\.\d+(\.\d+)?", tag), SERVICES[service]["image"]
 
 
 def test_what_must_last_is_on_named_volumes() -> None:

@@ -17,6 +17,7 @@ from paceline.observe.logs import HANDLER, fields_of_workflow, set_up_logging
 from paceline.observe.redaction import HIDDEN, Redactor
 from paceline.settings import Settings
 
+SESSION = "pcs_" + "Ab-_9" * 9
 TOKEN = "pct_0123456789ab_" + "Ab-_" * 10 + "xyz"
 
 
@@ -101,6 +102,7 @@ def test_no_secret_is_logged(form: str, monkeypatch: pytest.MonkeyPatch) -> None
     )
     secrets = [
         TOKEN,
+        SESSION,
         "own-token-of-the-api",
         'the "quoted" hook\\secret',
         "otel-header-value",
