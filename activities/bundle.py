@@ -8,7 +8,6 @@ and appears by an atomic rename, so that building twice, also at once, is buildi
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +27,7 @@ from paceline.domain.events import EventDraft, EventType
 from paceline.domain.member_names import safe_part
 from paceline.domain.redaction import secret_values
 from paceline.domain.status import Artifact
+from paceline.observe.redaction import secrets_of
 from paceline.settings import Settings
 from paceline.store import artifacts, events
 from paceline.store.database import Database
@@ -82,8 +82,7 @@ async def build_bundle(database: Database, settings: Settings, project: str) -> 
 def _write(settings: Settings, record: RunRecord, code: Sequence[Entry], files: FileLog) -> tuple[Path, str]:
     stored, missing = _stored(settings.artifact_root, record)
     entries = [*_documents(record, files), *_reports(record), *code, *stored]
-    token = [settings.api_token.get_secret_value()] if settings.api_token else []
-    secrets = secret_values(os.environ, token)
+    secrets = secret_values(secrets_of(settings))
     return write_bundle(settings.artifact_root / record.run.id, record.run.id, entries, missing, secrets)
 
 

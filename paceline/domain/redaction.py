@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 REDACTED = b"[redacted]"
 LEAST_LENGTH = 8
 """Bytes of a known value; what is shorter would be found in the middle of words."""
 OVERLAP = 16_384
 """Bytes that one secret may take."""
-_NAMES = re.compile(r"(?:TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?|(?:API|ACCESS|PRIVATE|AUTH)_?KEY)$")
-"""Ends of the names of environment variables that hold secrets."""
 _KINDS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = tuple(
     (marks, re.compile(pattern))
     for marks, pattern in (
@@ -21,6 +19,7 @@ _KINDS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = tuple(
             rb"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
         ),
         ((b"pct_",), rb"\bpct_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"),
+        ((b"whsec_",), rb"\bwhsec_[A-Za-z0-9_+/=-]{16,200}"),
         ((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"\bgh[pousr]_[A-Za-z0-9]{30,255}"),
         ((b"github_pat_",), rb"\bgithub_pat_[A-Za-z0-9_]{40,255}"),
         ((b"glpat-",), rb"\bglpat-[A-Za-z0-9_-]{20,100}"),
@@ -40,18 +39,9 @@ _BEHIND = 16
 """Bytes before a secret that say what it is."""
 
 
-def secret_values(environment: Mapping[str, str], more: Iterable[str] = ()) -> tuple[bytes, ...]:
-    """The values that are secret by the names of their variables.
-
-    Args:
-        environment: variables of a process.
-        more: values that are known to be secret.
-
-    Returns:
-        Those of at least `LEAST_LENGTH` bytes, the longest first.
-    """
-    named = (value for name, value in environment.items() if _NAMES.search(name.upper()))
-    found = {value.encode("utf-8", "surrogateescape") for value in (*named, *more)}
+def secret_values(values: Iterable[str]) -> tuple[bytes, ...]:
+    """Known secrets as they are looked for: those of at least `LEAST_LENGTH` bytes, the longest first."""
+    found = {value.encode("utf-8", "surrogateescape") for value in values}
     return tuple(sorted((each for each in found if len(each) >= LEAST_LENGTH), key=lambda e: (-len(e), e)))
 
 

@@ -53,11 +53,7 @@ class Redactor:
     @classmethod
     def of(cls, settings: Settings, environment: Mapping[str, str] | None = None) -> Redactor:
         """For every secret setting, and every variable whose name says that it holds a secret."""
-        variables = os.environ if environment is None else environment
-        named = [value for name, value in variables.items() if _SECRET_NAME.search(name)]
-        headers = [value for name, value in variables.items() if _HEADERS.fullmatch(name)]
-        told = [pair.partition("=")[2].strip() for each in headers for pair in each.split(",")]
-        return cls([*_secret_settings(settings), *named, *told, *map(unquote, told)])
+        return cls(secrets_of(settings, environment))
 
     def text(self, text: str) -> str:
         """A text without secrets."""
@@ -79,6 +75,20 @@ class Redactor:
         if value is None or isinstance(value, bool | int | float):
             return value
         return self.text(str(value))
+
+
+def secrets_of(settings: Settings, environment: Mapping[str, str] | None = None) -> list[str]:
+    """The values that this process was told and that nobody may see.
+
+    Args:
+        settings: of the process; what is declared secret in them, and a password in the database's address.
+        environment: its variables; None: those that it has.
+    """
+    variables = os.environ if environment is None else environment
+    named = [value for name, value in variables.items() if _SECRET_NAME.search(name)]
+    headers = [value for name, value in variables.items() if _HEADERS.fullmatch(name)]
+    told = [pair.partition("=")[2].strip() for each in headers for pair in each.split(",")]
+    return [*_secret_settings(settings), *named, *told, *map(unquote, told)]
 
 
 def _secret_settings(settings: Settings) -> list[str]:
