@@ -43,6 +43,7 @@ from api.routes import (
     steering,
     stream,
     tokens,
+    webhooks,
 )
 from api.security import required_token
 from api.sessions import Sessions
@@ -122,6 +123,7 @@ RESOURCES = (
     tokens,
     session,
     sessions,
+    webhooks,
     audit,
 )
 """The modules whose routes stand below the prefix."""

@@ -53,6 +53,8 @@ PacelineError                       PACELINE
 │   ├── NotifyUnreachable           NOTIFY_UNREACHABLE
 │   ├── NotifyTimeout               NOTIFY_TIMEOUT
 │   ├── NotifyRefused               NOTIFY_REFUSED
+│   ├── NotifyGone                  NOTIFY_GONE
+│   ├── NotifyAddress               NOTIFY_ADDRESS
 │   ├── NotifyCommand               NOTIFY_COMMAND
 │   └── NotifySecret                NOTIFY_SECRET
 └── ServerUnavailable               SERVER_UNAVAILABLE
@@ -390,6 +392,18 @@ class NotifyRefused(NotifyError):
     """Its receiver answered with another status than a success; `details["status"]`."""
 
     code = "NOTIFY_REFUSED"
+
+
+class NotifyGone(NotifyError):
+    """Its receiver answered with status 410: it wants nothing any more."""
+
+    code = "NOTIFY_GONE"
+
+
+class NotifyAddress(NotifyError):
+    """Its receiver's address is one that webhooks may not go to."""
+
+    code = "NOTIFY_ADDRESS"
 
 
 class NotifyCommand(NotifyError):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -88,6 +89,19 @@ class Settings(BaseSettings):
     """Days after the end of a run for which its artifacts are kept; 0: for ever."""
     artifact_bytes: int = Field(default=0, ge=0)
     """Bytes that all artifacts may take; of runs that ended the oldest go first. 0: any number."""
+    webhook_key: SecretStr | None = Field(default=None, min_length=32)
+    """Random text of 32 characters or more that addresses and secrets of webhooks are encrypted with; after a
+    comma older ones, which only open."""
+    webhook_networks: str | None = None
+    """Networks, separated by commas, that webhooks may go to beside public addresses."""
+    webhook_timeout: float = Field(default=10.0, gt=0, le=60)
+    """Of one try to deliver an event to a webhook."""
+    webhook_tries: int = Field(default=20, ge=1, le=1000)
+    """After so many an event is given up; people can have it sent again."""
+    webhook_pause: float = Field(default=5.0, gt=0, le=3600)
+    """Before the second try; doubled for each further one, up to an hour."""
+    webhook_patience: float = Field(default=259_200.0, gt=0)
+    """A webhook to which nothing arrives for so long is paused."""
 
     worktree_disk_quota: int = Field(default=20_000_000_000, gt=0)
     """Bytes that the worktree of one attempt may take, its private repository included."""
@@ -95,6 +109,14 @@ class Settings(BaseSettings):
     """Files that the worktree of one attempt may have."""
     worktree_min_free: int = Field(default=1_000_000_000, ge=0)
     """Bytes that must be free on the volume of the worktrees before an attempt starts."""
+
+    @field_validator("webhook_networks")
+    @classmethod
+    def _networks(cls, given: str | None) -> str | None:
+        for each in (given or "").split(","):
+            if each.strip():
+                ip_network(each.strip())
+        return given
 
     @cached_property
     def resolved_database_url(self) -> str:

@@ -2,20 +2,23 @@
 
 Messages are written in the transaction of their event. Whoever claims one may try it until its lease is over;
 after a crash somebody else does. So each arrives at least once, and its id tells a receiver what it has.
+Webhooks of events have lanes of their own beside the messages about questions.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from activities.context import ActivityContext
 from paceline.domain.notifications import Notification
 from paceline.errors import NotFound, NotifyError, PacelineError
 from paceline.observe.metrics import expect_sweeps, sweeping
-from paceline.store import notifications
+from paceline.store import notifications, webhook_deliveries
 from workers.receivers import send
+from workers.webhooks import WebhookPump, deliver
 
 TOGETHER = 32
 """The most messages that are under way at once; one that hangs holds up none of the others."""
@@ -32,28 +35,51 @@ async def notify_forever(context: ActivityContext) -> None:
     def heard(_project: str) -> None:
         loop.call_soon_threadsafe(written.set)
 
-    expect_sweeps("notifications")
+    expect_sweeps("notifications", "webhooks")
     forget = context.database.add_listener(heard)
-    sending: set[asyncio.Task[None]] = set()
+    pump = WebhookPump(context)
+    sending: dict[asyncio.Task[None], str | None] = {}
     try:
         while True:
             written.clear()
             try:
                 with sweeping("notifications"):
-                    due = await _claim(context, TOGETHER - len(sending))
+                    due = await _claim(context, TOGETHER - _in_lane(sending, None))
                 for claimed in due:
-                    sending.add(asyncio.create_task(_try(context, claimed)))
+                    sending[asyncio.create_task(_try(context, claimed))] = None
+                with sweeping("webhooks"):
+                    await pump.look()
+                    wanted = await _claim_for_webhooks(context, sending)
+                for claimed in wanted:
+                    sending[asyncio.create_task(deliver(context, claimed))] = claimed.subscription
             except (PacelineError, OSError) as error:
                 log.warning("notifications cannot be read and will be looked for again: %s", error)
             woken = asyncio.create_task(written.wait())
             await asyncio.wait({woken, *sending}, timeout=LOOK_EVERY, return_when=asyncio.FIRST_COMPLETED)
             woken.cancel()
-            sending = {task for task in sending if not task.done()}
+            sending = {task: lane for task, lane in sending.items() if not task.done()}
     finally:
         forget()
         for task in sending:
             task.cancel()
         await asyncio.gather(*sending, return_exceptions=True)
+
+
+def _in_lane(sending: Mapping[asyncio.Task[None], str | None], lane: str | None) -> int:
+    return sum(each == lane for each in sending.values())
+
+
+async def _claim_for_webhooks(
+    context: ActivityContext, sending: Mapping[asyncio.Task[None], str | None]
+) -> list[Notification]:
+    """Take what is due for each webhook, up to its own width: one that hangs takes nobody else's room."""
+    found: list[Notification] = []
+    for lane in await context.database.read(webhook_deliveries.lanes):
+        room = lane.width - _in_lane(sending, lane.webhook)
+        if room > 0:
+            claim = notifications.claim_due
+            found += await context.database.write(claim, room, lane.webhook, lane.only)
+    return found
 
 
 async def _claim(context: ActivityContext, room: int) -> list[Notification]:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import time
 from pathlib import Path
 
-import httpx2
-
 from paceline.agents.environment import allowed_environment
 from paceline.domain.notifications import COMMAND, Notification, NotifyOptions, Webhook, signature
-from paceline.errors import NotifyCommand, NotifyRefused, NotifySecret, NotifyTimeout, NotifyUnreachable
+from paceline.errors import NotifyCommand, NotifySecret, NotifyTimeout
+from workers.posting import post
 
 _OUTPUT = 100_000
 """Bytes that are kept of what a command prints."""
-USER_AGENT = "paceline"
-# At INFO and below they write the address of each request, which may be a secret.
-for _name in ("httpx2", "httpcore2"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
 
 
 async def send(notification: Notification, options: NotifyOptions, folder: Path, logs: Path) -> None:
@@ -51,8 +45,6 @@ async def send(notification: Notification, options: NotifyOptions, folder: Path,
 async def _post(notification: Notification, webhook: Webhook) -> None:
     name, now = notification.receiver, str(int(time.time()))
     headers = {
-        "Content-Type": "application/json",
-        "User-Agent": USER_AGENT,
         "Paceline-Notification": notification.id,
         "Paceline-Event": notification.name,
         "Paceline-Timestamp": now,
@@ -61,17 +53,7 @@ async def _post(notification: Notification, webhook: Webhook) -> None:
         secret = _variable(name, webhook.secret_env)
         headers["Paceline-Signature"] = signature(secret, now, notification.body)
     url = webhook.url or _variable(name, webhook.url_env or "")
-    try:
-        async with (
-            httpx2.AsyncClient(timeout=None, follow_redirects=False) as client,
-            client.stream("POST", url, content=notification.body.encode(), headers=headers) as reply,
-        ):
-            status = reply.status_code
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as error:
-        # Its own words may repeat the address.
-        raise NotifyUnreachable(f"{name} cannot be reached ({type(error).__name__}).") from None
-    if not 200 <= status < 300:
-        raise NotifyRefused(f"{name} answered with status {status}.", status=status)
+    await post(name, url, notification.body, headers)
 
 
 def _variable(receiver: str, variable: str) -> str:

@@ -31,7 +31,7 @@ from paceline.domain.plan import Story
 from paceline.domain.states import FINAL_STATES, RunState, StoryState
 from paceline.errors import NotFound, PacelineError
 from paceline.observe.metrics import expect_sweeps, sweeping
-from paceline.store import claim_decisions, claims, keyed_requests, runs, status
+from paceline.store import claim_decisions, claims, keyed_requests, runs, status, webhook_deliveries
 from paceline.store.claim_reconcile import look_at_claims, reconcile
 from workers.absences import AbsenceWatch
 from workers.expiry import expire_preserved
@@ -108,6 +108,7 @@ async def sweep(context: ActivityContext, *, thorough: bool = True) -> list[str]
         await context.database.write(keyed_requests.forget_requests)
         await expire_preserved(context)
         await open_lost_questions(context)
+        await context.database.write(webhook_deliveries.trim_delivered)
     await _end_closed_runs(context)
     return freed
 

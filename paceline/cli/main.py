@@ -31,6 +31,7 @@ from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
 from paceline.cli.terminal import complain
 from paceline.cli.token_commands import app as token_app
+from paceline.cli.webhook_commands import app as webhook_app
 from paceline.cli.work_commands import app as work_app
 from paceline.errors import PacelineError, PlanUnreadable
 
@@ -47,6 +48,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(work_app, name="work")
 app.add_typer(agent_app, name="agent")
 app.add_typer(token_app, name="token")
+app.add_typer(webhook_app, name="webhook")
 app.add_typer(audit_app, name="audit")
 for command in (
     run_command.run,

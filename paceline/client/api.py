@@ -160,6 +160,12 @@ class ApiClient:
         path = f"notifications/{quote(notification, safe='')}/redeliver"
         return _parse(Notification, await self._call("POST", path))
 
+    async def webhooks(self, method: str, *path: str, **arguments: Any) -> Any:
+        """One of the calls about webhooks, below their path; returns what the API answers."""
+        return await self._call(
+            method, "/".join(["webhooks", *(quote(each, safe="") for each in path)]), **arguments
+        )
+
     async def rollback(self, project: str, body: Mapping[str, Any]) -> tuple[Rollback, bool]:
         """Ask for a rollback; returns it, and whether it was there before."""
         reply = await self._call("POST", f"projects/{quote(project, safe='')}/rollbacks", json=dict(body))

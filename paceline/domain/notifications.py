@@ -114,6 +114,10 @@ class Notification(Model):
     reason: str | None = None
     made_at: datetime
     sent_at: datetime | None = None
+    subscription: str | None = None
+    """The webhook of events that it is delivered for; None: it is about a question."""
+    number: int | None = None
+    """Of the event that a webhook gets."""
 
 
 def notification_id(event: Event, receiver: str) -> str:

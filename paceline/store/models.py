@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from paceline.store.access_rows import ApiTokenRow, AuditHeadRow, AuditRow, BrowserSessionRow
 from paceline.store.base import Base, UtcDateTime, table
 from paceline.store.request_rows import KeyedRequestRow
+from paceline.store.webhook_rows import WebhookPositionRow, WebhookRow
 
 __all__ = [
     "ApiTokenRow",
@@ -21,6 +22,8 @@ __all__ = [
     "BrowserSessionRow",
     "KeyedRequestRow",
     "UtcDateTime",
+    "WebhookPositionRow",
+    "WebhookRow",
     "table",
 ]
 """What other modules import from here beside the tables below."""
@@ -362,9 +365,18 @@ class NotificationRow(Base):
     """A message about an event to one receiver, written with the event and sent afterwards."""
 
     __tablename__ = "notifications"
-    __table_args__ = (Index(None, "state", "due_at"), Index(None, "project", "state"))
+    __table_args__ = (
+        Index(None, "state", "due_at"),
+        Index(None, "project", "state"),
+        Index(None, "subscription", "state", "due_at"),
+        Index(None, "subscription", "project", "number"),
+    )
 
     id: Mapped[str] = mapped_column(primary_key=True)
+    subscription: Mapped[str | None]
+    """The webhook that it is delivered for; null: a message about a question, as its run's options say."""
+    number: Mapped[int | None] = mapped_column(BigInteger)
+    """Of the event; null where the webhook gets no event, or a question's people are told."""
     project: Mapped[str]
     event: Mapped[str]
     """The event's key."""
@@ -373,7 +385,7 @@ class NotificationRow(Base):
     receiver: Mapped[str]
     """`command`, or the name of a webhook."""
     body: Mapped[str]
-    """What is sent, byte for byte at each try."""
+    """What is sent, byte for byte at each try; empty where it is made of the event, which never changes."""
     state: Mapped[str]
     """`waiting`, `sent` or `dead`."""
     tries: Mapped[int] = mapped_column(Integer)

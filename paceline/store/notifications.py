@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from paceline.domain.events import Event
@@ -56,26 +56,29 @@ def queue_notifications(session: Session, options: NotifyOptions | None, events:
 
 
 def any_due(session: Session) -> bool:
-    """Whether there is a message to be sent now."""
-    now = read_clock(session)
-    due = select(NotificationRow.id).where(NotificationRow.state == "waiting", NotificationRow.due_at <= now)
-    return session.execute(due.limit(1)).first() is not None
+    """Whether there is a message about a question to be sent now."""
+    return session.execute(_due(session, None).limit(1)).first() is not None
 
 
-def claim_due(session: Session, limit: int) -> list[Notification]:
+def claim_due(
+    session: Session, limit: int, webhook: str | None = None, only: str | None = None
+) -> list[Notification]:
     """Take messages that are to be sent now; nobody else gets them before the lease is over.
+
+    Args:
+        session: in a write transaction.
+        limit: how many at most.
+        webhook: whose; None: those about questions.
+        only: of this name only.
 
     Returns:
         Them, the longest due first, each with a fence of its own.
     """
     now = read_clock(session)
-    due = (
-        select(NotificationRow.id)
-        .where(NotificationRow.state == "waiting", NotificationRow.due_at <= now)
-        .order_by(NotificationRow.due_at, NotificationRow.id)
-        .limit(limit)
+    due = _due(session, webhook, only).order_by(
+        NotificationRow.due_at, NotificationRow.number, NotificationRow.id
     )
-    ids = list(session.execute(due).scalars())
+    ids = list(session.execute(due.limit(limit)).scalars())
     if not ids:
         return []
     session.execute(
@@ -85,6 +88,11 @@ def claim_due(session: Session, limit: int) -> list[Notification]:
         .execution_options(synchronize_session=False)
     )
     return [get_notification(session, id) for id in ids]
+
+
+def is_due(session: Session, webhook: str, only: str | None = None) -> bool:
+    """Whether a webhook has a message to be sent now."""
+    return session.execute(_due(session, webhook, only).limit(1)).first() is not None
 
 
 def note_sent(session: Session, claimed: Notification) -> bool:
@@ -107,14 +115,23 @@ def note_failed(session: Session, claimed: Notification, code: str, reason: str,
     return _note(session, claimed, due_at=read_clock(session) + timedelta(seconds=pause), **changes)
 
 
-def redeliver(session: Session, ids: Sequence[str], within: Within = None) -> list[Notification]:
+def redeliver(
+    session: Session, ids: Sequence[str], within: Within = None, webhook: str | None = None
+) -> list[Notification]:
     """Send messages again that were sent or given up, from their first try on.
 
+    Args:
+        session: in a write transaction.
+        ids: of the messages.
+        within: projects whose messages may be sent.
+        webhook: whose messages they are; None: they are about questions.
+
     Raises:
-        NotFound: there is no such message, or it is of another project; nothing is changed.
+        NotFound: there is no such message, or it is of another project or webhook; nothing is changed.
     """
     for id in ids:
-        get_notification(session, id, within)
+        if get_notification(session, id, within).subscription != webhook:
+            raise _no_notification(id)
     again = update(NotificationRow).where(
         NotificationRow.id.in_(ids), NotificationRow.state.in_(["sent", "dead"])
     )
@@ -138,7 +155,7 @@ def get_notification(session: Session, id: str, within: Within = None) -> Notifi
         query = query.where(is_within(NotificationRow.project, within))
     row = session.execute(query.execution_options(populate_existing=True)).scalar_one_or_none()
     if row is None:
-        raise NotFound(f"There is no notification {id}; `paceline notifications` lists them.")
+        raise _no_notification(id)
     return _notification(row)
 
 
@@ -149,16 +166,19 @@ def list_notifications(
     limit: int | None = 200,
     within: Within = None,
     after: Key | None = None,
+    webhook: str | None = None,
 ) -> list[Notification]:
-    """Messages of a run or of all, in one state or in any, newest first, for who sees these projects.
+    """Messages about questions, or what one webhook gets, newest first, for who sees these projects.
 
     Args:
         session: any transaction.
         project, state, limit, within: None: any.
         after: time and id of the message before the first.
+        webhook: id of one.
     """
     order = (By(NotificationRow.made_at, True), By(NotificationRow.id))
-    query = paged(select(NotificationRow), order, after, limit)
+    mine = select(NotificationRow).where(NotificationRow.subscription == webhook)
+    query = paged(mine, order, after, limit)
     if project is not None:
         query = query.where(NotificationRow.project == project)
     if state is not None:
@@ -167,6 +187,19 @@ def list_notifications(
         query = query.where(is_within(NotificationRow.project, within))
     query = query.execution_options(populate_existing=True)
     return [_notification(row) for row in session.execute(query).scalars()]
+
+
+def _no_notification(id: str) -> NotFound:
+    return NotFound(f"There is no notification {id}; `paceline notifications` lists them.")
+
+
+def _due(session: Session, webhook: str | None, only: str | None = None) -> Select[str]:
+    query = select(NotificationRow.id).where(
+        NotificationRow.subscription == webhook,
+        NotificationRow.state == "waiting",
+        NotificationRow.due_at <= read_clock(session),
+    )
+    return query if only is None else query.where(NotificationRow.name == only)
 
 
 def _note(session: Session, claimed: Notification, **changes: Any) -> bool:

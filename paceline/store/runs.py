@@ -10,6 +10,7 @@ from threading import Lock
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from paceline.domain import ids
 from paceline.domain.plan import Plan
 from paceline.domain.states import RunState
 from paceline.domain.status import Run, RunOptions
@@ -106,6 +107,11 @@ def get_run(session: Session, project: str) -> Run:
 def base_of(session: Session, project: str) -> str | None:
     """The project that a run is one of; None where there is no such run."""
     return session.execute(select(RunRow.base_id).where(RunRow.id == project)).scalar_one_or_none()
+
+
+def project_name(session: Session, given: str) -> str:
+    """A project's own id: a run's id is that of its project with a number."""
+    return base_of(session, given) or ids.title_slug(given)
 
 
 def list_runs(

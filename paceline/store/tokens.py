@@ -13,11 +13,11 @@ from typing import NamedTuple
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from paceline.domain import ids
 from paceline.domain.access import NAME_PATTERN, PEOPLE, ApiToken, Role
 from paceline.errors import Conflict, NotFound, Refused
-from paceline.store.models import ApiTokenRow, RunRow
+from paceline.store.models import ApiTokenRow
 from paceline.store.paging import By, Key, paged
+from paceline.store.runs import project_name
 from paceline.store.statements import read_clock
 
 SECRET_BYTES = 32
@@ -78,7 +78,7 @@ def create_token(
         id=id,
         name=name,
         role=role.value,
-        projects=list(dict.fromkeys(_project(session, project) for project in projects)),
+        projects=list(dict.fromkeys(project_name(session, project) for project in projects)),
         digest=_digest(secret),
         previous_digest=None,
         previous_until=None,
@@ -200,12 +200,6 @@ def _find(session: Session, which: str) -> ApiTokenRow:
     if row is None:
         raise NotFound(f"There is no token {which[:80]}; `paceline token list` lists them.")
     return row
-
-
-def _project(session: Session, given: str) -> str:
-    """A project's own id: a run's id is that of its project with a number."""
-    base = session.execute(select(RunRow.base_id).where(RunRow.id == given)).scalar_one_or_none()
-    return base or ids.title_slug(given)
 
 
 def _secret(id: str) -> str:
