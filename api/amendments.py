@@ -15,10 +15,12 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 
 from activities.amending import compared
+from api.etags import changed, check_match, plan_etag
 from api.start_checks import EVERY_AGENT, read_and_check, refuse_errors, sentence_of
 from api.temporal import TemporalErrors, is_not_found, unavailable, update_workflow
 from paceline.domain.amendment import Amendment
 from paceline.domain.amendment_steps import Amend, AmendReply, AmendStep
+from paceline.domain.changes import plan_digest
 from paceline.domain.exchange import AmendmentReply, AmendRequest
 from paceline.domain.plan import Plan
 from paceline.domain.states import RunState, StoryState
@@ -31,7 +33,7 @@ UPDATE_SECONDS = 60.0
 
 
 async def amend_run(
-    project: str, request: AmendRequest, database: Database, client: Client
+    project: str, request: AmendRequest, database: Database, client: Client, if_match: str | None = None
 ) -> AmendmentReply:
     """Say what an edited plan changes of a run and, if that is asked for, make the run follow it.
 
@@ -40,6 +42,7 @@ async def amend_run(
         Conflict: it has ended.
         PlanError: the edited plan has errors.
         ConfigurationError: the run has no declaration for one of its agents.
+        PreconditionFailed: its plan is not any more the one of `if_match`.
         AmendmentRefused: something of it cannot be, and it was to be applied; nothing was changed.
         ServerUnavailable: Temporal, or the run's worker, does not answer.
     """
@@ -55,10 +58,12 @@ async def amend_run(
     _refuse_unknown_agents(plan, run.options.agents | run.options.spare)
     digest = await database.write(runs.save_plan, plan, text)
     known = await database.read(changes.latest_revision, project)
+    base = await database.read(_base, project, request.id, if_match) if if_match is not None else ""
     amend = Amend(
         id=request.id or _identity(digest, request, known),
         digest=digest,
         renames=request.renames,
+        base=base,
         actor=request.actor,
         reason=request.reason,
     )
@@ -69,6 +74,8 @@ async def amend_run(
             project=project, applied=False, revision=revision, amendment=amendment, warnings=warnings
         )
     reply = await _update(client, project, amend)
+    if reply.overtaken:
+        raise changed(f"The plan of {project}", await database.read(_etag, project))
     if reply.refusals:
         raise AmendmentRefused(
             f"The plan of {project} was not amended: {reply.refusals[0]}", refusals=list(reply.refusals)
@@ -76,6 +83,24 @@ async def amend_run(
     return AmendmentReply(
         project=project, applied=True, revision=reply.revision, amendment=amendment, warnings=warnings
     )
+
+
+def _etag(session: Session, project: str) -> str:
+    run, _, made = changes.run_in_force(session, project)
+    return plan_etag(run, made)
+
+
+def _base(session: Session, project: str, id: str | None, if_match: str) -> str:
+    """The digest of the plan in force, which the caller has seen; none where this amendment was made before.
+
+    Raises:
+        PreconditionFailed: the caller has seen another.
+    """
+    run, _, made = changes.run_in_force(session, project)
+    if id is not None and any(each.key == f"amend:{id}" for each in made):
+        return ""
+    check_match(if_match, plan_etag(run, made), f"The plan of {project}")
+    return plan_digest(run.plan_digest, made)
 
 
 def _look(session: Session, step: AmendStep) -> tuple[Amendment, int]:

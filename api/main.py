@@ -31,6 +31,8 @@ from api.routes import (
     health,
     metrics,
     notifications,
+    parts,
+    plans,
     projects,
     questions,
     reports,
@@ -105,6 +107,8 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
 
 RESOURCES = (
     sprints,
+    plans,
+    parts,
     claims,
     projects,
     amendments,

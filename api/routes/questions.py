@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from api.answers import give_answer
 from api.deps import ClientDep, DatabaseDep, ProjectFilter
+from api.etags import IfMatch, IfNoneMatch, check_match, is_known, not_modified, question_etag
 from api.paging import MOMENT_TEXT, PageOf200
 from api.permissions import ActingDep
 from paceline.domain.access import needed_to_answer
@@ -42,10 +43,26 @@ async def list_questions(
     return page.cut(found, lambda question: (question.asked_at, question.id))
 
 
-@router.get("/{question}", operation_id="get_question")
-async def get_question(question: str, database: DatabaseDep, acting: ActingDep) -> Question:
-    """One question with its answer, if it has one."""
-    return await database.read(questions.get_question, question, acting.within)
+@router.get(
+    "/{question}",
+    operation_id="get_question",
+    response_model=Question,
+    responses={304: {"description": "The caller has this version."}},
+)
+async def get_question(
+    question: str,
+    response: Response,
+    database: DatabaseDep,
+    acting: ActingDep,
+    if_none_match: IfNoneMatch = None,
+) -> Question | Response:
+    """One question with its answer, if it has one; 304 where it is known."""
+    found = await database.read(questions.get_question, question, acting.within)
+    etag = question_etag(found)
+    if is_known(if_none_match, etag):
+        return not_modified(etag)
+    response.headers["ETag"] = etag
+    return found
 
 
 @router.post("/{question}/answer", operation_id="answer_question", responses={202: {"model": AnswerReply}})
@@ -56,6 +73,7 @@ async def answer_question(
     database: DatabaseDep,
     client: ClientDep,
     acting: ActingDep,
+    if_match: IfMatch = None,
 ) -> AnswerReply:
     """Answer a question; 202 where no worker runs to take it now, 409 where somebody was faster."""
     asked = await database.read(questions.get_question, question, acting.within)
@@ -63,6 +81,9 @@ async def answer_question(
     actor = acting.named(body.actor)
     acting.need(needed_to_answer(asked.kind), f"A question of the kind {asked.kind.value}")
     answer = Answer(question=question, **body.model_dump(exclude={"actor"}), actor=actor)
+    if asked.answer != answer:
+        # The same answer again is taken as it was.
+        check_match(if_match, question_etag(asked), f"Question {question}")
     reply = await give_answer(database, client, answer)
     if reply.state == "sent":
         response.status_code = 202

@@ -34,9 +34,18 @@ MAY = {
     "GET /ws": EVERYBODY,
     "GET /api/v1/openapi.json": EVERYBODY,
     "POST /api/v1/sprints": OPERATORS,
+    "POST /api/v1/plans/validate": OPERATORS,
+    "POST /api/v1/plans/preview": OPERATORS,
     f"GET {P}": EVERYBODY,
     f"GET {P}/{{project}}": EVERYBODY,
+    f"GET {P}/{{project}}/plan": EVERYBODY,
+    f"GET {P}/{{project}}/sprints": EVERYBODY,
+    f"GET {P}/{{project}}/sprints/{{sprint}}": EVERYBODY,
+    f"GET {P}/{{project}}/epics": EVERYBODY,
+    f"GET {P}/{{project}}/epics/{{epic}}": EVERYBODY,
     f"GET {P}/{{project}}/stories": EVERYBODY,
+    f"GET {P}/{{project}}/stories/{{story}}/attempts": EVERYBODY,
+    f"GET {P}/{{project}}/stories/{{story}}/attempts/{{attempt}}": EVERYBODY,
     f"GET {P}/{{project}}/stories/{{story}}": EVERYBODY,
     f"GET {P}/{{project}}/proofs": EVERYBODY,
     f"GET {P}/{{project}}/claims": EVERYBODY,
@@ -107,7 +116,7 @@ ASKED = sorted((each for each in MAY if each != "GET /ws"), key="DELETE /api/v1/
 """The last one ends the session of who asks."""
 QUERIES = {"GET /api/v1/events/stream": {"project_id": "nothing"}}
 """What keeps an answer from lasting."""
-VALUES = {"story": "Story 1.1", "kind": "standup", "number": "1", "table": "stories"}
+VALUES = {"story": "Story 1.1", "kind": "standup", "number": "1", "attempt": "1", "table": "stories"}
 
 
 def path_of(template: str) -> str:

@@ -51,7 +51,10 @@ LISTS = {
     f"{P}?state=running": 5,
     f"{P}?title=ALLOT": 5,
     f"{RUN}/stories": 2,
-    f"{RUN}/events": 9,
+    f"{RUN}/stories/Story%201.1/attempts": 3,
+    f"{RUN}/sprints": 1,
+    f"{RUN}/epics": 1,
+    f"{RUN}/events": 12,
     f"{RUN}/events?after=2&type=WORKFLOW_EVENT": 4,
     f"{RUN}/proofs": 8,
     f"{RUN}/reports": 6,
@@ -77,6 +80,16 @@ def fill(session: Session) -> None:
             key=f"e{n}", type=EventType.HITL_REQUEST if n % 2 else EventType.WORKFLOW_EVENT, name="seen"
         )
         for n in range(9)
+    ]
+    drafts += [
+        EventDraft(
+            key=f"a{n}",
+            type=EventType.HITL_REQUEST,
+            name="attempt.started",
+            story="Story 1.1",
+            data={"attempt": n},
+        )
+        for n in (1, 2, 3)
     ]
     told = events.append_events(session, "allotment", drafts)
     notifications.queue_notifications(session, OPTIONS.model_copy(update={"events": ["seen"]}), told[:3])
@@ -155,7 +168,10 @@ def test_every_list_of_the_api_is_in_this_table() -> None:
             ):
                 lists.add(f"/api/v1{route.path}")
     paged = {re.sub(r"\{\w+(:path)?\}", "*", path) for path in lists - WHOLE}
-    tried = {path.partition("?")[0].replace(RUN, f"{P}/*").replace("/Digger", "/*") for path in LISTS}
+    tried = {
+        path.partition("?")[0].replace(RUN, f"{P}/*").replace("/Digger", "/*").replace("/Story%201.1", "/*")
+        for path in LISTS
+    }
     assert paged == tried
 
 
@@ -252,13 +268,13 @@ async def test_filters(api: Calls, record: Record, database: Database) -> None:
     assert await ids(f"{P}?title=BEAN") == ["beans"]
     assert await ids(f"{P}?title=%25") == []
     assert await ids(f"{P}?title=allotment&state=completed") == ["beans"]
-    assert len(await ids(f"{RUN}/events?type=HITL_REQUEST", "number")) == 4
+    assert len(await ids(f"{RUN}/events?type=HITL_REQUEST&name=seen", "number")) == 4
     assert await ids(f"{RUN}/events?type=HITL_REQUEST&type=WORKFLOW_EVENT&name=seen&after=7", "number") == [
         8,
         9,
     ]
     assert await ids(f"{RUN}/events?name=unheard", "number") == []
-    assert await ids(f"{RUN}/events?story=Story%201.1", "number") == []
+    assert await ids(f"{RUN}/events?story=Story%201.1", "number") == [10, 11, 12]
     assert await ids("/api/v1/questions?kind=confirm_rollback") == ["other"]
     assert len(await ids("/api/v1/questions?story=Story%201.1")) == 6
     assert (await api.get(f"{RUN}/stories?state=nonsense")).status_code == 422
