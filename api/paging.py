@@ -36,6 +36,7 @@ Most = Annotated[int | None, Query(ge=1, le=MOST, description="The most entries 
 Kind = TypeAdapter[Any]
 """What values a list's keys have."""
 NUMBER: Kind = TypeAdapter(tuple[int])
+TEXT: Kind = TypeAdapter(tuple[str])
 NUMBER_TEXT: Kind = TypeAdapter(tuple[int, str])
 TEXTS: Kind = TypeAdapter(tuple[str, str])
 MOMENT_TEXT: Kind = TypeAdapter(tuple[AwareDatetime, str])

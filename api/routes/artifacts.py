@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 
 from activities.bundle import build_bundle, newest_bundle
 from activities.retention import artifact_file, last_removal, old_runs, remove_artifacts
-from api.deps import DatabaseDep, Limit, SettingsDep
+from api.deps import DatabaseDep, SettingsDep
 from api.downloads import file_response
+from api.paging import TEXT, PageOf200
 from api.permissions import ActingDep
 from paceline.domain.exchange import ArtifactsDeleted, ArtifactSummary, CleanUp
 from paceline.domain.status import Artifact
@@ -74,13 +75,16 @@ async def download_artifacts(
 async def list_artifacts(
     project_id: str,
     database: DatabaseDep,
-    limit: Limit = 200,
+    page: PageOf200,
     after: Annotated[str | None, Query(max_length=300, description="Id of the last that is known.")] = None,
     story: Annotated[str | None, Query(description="Only those of this story.")] = None,
     kind: Annotated[str | None, Query(description="Only those of this kind.")] = None,
 ) -> list[Artifact]:
     """The artifacts of a run in the order of their paths."""
-    return await database.read(_page, project_id, limit, after, story, kind)
+    key = page.after(TEXT)
+    known = key[0] if key is not None else after
+    found = await database.read(_page, project_id, page.most, known, story, kind)
+    return page.cut(found, lambda artifact: (artifact.id,))
 
 
 @router.get(

@@ -1,4 +1,4 @@
-"""Sprints, epics, attempts and plans as resources, and versions that keep people from writing over each other."""
+"""Sprints, epics, attempts and plans as resources, and versions that keep people from overwriting others."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ async def test_attempts_tell_when_who_and_what_they_took(
     first, second, third = (await api.get(f"{RUN}/stories/Story 1.1/attempts")).json()
     assert (first["outcome"], first["reason"], first["preserved"]) == ("CHECK_FAILED", "a stone", "refs/x")
     assert (first["tokens"], first["cost_usd"], len(first["runs"]), first["confined"]) == (70, 0.5, 2, True)
-    assert first["seconds"] >= 0 and first["started_at"] <= first["ended_at"]
+    assert first["seconds"] >= 0
+    assert first["started_at"] <= first["ended_at"]
     assert (second["outcome"], second["agents"], second["tokens"]) == ("merged", ["Digger", "Planter"], None)
     assert (third["outcome"], third["ended_at"]) == ("under way", None)
     assert (await api.get(f"{RUN}/stories/Story 1.1/attempts/2")).json() == second
