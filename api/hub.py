@@ -18,9 +18,10 @@ from datetime import UTC, datetime
 from sqlalchemy.orm import Session
 
 from api.feeds import PAGE, Entry, Feed, Part, Selection
+from api.past import Past, entries_after
 from paceline.observe.metrics import STREAM_LAG
 from paceline.store.database import Database
-from paceline.store.events import events_after, last_number, last_numbers, last_position, placed_after
+from paceline.store.events import last_number, last_numbers, last_position, placed_after
 
 LOOK_SECONDS = 2.0
 """How often is looked for what nobody told of."""
@@ -49,6 +50,7 @@ class Hub:
         self._database = database
         self._heartbeat = heartbeat_seconds
         self._look_seconds = look_seconds
+        self._past = Past(database)
         self._feeds: dict[str, Feed] = {}
         self._everything: Feed | None = None
         self._wanted = asyncio.Event()
@@ -85,7 +87,7 @@ class Hub:
         """
 
         async def load(number: int) -> list[Entry]:
-            return [Entry(event) for event in await self._database.read(events_after, project, number, PAGE)]
+            return await self._past.after(project, number)
 
         async with self._subscribed(project) as feed:
             async for part in self._follow(feed, after, load, chosen):
@@ -100,8 +102,7 @@ class Hub:
         """
 
         async def load(position: int) -> list[Entry]:
-            found = await self._database.read(placed_after, position, PAGE)
-            return [Entry(placed.event, placed.position) for placed in found]
+            return await self._database.read(_placed_entries, position)
 
         async with self._subscribed_to_everything() as feed:
             start = feed.last if after is None else after
@@ -250,10 +251,11 @@ def _fresh_events(session: Session, wanted: dict[str, int], position: int | None
     fresh = _Fresh()
     for project, last in last_numbers(session, list(wanted)).items():
         if last > wanted[project]:
-            page = events_after(session, project, wanted[project], PAGE)
-            fresh.projects[project] = [Entry(event) for event in page]
+            fresh.projects[project] = entries_after(session, project, wanted[project])
     if position is not None:
-        fresh.everything = [
-            Entry(each.event, each.position) for each in placed_after(session, position, PAGE)
-        ]
+        fresh.everything = _placed_entries(session, position)
     return fresh
+
+
+def _placed_entries(session: Session, position: int) -> list[Entry]:
+    return [Entry(placed.event, placed.position) for placed in placed_after(session, position, PAGE)]

@@ -39,6 +39,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             extensions = cast(dict[str, Any], self.scope.setdefault("extensions", {}))
             extensions[FRAMES] = {}
 
+    def handle_parser_exception(self) -> None:
+        """End the connection of a client that does not speak the protocol."""
+        if self.conn.close_sent is not None:
+            super().handle_parser_exception()
+            return
+        # Nonsense that came before the handshake was answered; uvicorn itself fails at that.
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": 1006})
+        self.close_sent = True
+        self.transport.close()
+
     async def send(self, message: Any) -> None:
         """Take an ASGI message."""
         kind = message["type"]

@@ -79,6 +79,45 @@ def measure_recovery(
     typer.echo(f"added {found.seconds_added():.1f} s, ratio {found.ratio():.2f}")
 
 
+@app.command("events")
+def measure_events(
+    clients: Annotated[int, typer.Option(min=1, help="WebSocket clients of one project.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.1, help="Events a second.")] = 50.0,
+    seconds: Annotated[float, typer.Option(min=2.0, help="From the first event to the last.")] = 20.0,
+    database_url: Annotated[
+        str | None, typer.Option(help="A database for this; without it a SQLite file that is removed.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time events from their commit to the clients.
+
+    Clients lose their connection meanwhile, the API is killed, and slow and hostile clients come.
+    """
+    from workers.benchmarks import events
+
+    found = asyncio.run(events.measure(database_url, clients, rate, seconds, Console(stderr=True).print))
+    if as_json:
+        typer.echo(json.dumps(asdict(found) | {"disturbed_ratio": found.disturbed_ratio}, indent=2))
+        return
+    table = Table(
+        title=f"Commit to client, ms: {found.clients} clients, {found.rate:g} events/s, {found.database}"
+    )
+    columns = ("part", "p50", "p95", "p99", "max", "events x clients")
+    for column in columns:
+        table.add_column(column, justify="left" if column == "part" else "right")
+    for part, each in found.latency.items():
+        table.add_row(part, *(f"{each[step]:.1f}" for step in columns[1:-1]), f"{each['count']:.0f}")
+    wide = Console()
+    (wide if wide.is_terminal else Console(width=130)).print(table)
+    typer.echo(
+        f"{found.events} events, {found.reconnects} reconnects, {found.hostile_connects} hostile connects, "
+        f"lost {found.lost}, doubled {found.doubled}"
+    )
+    typer.echo(f"p99 disturbed over steady {_ratio(found.disturbed_ratio)}")
+    if found.idle_cpu_percent is not None:
+        typer.echo(f"API with all clients and no event: {found.idle_cpu_percent:.1f} % of a core")
+
+
 def _range(seconds: list[float]) -> str:
     ordered = sorted(seconds)
     return f"{ordered[len(ordered) // 2]:.2f} ({ordered[0]:.2f}-{ordered[-1]:.2f})"

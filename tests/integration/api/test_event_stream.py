@@ -11,7 +11,7 @@ import httpx2
 import pytest
 from temporalio.client import Client
 
-from api import callers, streaming
+from api import believed, streaming
 from api.routes import stream as stream_route
 from paceline.domain.access import Role
 from paceline.domain.events import EventDraft, EventType
@@ -134,7 +134,7 @@ async def test_a_stream_ends_when_its_token_does(
     record: Record,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(callers, "BELIEVED_SECONDS", 0.0)
+    monkeypatch.setattr(believed, "BELIEVED_SECONDS", 0.0)
     run = await record()
     await run.happen("first")
     made = await database.write(tokens.create_token, "ada", Role.VIEWER, "kim")
