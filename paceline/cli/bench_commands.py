@@ -118,6 +118,40 @@ def measure_events(
         typer.echo(f"API with all clients and no event: {found.idle_cpu_percent:.1f} % of a core")
 
 
+@app.command("scale")
+def measure_scale(
+    stories: Annotated[int, typer.Option(min=100, help="Stories of the run that goes on.")] = 10_000,
+    events: Annotated[int, typer.Option(min=1, help="Events that it has before it starts.")] = 1_000_000,
+    requests: Annotated[int, typer.Option(min=20, help="Requests to each endpoint.")] = 200,
+    database_url: Annotated[
+        str | None, typer.Option(help="An empty database; default: a file of SQLite.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Time status requests and exports of a large run that goes on.
+
+    Temporal, the worker and the API are processes of their own.
+    """
+    from workers.benchmarks import scale
+
+    told = Console(stderr=True).print
+    found = asyncio.run(scale.measure(stories, events, requests, database_url, told))
+    if as_json:
+        typer.echo(json.dumps(found.report(), indent=2))
+        return
+    table = Table(title=f"{stories} stories, {events} events: milliseconds of {requests} requests each")
+    for column in ("endpoint", "p50", "p95", "p99", "max", "bytes"):
+        table.add_column(column, justify="left" if column == "endpoint" else "right")
+    for each in (endpoint.report() for endpoint in found.endpoints):
+        table.add_row(
+            each["path"], *(f"{each[name]:.1f}" for name in ("p50", "p95", "p99", "max")), str(each["bytes"])
+        )
+    Console(width=130).print(table)
+    for export in found.exports:
+        memory = "" if export.megabytes_added is None else f", {export.megabytes_added:.1f} MB more at most"
+        typer.echo(f"export of {export.records} records of {export.table}: {export.seconds:.2f} s{memory}")
+
+
 def _range(seconds: list[float]) -> str:
     ordered = sorted(seconds)
     return f"{ordered[len(ordered) // 2]:.2f} ({ordered[0]:.2f}-{ordered[-1]:.2f})"

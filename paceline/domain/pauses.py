@@ -14,7 +14,7 @@ from paceline.domain.steering import ENDS, SteerAction, SteerScope
 STEERED = "steered"
 BEGUN_AGAIN = ("story.reopened", "story.carried_over")
 SAYING = (STEERED, *BEGUN_AGAIN)
-"""Names of the events that say it. `ix_events_steering` is an index of just these."""
+"""Names of the events that say it."""
 
 
 def pauses_of(events: Iterable[Event], stories: Iterable[Standing]) -> list[Pause]:

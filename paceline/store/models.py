@@ -149,7 +149,15 @@ class EventPositionRow(Base):
     count: Mapped[int]
 
 
-_STEERING = text("name IN ('steered', 'story.reopened', 'story.carried_over')")
+FREQUENT = (
+    *("agent.ran", "agent.status", "artifact.created", "attempt.ended", "attempt.started", "claim.granted"),
+    *("claim.waiting", "story.merged", "story.settled"),
+)
+"""Names of the events that each story has: among a million of them, all others are few."""
+RARE = f"name NOT IN ({', '.join(repr(name) for name in FREQUENT)})"
+"""Of the index of the others; SQLite uses it only where a query says the same in the same words."""
+_RARE = text(RARE)
+_OF_STORY = text("story IS NOT NULL")
 
 
 class EventRow(Base):
@@ -158,8 +166,13 @@ class EventRow(Base):
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("project", "key"),
-        # What people steered is few among many, and every look at a run's status asks for it.
-        Index("ix_events_steering", "project", "number", sqlite_where=_STEERING, postgresql_where=_STEERING),
+        # What people steered, gates and answers: every look at a run's status and completion asks for them.
+        Index("ix_events_rare", "project", "name", "number", sqlite_where=_RARE, postgresql_where=_RARE),
+        Index(
+            *("ix_events_of_story", "project", "story", "number"),
+            sqlite_where=_OF_STORY,
+            postgresql_where=_OF_STORY,
+        ),
     )
 
     project: Mapped[str] = mapped_column(primary_key=True)

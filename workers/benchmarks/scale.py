@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ from workers.temporal_client import connect
 from workers.temporal_server import EmbeddedServer
 
 PROJECT = "scale"
+EXPORTED = ("stories", "time")
+"""Tables with a record for each story."""
 AGENTS = 20
 EPICS_IN_SPRINT = 10
 SPRINTS = 10
@@ -68,9 +70,34 @@ class Endpoint:
         return {"path": self.path, **shown, "max": round(max(self.milliseconds), 2), "bytes": self.bytes}
 
 
-async def measure(
-    stories: int, events: int, requests: int, database_url: str | None, say: Say
-) -> list[Endpoint]:
+@dataclass
+class Export:
+    """One table as CSV: how long it took, and how much memory of the API it took at most."""
+
+    table: str
+    records: int
+    seconds: float
+    megabytes_added: float | None
+    """Above what the API had before; None where the system does not tell."""
+
+
+@dataclass
+class Scale:
+    """What was measured, beside the run it was measured on."""
+
+    stories: int
+    events: int
+    endpoints: list[Endpoint]
+    exports: list[Export]
+
+    def report(self) -> dict[str, Any]:
+        """What is printed as JSON."""
+        counted = {"stories": self.stories, "events": self.events}
+        exports = [asdict(each) for each in self.exports]
+        return {**counted, "endpoints": [each.report() for each in self.endpoints], "exports": exports}
+
+
+async def measure(stories: int, events: int, requests: int, database_url: str | None, say: Say) -> Scale:
     """Fill a database, let a sprint run in processes of its own, and ask every status endpoint meanwhile.
 
     Args:
@@ -107,10 +134,12 @@ async def measure(
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        await stack.enter_async_context(_process(settings, server.address, port, "api"))
+        api = await stack.enter_async_context(_process(settings, server.address, port, "api"))
         http = await stack.enter_async_context(httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}"))
         await _until_working(http, say)
-        return await _ask(http, [Endpoint(path) for path in _paths(events)], requests, say)
+        endpoints = await _ask(http, [Endpoint(path) for path in _paths(events)], requests, say)
+        exports = [await _export(http, table, api.pid) for table in EXPORTED]
+        return Scale(stories, events, endpoints, exports)
 
 
 def _paths(events: int) -> list[str]:
@@ -144,6 +173,25 @@ async def _ask(http: httpx2.AsyncClient, found: list[Endpoint], requests: int, s
                     f"{endpoint.path} answered {reply.status_code}, so nothing counts: {reply.text[:200]}"
                 )
     return found
+
+
+async def _export(http: httpx2.AsyncClient, table: str, api: int) -> Export:
+    before, began, lines = _peak_megabytes(api), time.perf_counter(), 0
+    async with http.stream("GET", f"/api/v1/projects/{PROJECT}/export/{table}", timeout=600) as reply:
+        async for part in reply.aiter_bytes():
+            lines += part.count(b"\r\n")
+    seconds, after = time.perf_counter() - began, _peak_megabytes(api)
+    added = None if before is None or after is None else after - before
+    return Export(table, lines - 1, round(seconds, 3), added)
+
+
+def _peak_megabytes(process: int) -> float | None:
+    """The most memory that a process had so far, as Linux tells it."""
+    try:
+        status = Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return None
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM"))
 
 
 async def _until_working(http: httpx2.AsyncClient, say: Say) -> None:

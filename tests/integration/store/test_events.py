@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
 from paceline.domain.events import Event
 from paceline.store.database import Database
-from paceline.store.events import append_events, events_after, last_number
+from paceline.store.events import append_events, events_after, events_named, last_number
 from tests.integration.store.samples import draft
 
 
@@ -18,7 +22,7 @@ def test_numbers_begin_at_one_and_events_come_back_as_they_went_in(database: Dat
     stored = database.write_now(
         append_events, "p", [draft("a", commit="c0ffee", tags=["ä", None]), draft("b")]
     )
-    assert [event.number for event in stored] == [1, 2]
+    assert [each.number for each in stored] == [1, 2]
     assert database.read_now(events_after, "p") == stored
     assert stored[0].data == {"commit": "c0ffee", "tags": ["ä", None]}
     assert stored[0].at.utcoffset() is not None
@@ -134,3 +138,23 @@ def test_appending_from_many_threads(database: Database) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert sorted(pool.map(append, range(80))) == list(range(1, 81))
+
+
+@pytest.mark.parametrize("names", [("gate.checked", "question.answered"), ("steered",)])
+def test_rare_events_are_found_by_their_index(sqlite_url: str, names: tuple[str, ...]) -> None:
+    database = Database(sqlite_url)
+    asked: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert database.read_now(events_named, "p", names) == []
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+        database.close()
+    ((statement, parameters),) = [each for each in asked if "FROM events" in each[0]]
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+    assert any("ix_events_rare" in str(step) for step in plan)
