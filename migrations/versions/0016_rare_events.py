@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_events_rare",
         "events",
-        ["project", "name", "number"],
+        ["project", "number", "name"],
         sqlite_where=_RARE,
         postgresql_where=_RARE,
     )
