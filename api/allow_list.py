@@ -139,8 +139,8 @@ def _roles(text: str) -> dict[str, Role]:
     found: dict[str, Role] = {}
     for part in split(text):
         group, equals, name = (each.strip() for each in part.rpartition("="))
-        role = _role(name, "PACELINE_OIDC_ROLES")
-        if not equals or not group or role is None:
+        role = _role(name, "PACELINE_OIDC_ROLES") if equals else None
+        if not group or role is None:
             raise ConfigurationError(
                 f"PACELINE_OIDC_ROLES: {part!r} is no group=role; write such as devs=operator,leads=admin."
             )

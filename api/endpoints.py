@@ -122,6 +122,8 @@ ACCESS: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("POST", f"{PREFIX}/session"): _OPEN,
         ("GET", f"{PREFIX}/session"): _READ,
         ("DELETE", f"{PREFIX}/session"): _READ,
+        ("GET", f"{PREFIX}/session/oidc/start"): _OPEN,
+        ("GET", f"{PREFIX}/session/oidc/callback"): _OPEN,
         ("GET", f"{PREFIX}/sessions"): _WHOLE,
         ("DELETE", f"{PREFIX}/sessions"): _WHOLE,
         ("DELETE", f"{PREFIX}/sessions/{{session}}"): _WHOLE,

@@ -19,6 +19,7 @@ from api.guard import Guard
 from api.hub import Hub
 from api.idempotency import Idempotency
 from api.observing import Observed
+from api.provider import provider_of
 from api.routes import (
     absences,
     agents,
@@ -31,6 +32,7 @@ from api.routes import (
     health,
     metrics,
     notifications,
+    oidc,
     parts,
     plans,
     projects,
@@ -62,6 +64,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
 
     callers = Callers(settings, database, required_token(settings))
     browsers = Sessions(settings, database, callers)
+    provider = provider_of(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
@@ -91,6 +94,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     app.include_router(socket.router)
     app.state.callers = callers
     app.state.sessions = browsers
+    app.state.provider = provider
     app.add_middleware(Idempotency, database=database)
     endpoints = Endpoints(routes())
     app.add_middleware(
@@ -126,6 +130,7 @@ RESOURCES = (
     stream,
     tokens,
     session,
+    oidc,
     sessions,
     webhooks,
     audit,

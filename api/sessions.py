@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from api.believed import Believed, Known, Uses
 from api.callers import USE_SECONDS, Caller, Callers
 from paceline.domain.access import Role
 from paceline.domain.sessions import BrowserSession, SignedInBy
+from paceline.domain.users import Grant
 from paceline.errors import NotListed, Refused, Unauthorized
 from paceline.settings import Settings
 from paceline.store import browser_sessions
@@ -151,15 +153,22 @@ class Sessions:
             refusal=self._callers.users.refusal([token.name]),
         )
 
+    def refusal(self, person: Person) -> str:
+        """Why somebody whom the provider vouches for may not come in; empty: they may."""
+        return self._granted(person.name, person.email, person.groups)[0]
+
+    def _granted(self, name: str, email: str, groups: Sequence[str]) -> tuple[str, Grant | None]:
+        """What the list and their groups say now."""
+        users, known_as = self._callers.users, [name, email]
+        refusal, grant = users.refusal(known_as), users.grant(known_as, groups)
+        if grant is None:
+            refusal = refusal or f"{name} has no role by the list of users or a group; ask an admin."
+        return refusal, grant
+
     def _vouched_for(self, session: BrowserSession, secret: str) -> Caller | None:
-        """Of who signed in at the provider: what the list and their groups say now."""
+        """Of who signed in at the provider."""
         if session.issuer != (self._settings.oidc_issuer or ""):
             return None
-        users, known_as = self._callers.users, [session.name, session.email]
-        refusal, grant = users.refusal(known_as), users.grant(known_as, session.groups)
-        if grant is None:
-            refusal = refusal or f"{session.name} has no role by the list of users or a group; ask an admin."
-            return Caller(Role.VIEWER, session.name, given=secret, session=session, refusal=refusal)
-        return Caller(
-            grant.role, session.name, grant.projects, given=secret, session=session, refusal=refusal
-        )
+        refusal, grant = self._granted(session.name, session.email, session.groups)
+        role, projects = grant or Grant(Role.VIEWER, None)
+        return Caller(role, session.name, projects, given=secret, session=session, refusal=refusal)

@@ -23,6 +23,9 @@ PacelineError                       PACELINE
 │   ├── CsrfRefused                 CSRF_REFUSED
 │   ├── NotListed                   NOT_LISTED
 │   └── Unauthorized                UNAUTHORIZED
+├── OidcError                       OIDC
+│   ├── OidcRefused                 OIDC_REFUSED
+│   └── OidcUnreachable             OIDC_UNREACHABLE
 ├── RateLimited                     RATE_LIMITED
 ├── ConfigurationError              CONFIGURATION
 │   └── SandboxUnavailable          SANDBOX_UNAVAILABLE
@@ -212,6 +215,24 @@ class Unauthorized(Refused):
     """A token is needed and was missing or wrong."""
 
     code = "UNAUTHORIZED"
+
+
+class OidcError(PacelineError):
+    """The OpenID provider gives answers that nobody can be signed in by."""
+
+    code = "OIDC"
+
+
+class OidcRefused(OidcError):
+    """A sign-in by OpenID did not come to its end, or what the provider vouches with is not good."""
+
+    code = "OIDC_REFUSED"
+
+
+class OidcUnreachable(OidcError):
+    """The OpenID provider does not answer."""
+
+    code = "OIDC_UNREACHABLE"
 
 
 class RateLimited(PacelineError):

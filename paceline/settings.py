@@ -51,10 +51,21 @@ class Settings(BaseSettings):
     """A file that lists users with their roles, which is read again when it changes."""
     oidc_issuer: str | None = None
     """The OpenID provider's address; None: nobody signs in by one."""
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    """None: a public client, which PKCE protects."""
+    oidc_redirect_url: str | None = None
+    """Where the provider sends browsers back to: `<address>/api/v1/session/oidc/callback`."""
+    oidc_scopes: str = "openid email profile"
+    oidc_name_claim: str = "email"
+    """What is the name of who signs in, and so the actor."""
+    oidc_groups_claim: str = "groups"
     oidc_roles: str = ""
     """The roles of groups, such as `devs=operator,leads=admin`."""
     oidc_default_role: str | None = None
     """Of who is in none of these groups and has no role by the list; None: they are not let in."""
+    oidc_email_verified: bool = True
+    """Whether an e-mail address counts only where the provider says that it is verified."""
 
     api_url: str | None = None
     """Where the command line finds the API; None: where this machine's API would listen."""
