@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import threading
@@ -86,7 +87,7 @@ class OpenIdProvider:
         if asked is None:
             return 400, {"error": "invalid_grant"}
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != asked["code_challenge"]:
+        if _text(digest) != asked["code_challenge"]:
             return 400, {"error": "invalid_grant"}
         if form.get("redirect_uri") != asked["redirect_uri"] or not self._is_client(form, authorization):
             return 401, {"error": "invalid_client"}
@@ -108,9 +109,12 @@ class OpenIdProvider:
 
     def _signed(self, claims: dict[str, Any]) -> str:
         header = {"alg": self.algorithm, "kid": self.key.kid}
-        if self.algorithm == "none":
-            parts = (json.dumps(part).encode() for part in (header, claims))
-            return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
+        if self.algorithm in ("none", "HS256"):
+            # No library makes such a token: without a signature, or with the public key as its secret.
+            said = ".".join(_text(json.dumps(part).encode()) for part in (header, claims))
+            public = self.key.as_pem(private=False)
+            forged = hmac.new(public, said.encode(), hashlib.sha256).digest()
+            return f"{said}.{_text(forged) if self.algorithm == 'HS256' else ''}"
         return jwt.encode(header, claims, self.signing, algorithms=[self.algorithm])
 
 
@@ -165,6 +169,10 @@ def provider() -> Generator[OpenIdProvider]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def _text(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
 def _key(kid: str) -> RSAKey:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
-from joserfc.jwk import OctKey, RSAKey
+from joserfc.jwk import RSAKey
 from pydantic import SecretStr
 from temporalio.client import Client
 
@@ -139,9 +138,6 @@ def _no_algorithm(theirs: OpenIdProvider) -> None:
 
 def _shared_secret(theirs: OpenIdProvider) -> None:
     theirs.algorithm = "HS256"
-    # The public key as the secret of a signature, as libraries that ask the token take it.
-    secret = base64.urlsafe_b64encode(theirs.key.as_pem(private=False)).rstrip(b"=").decode()
-    theirs.signing = OctKey.import_key({"kty": "oct", "k": secret})
 
 
 @pytest.mark.parametrize(
