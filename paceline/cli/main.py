@@ -29,6 +29,7 @@ from paceline.cli.audit_commands import app as audit_app
 from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
+from paceline.cli.session_commands import app as session_app
 from paceline.cli.terminal import complain
 from paceline.cli.token_commands import app as token_app
 from paceline.cli.webhook_commands import app as webhook_app
@@ -48,6 +49,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(work_app, name="work")
 app.add_typer(agent_app, name="agent")
 app.add_typer(token_app, name="token")
+app.add_typer(session_app, name="session")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(audit_app, name="audit")
 for command in (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import delete, update
 from sqlalchemy.orm import Session
 
-from paceline.store import tokens
+from paceline.domain.sessions import SignedInBy
+from paceline.store import browser_sessions, tokens
 from paceline.store.database import Database
 from paceline.store.models import AuditRow
 from tests.integration.api.command_line import CommandLine
@@ -110,3 +112,25 @@ def test_verifying_finds_what_was_done_to_the_log(command: CommandLine, url: str
 def test_an_empty_log_is_whole(command: CommandLine) -> None:
     assert command("audit", "list").stdout.startswith("Nothing was asked")
     assert command("audit", "verify").stdout.startswith("The chain of 0 entries is whole: 0:000")
+
+
+def test_sessions_are_listed_and_ended(command: CommandLine, url: str) -> None:
+    assert command("session", "list").stdout == "Nobody is signed in with a browser.\n"
+    secret = json.loads(command("token", "create", "ada", "--role", "viewer", "--json").stdout)["secret"]
+    person = browser_sessions.Person("ada", SignedInBy.TOKEN, secret)
+    database = Database(url)
+    begun = [database.write_now(browser_sessions.begin_session, person, timedelta(hours=1)) for _ in range(3)]
+    database.close()
+    first = begun[0].session.id
+    listed = command("session", "list")
+    assert listed.stdout.count("ada") == 3
+    assert begun[0].secret not in listed.stdout
+    assert command("session", "end", first).stdout == f"The session {first} of ada is over.\n"
+    left = json.loads(command("session", "end", "ada", "--json").stdout)
+    assert {each["id"] for each in left} == {each.session.id for each in begun[1:]}
+    assert json.loads(command("session", "list", "--json").stdout) == []
+    refused = command("session", "end", "ada")
+    assert refused.returncode == 1
+    assert "paceline session list" in refused.stderr
+    assert command("audit", "verify").returncode == 0
+    assert command("audit", "list").stdout.count("paceline session end") == 2

@@ -17,8 +17,9 @@ from api.main import RESOURCES, routes
 from api.permissions import ActingDep
 from paceline.domain.access import PEOPLE, Role
 from paceline.settings import Settings
+from paceline.store import questions
 from paceline.store.database import Database
-from tests.integration.api.allotment import Calls, Record
+from tests.integration.api.allotment import Calls, Record, a_question
 from tests.integration.api.holders import OWN, Door, guarded, opened
 
 EVERYBODY, OPERATORS = "viewer operator product_owner admin", "operator product_owner admin"
@@ -242,6 +243,34 @@ async def test_every_endpoint_of_a_project_is_closed_to_tokens_of_another(door: 
     assert len(found) > 25
     said = "There is no run allotment; `paceline status` lists the runs."
     assert set(found.values()) == {(404, said)}
+
+
+async def test_no_list_of_all_projects_tells_a_token_of_another(
+    door: Door, record: Record, database: Database
+) -> None:
+    await record("allotment")
+    await database.write(questions.open_question, a_question("q1"))
+    everybodys = await door.holder(Role.VIEWER, "all")
+    theirs = await door.holder(Role.VIEWER, "theirs", ["peas"])
+    lists = [
+        each.split(" ")[1]
+        for each in ASKED
+        if each.startswith("GET /api/v1/") and "{" not in each and "viewer" in MAY[each].split()
+    ]
+    asked = [each for each in lists if "openapi" not in each and "stream" not in each and "oidc" not in each]
+    told = {path: "allotment" in (await everybodys.get(path)).text for path in asked}
+    assert {path for path, tells in told.items() if tells} >= {
+        P,
+        "/api/v1/agents/status",
+        "/api/v1/questions",
+    }
+    found = {path: (await theirs.get(path)).text for path in asked}
+    found |= {
+        f"{path}?project=allotment": (await theirs.get(f"{path}?project=allotment")).text for path in asked
+    }
+    assert {
+        path for path, text in found.items() if "allotment" in text.replace("?project=allotment", "")
+    } == set()
 
 
 async def test_a_refusal_says_which_role_is_needed(

@@ -19,6 +19,7 @@ from paceline.domain.status import Run, RunOptions
 from paceline.domain.work import AgentDeclaration
 from paceline.settings import Settings
 from paceline.store import status
+from paceline.store.claims import release_holder
 from paceline.store.database import Database
 from tests.integration.api.allotment import Calls, calling, write_run
 
@@ -119,3 +120,28 @@ async def test_beyond_loopback_an_agent_has_a_token_for_its_own_claim_and_nothin
         for method, path in (("GET", CLAIM), ("POST", "/api/v1/projects/allotment/cancel")):
             reply = await calls.request(method, path, headers={"Authorization": f"Bearer {own}"})
             assert reply.status_code == 401
+
+
+async def test_an_agents_token_opens_nothing_after_its_attempt(
+    database: Database, settings: Settings, no_temporal: Client
+) -> None:
+    context, fence = await two_stories(database, settings, no_temporal)
+    guarded = settings.model_copy(update={"api_host": "10.0.0.5", "api_token": SecretStr(TOKEN)})
+    workflow = context.workflow_id(context.story("Story 1.1"))
+    body = {"paths": ["seeds.txt"], "attempt": 1, "fence": fence}
+    headers = {"Authorization": f"Bearer {claim_token(guarded, workflow, 1, fence)}"}
+    async with calling(create_app(database, no_temporal, guarded)) as calls:
+        assert (await calls.post(CLAIM, json=body, headers=headers)).status_code == 200
+        # The story's next attempt works: the token of the one before is good for neither number.
+        await database.write(status.set_story, "allotment", "Story 1.1", attempt=2)
+        old = [await calls.post(CLAIM, json=body | {"attempt": each}, headers=headers) for each in (1, 2)]
+        await database.write(status.set_story, "allotment", "Story 1.1", attempt=1)
+        await database.write(release_holder, workflow)
+        ended = await calls.post(CLAIM, json=body, headers=headers)
+        other = await calls.post(CLAIM, json=body | {"fence": fence + 1}, headers=headers)
+    assert [(each.status_code, each.json()["code"]) for each in old] == [
+        (409, "STALE_FENCE"),
+        (401, "UNAUTHORIZED"),
+    ]
+    assert (ended.status_code, ended.json()["code"]) == (409, "STALE_FENCE")
+    assert (other.status_code, other.json()["code"]) == (401, "UNAUTHORIZED")
