@@ -42,7 +42,7 @@ def end(
     which: Annotated[str, typer.Argument(help="A session's id, or a name, whose sessions all end.")],
     as_json: AsJson = False,
 ) -> None:
-    """End a session, or all of a name; processes that serve the API refuse them within seconds."""
+    """End a session, or all of a name; open pages notice within seconds."""
     ended = with_database(lambda database: database.write_now(_end, which))
     if as_json:
         _show_json(ended)
