@@ -35,6 +35,7 @@ from paceline.domain.steering import (
     SteerScope,
     refusal,
 )
+from paceline.domain.texts import called
 from paceline.errors import Conflict, NotFound
 from paceline.store import events, status
 from paceline.store.database import Database
@@ -235,14 +236,14 @@ async def _target(database: Database, run: RunContext, wish: SteerRequest) -> Ta
         sprint = await _sprint_of_epic(database, run, wish.epic, wish.sprint)
         name = ids.epic_workflow_id(project, sprint, wish.epic)
         unbegun = (project, {"sprint": sprint, "epic": wish.epic})
-        return Target(SteerScope.EPIC, f"Epic {wish.epic}", [(name, {}), unbegun])
+        return Target(SteerScope.EPIC, called("Epic", wish.epic), [(name, {}), unbegun])
     if wish.sprint is not None:
         if wish.sprint not in {sprint.id for sprint in run.plan.sprints}:
             known = ", ".join(sprint.id for sprint in run.plan.sprints[:20])
             raise NotFound(f"Run {project} has no sprint {wish.sprint}; its sprints are {known}.")
         name = ids.sprint_workflow_id(project, wish.sprint)
         asked = [(name, dict[str, str]()), (project, {"sprint": wish.sprint})]
-        return Target(SteerScope.SPRINT, f"Sprint {wish.sprint}", asked)
+        return Target(SteerScope.SPRINT, called("Sprint", wish.sprint), asked)
     return Target(SteerScope.PROJECT, f"Run {project}", [(project, {})])
 
 

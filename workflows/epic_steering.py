@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         SteerScope,
     )
     from paceline.domain.steering_steps import EndStep, ReopenStep, SteerRecorded
+    from paceline.domain.texts import called
 
 
 class SteeredEpic(Steerable):
@@ -112,7 +113,7 @@ class SteeredEpic(Steerable):
             state = PartState.PAUSED if self._own() else PartState.RUNNING
         return Standing(
             scope=SteerScope.EPIC,
-            name=f"Epic {self._in.epic}",
+            name=called("Epic", self._in.epic),
             state=state,
             paused=bool(self._own()),
             held_by=self._above(),
@@ -120,13 +121,14 @@ class SteeredEpic(Steerable):
 
     def _standing_of(self, key: str) -> Standing:
         if key not in {story.key for story in self._slice.stories}:
-            raise refused(f"Epic {self._in.epic} has no story {key} in {self._in.sprint}.")
+            raise refused(f"{called('Epic', self._in.epic)} has no story {key} in {self._in.sprint}.")
         if key in self._running:
             raise refused(f"{key} is just starting or ending; ask again in a moment.", ELSEWHERE)
         ended = all(story.key in self._settled for story in self._slice.stories)
         if self._in.ending is not None or workflow.cancellation_reason() is not None or ended:
             raise refused(
-                f"Epic {self._in.epic} has ended or is ending, and {key} with it; run the plan again."
+                f"{called('Epic', self._in.epic)} has ended or is ending, and {key} with it; "
+                "run the plan again."
             )
         return Standing(
             scope=SteerScope.STORY,

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from paceline.domain.asking import OpenQuestion
     from paceline.domain.questions import Answer, Decision, Option, QuestionKind
+    from paceline.domain.texts import called
     from paceline.domain.waiting_rules import Watch
 
 
@@ -124,10 +125,10 @@ class ProjectAsking(Answerable):
     async def _wanted(self, sprint: SprintRef) -> bool:
         """Whether a sprint is to be started, where that is a person's to say."""
         if sprint.optional:
-            text = f"Sprint {sprint.key} ({sprint.title}) is optional. Start it?"
+            text = f"{called('Sprint', sprint.key)} ({sprint.title}) is optional. Start it?"
             return await self._agreed(QuestionKind.START_OPTIONAL_SPRINT, text)
         if sprint.approve_start:
-            text = f"Sprint {sprint.key} ({sprint.title}) is next. Start it?"
+            text = f"{called('Sprint', sprint.key)} ({sprint.title}) is next. Start it?"
             return await self._agreed(QuestionKind.APPROVE_START, text)
         return True
 
@@ -136,7 +137,9 @@ class ProjectAsking(Answerable):
         if not sprint.approve_end:
             return True
         ends = ", ".join(f"{count} {state.value}" for state, count in result.counts.items() if count)
-        text = f"Sprint {sprint.key} ({sprint.title}) ended: {ends or 'no stories'}. Is it accepted?"
+        text = (
+            f"{called('Sprint', sprint.key)} ({sprint.title}) ended: {ends or 'no stories'}. Is it accepted?"
+        )
         return await self._agreed(QuestionKind.APPROVE_SPRINT, text)
 
     def _is_heard(self, question: str) -> bool:

@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from paceline.domain.states import StoryState
     from paceline.domain.steering import ENDS, PartState, Standing, Steer, SteerAction, SteerScope
     from paceline.domain.steering_steps import SteerRecorded
+    from paceline.domain.texts import called
 
 _ONCE = WorkflowIDReusePolicy.REJECT_DUPLICATE
 _AGAIN = WorkflowIDReusePolicy.ALLOW_DUPLICATE
@@ -276,7 +277,7 @@ class SprintWorkflow(Steerable):
             state = PartState.PAUSED if self._own() else PartState.RUNNING
         return Standing(
             scope=SteerScope.SPRINT,
-            name=f"Sprint {self._in.sprint}",
+            name=called("Sprint", self._in.sprint),
             state=state,
             paused=bool(self._own()),
             held_by=self._above(),

@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
         missing,
     )
     from paceline.domain.steering_steps import EndStep, SteerRecorded, SteerStep, Unbegun
+    from paceline.domain.texts import called
 
 
 class UnbegunSprints(Steerable):
@@ -159,7 +160,7 @@ def _name(steer: Steer) -> str:
     scope = _scope_of(steer)
     if scope is SteerScope.STORY:
         return steer.story
-    return f"Epic {steer.epic}" if scope is SteerScope.EPIC else f"Sprint {steer.sprint}"
+    return called("Epic", steer.epic) if scope is SteerScope.EPIC else called("Sprint", steer.sprint)
 
 
 def _is_paused(steer: Steer, before: Unbegun) -> bool:

@@ -16,7 +16,7 @@ from paceline.domain.events import Event, EventType
 from paceline.domain.exchange import CancelReply
 from paceline.domain.proof import Proof
 from paceline.domain.states import RunState, StoryState
-from paceline.domain.status import ProjectStatus, Run, StoryStatus
+from paceline.domain.status import ListedRun, ProjectStatus, StoryStatus
 from paceline.errors import Conflict
 from paceline.store import events, proofs, runs, status
 from paceline.store.waits import explain_waits
@@ -47,11 +47,12 @@ async def list_projects(
     page: PageOf50,
     state: RunState | None = None,
     title: TitleFilter = None,
-) -> list[Run]:
+) -> list[ListedRun]:
     """Runs, newest first."""
     after = page.after(RUN_KEY)
     found = await database.read(runs.list_runs, page.fetch, state, acting.within, title=title, after=after)
-    return page.cut(found, lambda run: (run.started_at, run.run_number, run.id))
+    shown = page.cut(found, lambda run: (run.started_at, run.run_number, run.id))
+    return await database.read(status.listed, shown)
 
 
 @router.get("/{project}", operation_id="get_project")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from paceline.cli.settings import load_settings
+from paceline.cli.waiting import waiting
 from paceline.client.api import ApiClient
 
 T = TypeVar("T")
@@ -23,4 +24,5 @@ def call_api(ask: Callable[[ApiClient], Awaitable[T]]) -> T:
         async with ApiClient.of(load_settings()) as client:
             return await ask(client)
 
-    return asyncio.run(call())
+    with waiting("Waiting for the API"):
+        return asyncio.run(call())

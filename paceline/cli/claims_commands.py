@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
-from typing import Annotated, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, TypeVar
 
 import httpx2
 import typer
@@ -15,8 +15,10 @@ from rich.text import Text
 from paceline.cli.calling import call_api
 from paceline.cli.parameters import Project
 from paceline.cli.terminal import printable, say, wide_console
+from paceline.cli.watching import View, Watch, watch
 from paceline.client.api import as_error
 from paceline.domain.claims import DecisionRecord, LiveClaim
+from paceline.domain.model import Model
 from paceline.errors import Refused, ServerUnavailable
 
 NOT_GRANTED = 3
@@ -28,13 +30,21 @@ _TIMEOUT_SECONDS = 60.0
 def claims(
     project: Project,
     decisions: Annotated[bool, typer.Option("--decisions", help="What was decided, and why.")] = False,
+    follow: Watch = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
     """Show who holds and waits for what.
 
     Or, with --decisions, all decisions about it.
     """
-    if decisions:
+    if follow and decisions:
+        raise Refused("--watch shows claims; leave --decisions away, or --watch.")
+    if follow:
+        view = View(
+            lambda client: client.claims(project), lambda found, _: claims_table(found), _data, project
+        )
+        watch(view, as_json)
+    elif decisions:
         _show(call_api(lambda client: client.claim_decisions(project)), as_json, decisions_table)
     else:
         _show(call_api(lambda client: client.claims(project)), as_json, claims_table)
@@ -76,12 +86,16 @@ def claim(
         raise typer.Exit(NOT_GRANTED)
 
 
+def _data(found: Sequence[Model]) -> list[dict[str, Any]]:
+    return [each.model_dump(mode="json") for each in found]
+
+
 M = TypeVar("M", LiveClaim, DecisionRecord)
 
 
 def _show(found: list[M], as_json: bool, table: Callable[[list[M]], Table]) -> None:
     if as_json:
-        say(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
+        say(json.dumps(_data(found), indent=2, ensure_ascii=False))
     elif not found:
         say("Nothing is held or waited for.")
     else:

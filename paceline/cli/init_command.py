@@ -76,7 +76,7 @@ def _write(top: Path, texts: dict[str, str], force: bool) -> None:
         )
     try:
         for name, text in texts.items():
-            _replace(top / name, text)
+            replace_text(top / name, text)
     except OSError as error:
         raise Refused(
             f"{error.filename or top} cannot be written: {(error.strerror or str(error)).lower()}; "
@@ -84,7 +84,7 @@ def _write(top: Path, texts: dict[str, str], force: bool) -> None:
         ) from error
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_text(path: Path, text: str) -> None:
     """Put a text in the place of a file, or of a link, whole or not at all."""
     made, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:

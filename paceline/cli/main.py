@@ -9,6 +9,7 @@ from typing import cast
 import typer
 
 from paceline.cli import (
+    agents_command,
     claims_commands,
     completion_command,
     doctor_command,
@@ -76,6 +77,7 @@ for command in (
     report_commands.review,
     report_commands.retro,
     export_command.export,
+    agents_command.agents,
     claims_commands.claims,
     claims_commands.claim,
     server_commands.up,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import getpass
 import json
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Awaitable, Sequence
+from typing import Annotated, Any
 
 import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from paceline.cli.calling import call_api
 from paceline.cli.completing import complete_run
@@ -26,11 +28,12 @@ from paceline.cli.terminal import (
     say,
     wide_console,
 )
+from paceline.cli.watching import View, Watch, watch
 from paceline.client.api import ApiClient
 from paceline.domain.measurements import MetricsReport
 from paceline.domain.model import Model
 from paceline.domain.questions import Answer, Decision, Question
-from paceline.domain.status import ProjectStatus, Run
+from paceline.domain.status import ListedRun, ProjectStatus
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -39,17 +42,51 @@ def status(
     project: Annotated[
         str | None, typer.Argument(help="Id of a run; default: all runs.", autocompletion=complete_run)
     ] = None,
+    follow: Watch = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show where runs stand; with a run's id also its stories."""
-    if project is None:
+    """Show where runs stand; with a run's id also its stories.
+
+    With --watch, one run is shown until it has ended.
+    """
+    if project is None and follow:
+        watch(View(ApiClient.projects, lambda found, _: _text(run_lines(found)), _data), as_json)
+    elif project is None:
         _show_runs(call_api(lambda client: client.projects()), as_json)
+    elif follow:
+        watch(_view(project), as_json)
     else:
         found, measured = call_api(lambda client: _run(client, project))
         _show_run(found, measured, as_json)
 
 
-def _show_runs(runs: list[Run], as_json: bool) -> None:
+Found = tuple[ProjectStatus, MetricsReport]
+
+
+def _view(project: str) -> View[Found]:
+    """One run until it has ended."""
+
+    def look(client: ApiClient) -> Awaitable[Found]:
+        return _run(client, project)
+
+    def draw(found: Found, height: int) -> RenderableType:
+        lines = _run_lines(*found)
+        return Group(stories_table(found[0], height - len(lines) - 2), _text(lines))
+
+    return View(
+        look,
+        draw,
+        lambda found: found[0].model_dump(mode="json"),
+        project,
+        lambda found: found[0].run.ended_at is not None,
+    )
+
+
+def _text(lines: list[str]) -> Text:
+    return Text("\n".join(lines))
+
+
+def _show_runs(runs: list[ListedRun], as_json: bool) -> None:
     if as_json:
         say(_json(runs))
     elif not runs:
@@ -68,26 +105,33 @@ def _show_run(found: ProjectStatus, measured: MetricsReport, as_json: bool) -> N
         say(found.model_dump_json(indent=2))
         return
     wide_console().print(stories_table(found))
-    for agent in found.agents:
-        say(
-            f"agent {printable(agent.agent)}: {agent.state.value}"
-            + (f", {agent.story}" if agent.story else "")
-        )
-    for absence in found.away:
-        say(absence_line(absence))
-    for pause in found.paused:
-        say(pause_line(pause))
-    say(counts_line(found))
+    for line in _run_lines(found, measured):
+        say(line)
+
+
+def _run_lines(found: ProjectStatus, measured: MetricsReport) -> list[str]:
+    """What is said below the stories."""
+    lines = [
+        f"agent {printable(agent.agent)}: {agent.state.value}"
+        + (f", {printable(agent.story)}" if agent.story else "")
+        for agent in found.agents
+    ]
+    lines += [*map(absence_line, found.away), *map(pause_line, found.paused), counts_line(found)]
     if found.end_reason:
-        say(printable(f"It ended because {found.end_reason}"))
+        lines.append(printable(f"It ended because {found.end_reason}"))
     if (line := metrics_line(measured)) is not None:
-        say(printable(line))
+        lines.append(printable(line))
     if found.open_questions:
-        say(f"{counted(found.open_questions, 'open question')}: `paceline questions` shows what is asked.")
+        count = counted(found.open_questions, "open question")
+        lines.append(f"{count}: `paceline questions` shows what is asked.")
+    return lines
 
 
-def questions(project: ProjectFilter = None, as_json: AsJson = False) -> None:
+def questions(project: ProjectFilter = None, follow: Watch = False, as_json: AsJson = False) -> None:
     """Show the open questions."""
+    if follow:
+        watch(View(lambda client: _questions(client, project), _asked, _data, project), as_json)
+        return
     found = call_api(lambda client: _questions(client, project))
     if as_json:
         say(_json(found))
@@ -96,6 +140,11 @@ def questions(project: ProjectFilter = None, as_json: AsJson = False) -> None:
     else:
         for question in found:
             say(f"{question_text(question)}\nAnswer it with: {how_to_answer(question)}\n")
+
+
+def _asked(found: list[Question], _height: int) -> Text:
+    said = [f"{question_text(each)}\nAnswer it with: {how_to_answer(each)}\n" for each in found]
+    return _text(said or ["Nothing waits for a person."])
 
 
 async def _questions(client: ApiClient, project: str | None) -> list[Question]:
@@ -130,5 +179,9 @@ def given_answer(question: str, decision: Decision, words: list[str], text: str,
     return Answer(question=question, decision=decision, text=said, actor=actor, chosen=chosen)
 
 
+def _data(models: Sequence[Model]) -> list[dict[str, Any]]:
+    return [model.model_dump(mode="json") for model in models]
+
+
 def _json(models: Sequence[Model]) -> str:
-    return json.dumps([model.model_dump(mode="json") for model in models], indent=2)
+    return json.dumps(_data(models), indent=2, ensure_ascii=False)

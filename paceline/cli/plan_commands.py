@@ -7,6 +7,7 @@ import typer
 from paceline.cli.plan_accept import accept
 from paceline.cli.plan_amend import amend
 from paceline.cli.plan_check import check, explain
+from paceline.cli.plan_import import import_stories
 from paceline.cli.plan_preview import preview
 from paceline.cli.plan_propose import propose
 from paceline.cli.plan_show import schema, show
@@ -19,3 +20,4 @@ app = typer.Typer(
 )
 for command in (show, schema, check, explain, preview, propose, accept, amend):
     app.command()(command)
+app.command("import")(import_stories)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import json
 import shlex
 from dataclasses import dataclass
 from enum import StrEnum
@@ -29,7 +30,15 @@ from paceline.cli.plan_files import PlanArgument, source_of
 from paceline.cli.plan_source import PlanSource
 from paceline.cli.progress import Lines, LiveTable, stories_table
 from paceline.cli.settings import load_settings, make_home
-from paceline.cli.terminal import COMMIT_DIGITS, counts_line, is_interactive, say, wide_console
+from paceline.cli.terminal import (
+    COMMIT_DIGITS,
+    counts_line,
+    is_interactive,
+    kept_for_data,
+    say,
+    show_data,
+    wide_console,
+)
 from paceline.client.api import ApiClient
 from paceline.domain import ids
 from paceline.domain.calendar import CalendarOptions
@@ -78,6 +87,7 @@ class Order:
     options: RunOptions
     rerun: bool
     detach: bool
+    as_json: bool
     actor: str | None
     """Who answers questions at this terminal; None: nobody."""
 
@@ -182,6 +192,9 @@ def run(
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Never ask here; print the questions.")
     ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print only how it ended, or began, for programs.")
+    ] = False,
 ) -> None:
     """Run a plan to its end.
 
@@ -223,9 +236,11 @@ def run(
         ),
         rerun=rerun,
         detach=detach,
-        actor=getpass.getuser() if is_interactive() and not no_input else None,
+        as_json=as_json,
+        actor=getpass.getuser() if is_interactive() and not no_input and not as_json else None,
     )
-    raise typer.Exit(asyncio.run(carry_out(order, load_settings())))
+    with kept_for_data(as_json):
+        raise typer.Exit(asyncio.run(carry_out(order, load_settings())))
 
 
 def calendar_of(day_length: str | None) -> CalendarOptions | None:
@@ -275,7 +290,7 @@ async def carry_out(order: Order, settings: Settings) -> int:
     """
     async with ApiClient.of(settings) as client:
         if await client.answers():
-            return await _run_with(client, order)
+            return await _run_with(client, order, stays=True)
         if settings.api_url:
             raise ServerUnavailable(
                 f"No API answers at {settings.api_url} (PACELINE_API_URL); start it there."
@@ -321,7 +336,14 @@ async def _run_alone(order: Order, settings: Settings) -> int:
     return status
 
 
-async def _run_with(client: ApiClient, order: Order) -> int:
+async def _run_with(client: ApiClient, order: Order, stays: bool = False) -> int:
+    """Start and follow a run.
+
+    Args:
+        client: of the API.
+        order: what was asked for.
+        stays: whether the API is there when this process has ended.
+    """
     run, attached, warnings = await client.start(
         order.source.sent, order.repository, order.project, order.options, order.rerun
     )
@@ -336,10 +358,24 @@ async def _run_with(client: ApiClient, order: Order) -> int:
         )
     if order.detach:
         say(f"Look at it with: paceline status {run.id}")
+        if order.as_json:
+            begun = {"run": run.model_dump(mode="json"), "attached": attached, "warnings": warnings}
+            show_data(json.dumps(begun, indent=2, ensure_ascii=False))
         return 0
-    with LiveTable() if is_interactive() else Lines() as progress:
-        status = await Follower(client, run.id, progress, order.actor).follow()
-    await _summarise(client, status)
+    try:
+        with LiveTable() if is_interactive() and not order.as_json else Lines() as progress:
+            status = await Follower(client, run.id, progress, order.actor).follow()
+    except asyncio.CancelledError:
+        if stays:
+            say(
+                f"The run goes on without you: `paceline status {run.id} --watch` shows it, "
+                f"`paceline cancel {run.id}` stops it."
+            )
+        raise
+    if order.as_json:
+        show_data(status.model_dump_json(indent=2))
+    else:
+        await _summarise(client, status)
     return 0 if status.run.state is RunState.COMPLETED else 1
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import typer
@@ -13,7 +14,7 @@ from rich.console import Console
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import MEANING, Question
 from paceline.domain.states import SUCCESS_STATES, StoryState
-from paceline.domain.status import Away, Pause, ProjectStatus, Run, StoryStatus
+from paceline.domain.status import Away, ListedRun, Pause, ProjectStatus, StoryStatus
 from paceline.domain.steering import SteerScope
 
 STYLE = {
@@ -32,6 +33,8 @@ STYLE = {
 }
 _DETAILS = ("report", "reason", "waits_for", "code", "text", "decision", "merge_commit", "path", "state")
 _WIDTH = 160
+_reader_gone = False
+_data_only = False
 _SAID_FROM = 4
 """Shorter facts, such as the number of an attempt, are in any text by chance."""
 COMMIT_DIGITS = 12
@@ -41,13 +44,41 @@ COMMIT_DIGITS = 12
 def say(sentence: str) -> None:
     """One sentence on standard output, at once; a run goes on, and can be stopped, where nobody reads it."""
     try:
-        typer.echo(sentence)
+        typer.echo(sentence, err=_data_only)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Every later sentence, and Python's own flush at the end, would fail again.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        _to_nowhere()
+
+
+def _to_nowhere() -> None:
+    """Drop what is written from now on: every later sentence, and Python's flush at the end, would fail."""
+    global _reader_gone
+    _reader_gone = True
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+@contextmanager
+def kept_for_data(wanted: bool) -> Generator[None]:
+    """Leave standard output to what a program asked for; sentences go to standard error meanwhile."""
+    global _data_only
+    before, _data_only = _data_only, wanted
+    try:
+        yield
+    finally:
+        _data_only = before
+
+
+def show_data(text: str) -> None:
+    """What a program asked for, on standard output."""
+    with kept_for_data(False):
+        say(text)
+
+
+def is_read() -> bool:
+    """Whether somebody still reads what this process writes, as far as it has noticed."""
+    return not _reader_gone
 
 
 def complain(sentence: str) -> None:
@@ -110,11 +141,11 @@ def story_row(story: StoryStatus) -> tuple[str, str, str, str, str, str]:
     )
 
 
-def run_lines(runs: Sequence[Run]) -> list[str]:
+def run_lines(runs: Sequence[ListedRun]) -> list[str]:
     """Runs as the lines of a table, under their headings."""
     lines = [("run", "state", "started", "title")]
     lines += [
-        (run.id, run.state.value, f"{run.started_at.astimezone():%Y-%m-%d %H:%M}", printable(run.title))
+        (run.id, run_word(run), f"{run.started_at.astimezone():%Y-%m-%d %H:%M}", printable(run.title))
         for run in runs
     ]
     widths = [max(len(line[column]) for line in lines) for column in range(3)]
@@ -122,6 +153,11 @@ def run_lines(runs: Sequence[Run]) -> list[str]:
         "  ".join([*(f"{text:{width}}" for text, width in zip(line, widths, strict=False)), line[3]])
         for line in lines
     ]
+
+
+def run_word(run: ListedRun) -> str:
+    """The state of a run, or that it stands still."""
+    return "paused" if run.paused is not None else run.state.value
 
 
 def absence_line(absence: Away) -> str:
@@ -193,8 +229,15 @@ def how_to_answer(question: Question) -> str:
 
 def wide_console() -> Console:
     """A console as wide as the terminal; where there is none, wide enough to cut nothing off."""
-    console = Console()
-    return console if console.is_terminal else Console(width=_WIDTH)
+    return _Quiet() if sys.stdout.isatty() else _Quiet(width=_WIDTH)
+
+
+class _Quiet(Console):
+    """A console whose reader may go, as `head` does; colours as NO_COLOR, FORCE_COLOR and TERM want them."""
+
+    def on_broken_pipe(self) -> None:
+        """Write no more, and end as if it had been read."""
+        _to_nowhere()
 
 
 def counted(count: int, name: str, several: str | None = None) -> str:
@@ -209,4 +252,6 @@ def counts_line(status: ProjectStatus) -> str:
     counts = ", ".join(f"{count} {state.value}" for state, count in status.counts.items() if count)
     stories = counted(len(counting), "story", "stories")
     removed = f", {status.removed} removed from the plan" if status.removed else ""
-    return f"{status.run.id}: {status.run.state.value}, {done} of {stories} ({counts}){removed}"
+    still = any(pause.scope is SteerScope.PROJECT for pause in status.paused)
+    state = "paused" if still else status.run.state.value
+    return f"{status.run.id}: {state}, {done} of {stories} ({counts}){removed}"

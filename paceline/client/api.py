@@ -26,7 +26,7 @@ from paceline.domain.questions import Answer, Question
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import RetroEntry
 from paceline.domain.rollback import Boundary, Rollback
-from paceline.domain.status import Artifact, ProjectStatus, Run, RunOptions
+from paceline.domain.status import AgentStatus, Artifact, ListedRun, ProjectStatus, Run, RunOptions
 from paceline.errors import PacelineError, ServerUnavailable
 from paceline.settings import Settings
 
@@ -107,9 +107,9 @@ class ApiClient:
         reply = await self._call("POST", "sprints", json=body)
         return Run.model_validate(reply["run"]), bool(reply["attached"]), list(reply["warnings"])
 
-    async def projects(self, limit: int = 50) -> list[Run]:
+    async def projects(self, limit: int = 50) -> list[ListedRun]:
         """Runs, newest first."""
-        return _parse(list[Run], await self._call("GET", "projects", params={"limit": limit}))
+        return _parse(list[ListedRun], await self._call("GET", "projects", params={"limit": limit}))
 
     async def project(self, project: str) -> ProjectStatus:
         """One run with its stories and agents."""
@@ -128,6 +128,11 @@ class ApiClient:
         """Open questions, of one run or of all."""
         params = {"project": project} if project else {}
         return _parse(list[Question], await self._call("GET", "questions", params=params))
+
+    async def agents(self, project: str | None = None) -> list[AgentStatus]:
+        """What each agent does now, of one run or of all."""
+        params = {"project": project} if project else {}
+        return _parse(list[AgentStatus], await self._call("GET", "agents/status", params=params))
 
     async def claims(self, project: str) -> list[LiveClaim]:
         """Who holds and waits for what in a run."""
@@ -271,10 +276,14 @@ class ApiClient:
 
             yield texts()
 
-    async def events(self, project: str, after: int = 0) -> AsyncGenerator[Event]:
-        """Events of one run after a number until the connection ends; resume with the last number seen."""
+    async def events(self, project: str | None, after: int = 0) -> AsyncGenerator[Event]:
+        """Events of one run after a number until the connection ends; resume with the last number seen.
+
+        Without a run, the events of all runs from now on.
+        """
+        query: dict[str, str | int] = {} if project is None else {"project_id": project, "after": after}
         try:
-            async with self._socket({"project_id": project, "after": after}) as texts:
+            async with self._socket(query) as texts:
                 async for text in texts:
                     # A heartbeat only says that the stream lives.
                     if json.loads(text)["type"] != "HEARTBEAT":

@@ -10,6 +10,7 @@ from paceline.domain.model import Model
 from paceline.domain.states import StoryState
 from paceline.domain.status import CarryOver, StoryStatus
 from paceline.domain.steps import RunStep
+from paceline.domain.texts import called
 
 CARRIED = "CARRIED_OVER"
 """Reason code of a story that goes on in a later sprint."""
@@ -62,4 +63,6 @@ def carry_question(sprint: str, into: str, stories: Sequence[StoryStatus]) -> st
     ]
     more = [f"- and {len(stories) - len(lines)} more"] if len(stories) > len(lines) else []
     text = "\n".join([*lines, *more])
-    return f"Sprint {sprint} ended without {count}. Carry them over into {into}?\n\n{text}"[:20_000]
+    name = called("Sprint", sprint)
+    asked = f"{name} ended without {count}. Carry them over into {into}?\n\n{text}"
+    return asked[:20_000]

@@ -16,6 +16,7 @@ from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, StoryState
 from paceline.domain.status import StoryStatus
 from paceline.domain.steering import SteerAction
 from paceline.domain.steps import RunStep
+from paceline.domain.texts import called
 
 DEFERRED = "DEFERRED"
 """Reason code of a story that a person moved into a later sprint."""
@@ -277,8 +278,8 @@ def _named(story: str) -> str:
 def scope_question(start: ScopeInput, found: ScopeReply) -> str:
     """What a person is asked."""
     pace = (
-        f"Sprint {start.sprint} has {start.planned_days} days, and at the pace of its first {start.day} it "
-        f"takes {start.projected_days:g}."
+        f"{called('Sprint', start.sprint)} has {start.planned_days} days, and at the pace of its first "
+        f"{start.day} it takes {start.projected_days:g}."
     )
     lines = "\n".join(_line(cut) for cut in found.cuts)
     if start.ahead:

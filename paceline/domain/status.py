@@ -266,6 +266,13 @@ class Pause(Model):
     since: datetime
 
 
+class ListedRun(Run):
+    """A run as a list of runs shows it."""
+
+    paused: Pause | None = None
+    """Who paused it as a whole, where nobody resumed it; paused parts of it are not told of here."""
+
+
 class Away(Model):
     """An agent that is not there."""
 

@@ -172,7 +172,8 @@ _OF_STORIES = {
         (_UNDONE, "It counts as skipped, and stories that depend on it may start without it."),
     ),
     SteerAction.REASSIGN: _rule(
-        "Its work is done or being landed; `retry` it first, and reassign it while the next attempt works.",
+        "Its work is being landed, or it is done. While it lands, `retry` it, and reassign it while the next "
+        "attempt works; merged work is taken back with `paceline rollback`.",
         ((S.PENDING,), "The new agent does it when it starts."),
         ((S.CLAIMING,), "It waits in line for the new agent's slot instead."),
         ((S.WORKING,), "Its agent is stopped and its work preserved; the new agent goes on from it."),

@@ -17,3 +17,13 @@ def short(text: str, width: int) -> str:
     if line[width - 1] != " " and " " in cut:
         cut = cut[: cut.rindex(" ")]
     return cut.rstrip() + "…"
+
+
+def called(kind: str, id: str) -> str:
+    """What a part of a plan is called in a sentence: `Sprint 1`, for the id `1` as for `Sprint 1`.
+
+    Args:
+        kind: such as `Sprint`.
+        id: as the plan writes it.
+    """
+    return id if id.casefold().startswith(f"{kind.casefold()} ") else f"{kind} {id}"

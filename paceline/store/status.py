@@ -15,7 +15,8 @@ from paceline.domain.changes import ChangeKind
 from paceline.domain.pauses import SAYING, pauses_of
 from paceline.domain.replacing import absences
 from paceline.domain.states import FINAL_STATES, AgentState, RunState, StoryState
-from paceline.domain.status import AgentStatus, Away, Pause, ProjectStatus, StoryStatus
+from paceline.domain.status import AgentStatus, Away, ListedRun, Pause, ProjectStatus, Run, StoryStatus
+from paceline.domain.steering import SteerScope
 from paceline.errors import NotFound, Refused
 from paceline.store.changes import changes_of
 from paceline.store.events import event_of, events_named, last_number
@@ -26,7 +27,7 @@ from paceline.store.runs import get_run
 from paceline.store.scopes import Within, is_within
 from paceline.store.stands import percent_done, story_counts, story_stands
 from paceline.store.statements import dialect_of, insert_into, now, read_clock
-from paceline.store.waits import explain_waits
+from paceline.store.waits import explain_dependencies, explain_waits
 
 _STORIES = table(StoryRow)
 _AGENTS = table(AgentRow)
@@ -189,6 +190,7 @@ def shown_stories(session: Session, project: str) -> list[StoryStatus]:
     """The same for people: who waits behind somebody that waits for an answer says so."""
     found = story_statuses(session, project)
     explain_waits(session, found)
+    explain_dependencies(found)
     return found
 
 
@@ -389,6 +391,18 @@ def project_status(
 def _paused(session: Session, project: str) -> list[Pause]:
     said = events_named(session, project, SAYING)
     return pauses_of(said, story_stands(session, project)) if said else []
+
+
+def listed(session: Session, runs: Sequence[Run]) -> list[ListedRun]:
+    """Runs as a list of them shows them, with those that are paused as a whole."""
+    return [ListedRun(**run.model_dump(), paused=_pause_of(session, run)) for run in runs]
+
+
+def _pause_of(session: Session, run: Run) -> Pause | None:
+    if run.ended_at is not None:
+        return None
+    found = pauses_of(events_named(session, run.id, SAYING), [])
+    return next((pause for pause in found if pause.scope is SteerScope.PROJECT), None)
 
 
 def _away(session: Session, project: str, agents: Sequence[AgentStatus]) -> list[Away]:

@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from paceline.domain.states import SUCCESS_STATES, StoryState
 from paceline.domain.status import StoryStatus
 from paceline.store.models import QuestionRow
 
 WAITING_FOR_CLAIM = "WAITING_FOR_CLAIM"
 """Code of a story that waits in line for what others hold."""
+_SHOWN = 5
 _HOLDERS = re.compile(r"(?:held by|promised to) ([^\s,;]+)")
 
 
@@ -38,3 +40,17 @@ def explain_waits(session: Session, stories: Sequence[StoryStatus]) -> None:
         found = dict.fromkeys(told[each] for each in _HOLDERS.findall(story.reason or "") if each in told)
         if found:
             story.reason = f"{story.reason}; {', '.join(found)}"
+
+
+def explain_dependencies(stories: Sequence[StoryStatus]) -> None:
+    """Say of pending stories which others they wait for, where nothing else is said of them.
+
+    Args:
+        stories: all of a run, as they are shown; their reasons are changed.
+    """
+    done = {story.id for story in stories if story.state in SUCCESS_STATES}
+    for story in stories:
+        left = [each for each in story.dependencies if each not in done]
+        if story.state is StoryState.PENDING and story.reason is None and left:
+            more = f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+            story.reason = f"waits for {', '.join(left[:_SHOWN])}{more}"
