@@ -57,6 +57,15 @@ class Collector:
                     ]
             self.arrived.notify_all()
 
+    def wait_for(self, name: str, trace: str, seconds: float) -> None:
+        """Wait until a span of this name in a trace arrived."""
+
+        def there() -> bool:
+            return any(span.name == name and span.trace == trace for span in self.spans)
+
+        with self.arrived:
+            assert self.arrived.wait_for(there, seconds), f"no span {name} arrived"
+
 
 @contextmanager
 def collecting() -> Generator[Collector]:

@@ -75,6 +75,8 @@ def test_one_trace_from_the_request_to_the_agents_process(paceline: CommandLine,
         ) as process:
             try:
                 assert run_plan(api_of(process), repository, agent) == "completed"
+                # The workflow itself ends a moment after its run.
+                collector.wait_for("RunWorkflow:project", TRACE, PATIENCE)
             finally:
                 process.terminate()
                 _, said = process.communicate(timeout=PATIENCE)
