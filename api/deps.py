@@ -60,4 +60,6 @@ SettingsDep = Annotated[Settings, Depends(_settings)]
 HubDep = Annotated[Hub, Depends(_hub)]
 
 ProjectFilter = Annotated[str | None, Query(description="Only this project.", max_length=200)]
+HIGHEST = 2**63 - 1
+"""The largest number that a database keeps."""
 Limit = Annotated[int, Query(ge=1, le=1000, description="The most entries to return.")]

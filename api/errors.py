@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from paceline.errors import PacelineError
+
+log = logging.getLogger(__name__)
 
 STATUS_OF_CODE: dict[str, int] = {
     "PACELINE": 500,
@@ -145,6 +149,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(PacelineError, _on_paceline_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
+    for kind in (DataError, OverflowError, UnicodeEncodeError):
+        app.add_exception_handler(kind, _on_unstorable)
     app.add_exception_handler(Exception, _on_unexpected)
 
 
@@ -157,9 +163,12 @@ async def _on_paceline_error(request: Request, error: Exception) -> ProblemRespo
 async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     code = f"HTTP_{error.status_code}"
-    return problem(
+    answer = problem(
         error.status_code, code, error.detail, path=request.url.path, request_id=request_id_of(request)
     )
+    # As `Allow`, without which nobody knows what to ask instead.
+    answer.headers.update(error.headers or {})
+    return answer
 
 
 async def _on_validation_error(request: Request, error: Exception) -> ProblemResponse:
@@ -183,6 +192,14 @@ def invalid_request(request: Request, entries: list[dict[str, Any]]) -> ProblemR
         request_id=request_id_of(request),
         more={"errors": errors},
     )
+
+
+async def _on_unstorable(request: Request, error: Exception) -> ProblemResponse:
+    """A number or a text that no database keeps; the transaction came to nothing."""
+    log.warning("request %s has a value that is not kept: %s", request_id_of(request), error)
+    note_code(request.scope, "REQUEST_INVALID")
+    said = "a number is too large, or a text has a character that is not kept"
+    return invalid_request(request, [{"loc": ("request",), "msg": said, "type": "not_kept"}])
 
 
 async def _on_unexpected(request: Request, error: Exception) -> ProblemResponse:

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.routing import Route, WebSocketRoute
 from temporalio.client import Client
 
-from api import errors
+from api import contract, errors
 from api.callers import Callers
 from api.deps import Parts
 from api.endpoints import PREFIX, Endpoints
@@ -51,6 +51,7 @@ from api.routes import (
 )
 from api.security import required_token
 from api.sessions import Sessions
+from api.texts import check_texts
 from paceline.settings import Settings
 from paceline.store.database import Database
 
@@ -88,6 +89,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
         telemetry=TelemetryConfig(tracing=False, metrics=False, logs=False, auto_configure=False),
     )
     errors.install(app)
+    contract.install(app)
     app.include_router(_routes(), prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(scrape.router)
@@ -150,7 +152,7 @@ def routes() -> Iterator[tuple[frozenset[str], str]]:
 
 
 def _routes() -> APIRouter:
-    routes = APIRouter()
+    routes = APIRouter(dependencies=[Depends(check_texts)])
     for resource in RESOURCES:
         routes.include_router(resource.router)
     return routes

@@ -6,14 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.deps import DatabaseDep, ProjectFilter
+from api.deps import HIGHEST, DatabaseDep, ProjectFilter
 from api.paging import PageOf200
 from paceline.domain.audit import AuditCheck, AuditEntry
 from paceline.store import audit
 
 router = APIRouter(prefix="/audit", tags=["access"])
 
-After = Annotated[int, Query(ge=0, description="Number of the last entry that is known.")]
+After = Annotated[int, Query(ge=0, le=HIGHEST, description="Number of the last entry that is known.")]
 
 
 @router.get("", operation_id="list_audit")

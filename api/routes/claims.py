@@ -12,7 +12,7 @@ from activities.announcing import announce
 from activities.context import ActivityContext, RunContext
 from activities.growth import Wish, grow_while_working
 from activities.wishes import claim_token, requested_files
-from api.deps import ClientDep, DatabaseDep, SettingsDep
+from api.deps import HIGHEST, ClientDep, DatabaseDep, SettingsDep
 from api.paging import PageOf200
 from api.permissions import ActingDep
 from paceline.domain import ids
@@ -26,7 +26,7 @@ from paceline.store import claim_decisions, claim_view, events, runs
 
 router = APIRouter(prefix="/projects", tags=["claims"])
 
-After = Annotated[int, Query(ge=0, description="Number of the last decision that is known.")]
+After = Annotated[int, Query(ge=0, le=HIGHEST, description="Number of the last decision that is known.")]
 StoryFilter = Annotated[str | None, Query(description="Only those of this story.", max_length=1000)]
 
 

@@ -58,7 +58,12 @@ async def get_metrics(project: str, database: DatabaseDep) -> MetricsReport:
     return await database.read(measurements.metrics_report, project)
 
 
-@router.post("/{project}/metrics", operation_id="measure_metric", status_code=201)
+@router.post(
+    "/{project}/metrics",
+    operation_id="measure_metric",
+    status_code=201,
+    responses={200: {"model": AimState, "description": "The id is known."}},
+)
 async def measure_metric(
     project: str,
     body: MeasureRequest,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import AwareDatetime, Field, TypeAdapter
 from sqlalchemy.orm import Session
 
-from api.deps import ClientDep, DatabaseDep
+from api.deps import HIGHEST, ClientDep, DatabaseDep
 from api.paging import NUMBER_TEXT, AnyPage, Kind, PageOf50, PageOf200
 from api.permissions import ActingDep
 from api.temporal import RPC_TIMEOUT, TemporalErrors, is_not_found, unavailable
@@ -23,7 +23,7 @@ from paceline.store.waits import explain_waits
 
 router = APIRouter(prefix="/projects", tags=["projects"])
 
-After = Annotated[int, Query(ge=0, description="Number of the last event that is known.")]
+After = Annotated[int, Query(ge=0, le=HIGHEST, description="Number of the last event that is known.")]
 
 StoryFilter = Annotated[str | None, Query(description="Only those of this story.", max_length=1000)]
 TitleFilter = Annotated[

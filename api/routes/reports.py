@@ -65,7 +65,7 @@ async def list_reports(
     responses={200: {"content": {MARKDOWN: {}}}},
 )
 async def get_report(
-    project: str, kind: ReportKind, sprint: str, number: int, database: DatabaseDep, accept: Accept = ""
+    project: str, kind: ReportKind, sprint: str, number: Number, database: DatabaseDep, accept: Accept = ""
 ) -> Report | Response:
     """One report, as JSON or as markdown."""
     report = await database.read(reports.get_report, project, sprint, kind, number)
@@ -101,7 +101,12 @@ async def list_entries(
     return page.cut(found, lambda entry: (entry.number,))
 
 
-@router.post("/{project}/retrospective", operation_id="add_retrospective_entry", status_code=201)
+@router.post(
+    "/{project}/retrospective",
+    operation_id="add_retrospective_entry",
+    status_code=201,
+    responses={200: {"model": RetroEntry, "description": "The key is known."}},
+)
 async def add_entry(
     project: str, body: EntryRequest, response: Response, database: DatabaseDep, acting: ActingDep
 ) -> RetroEntry:

@@ -177,11 +177,12 @@ class CleanUp(Model):
 
     days: float = Field(
         default=30.0,
+        strict=True,
         ge=0,
         le=36_500,
         description="Of runs that ended at least so long ago, of 24 hours each.",
     )
-    dry_run: bool = Field(default=False, description="Only say what would be removed.")
+    dry_run: bool = Field(default=False, strict=True, description="Only say what would be removed.")
 
 
 class ArtifactsDeleted(Model):

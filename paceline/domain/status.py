@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from paceline.domain.arbitration import ForeignEdits
 from paceline.domain.calendar import CalendarOptions
@@ -65,15 +65,15 @@ class SplitStories(StrEnum):
 class CompletionOptions(Model):
     """From the table `[completion]` or a run's options: what has to be so for a run to count as completed."""
 
-    stories: bool = True
+    stories: StrictBool = True
     """Every story has succeeded."""
     require: list[str] = Field(default_factory=list[str], max_length=1000)
     """Ids of stories and epics that must have succeeded; with `stories = false` the others need not."""
-    no_open_questions: bool = False
+    no_open_questions: StrictBool = False
     """Nobody is asked anything any more."""
-    definition_of_done: bool = False
+    definition_of_done: StrictBool = False
     """Of every sprint that was worked on, commands or a person have said that it holds."""
-    metrics: bool = False
+    metrics: StrictBool = False
     """Every metric, and every success criterion of a sprint that was worked on, is met; each sprint waits
     for its own criteria."""
 

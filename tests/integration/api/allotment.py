@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx2
 from fastapi import FastAPI
@@ -20,6 +21,7 @@ from paceline.domain.status import Run, StoryStatus
 from paceline.plans.reader import read_plan
 from paceline.store import events, runs, status
 from paceline.store.database import Database
+from tests.integration.api.declared import undeclared
 
 PLAN = """\
 # Sprint Plan: Tend the Allotment
@@ -74,9 +76,30 @@ async def calling(app: FastAPI, **headers: str) -> AsyncGenerator[Calls]:
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420", headers=headers) as calls,
+        httpx2.AsyncClient(
+            transport=transport,
+            base_url="http://127.0.0.1:8420",
+            headers=headers,
+            event_hooks={"response": [held_to(app)]},
+        ) as calls,
     ):
         yield calls
+
+
+def held_to(app: FastAPI) -> Callable[[httpx2.Response], Awaitable[None]]:
+    """Holds every reply that a test gets to what the application declares."""
+
+    async def check(reply: httpx2.Response) -> None:
+        kind = reply.headers.get("content-type", "")
+        body: dict[str, Any] = {}
+        if kind == "application/problem+json":
+            await reply.aread()
+            body = reply.json()
+        request = reply.request
+        wrong = undeclared(app.openapi(), request.method, request.url.path, reply.status_code, kind, body)
+        assert wrong is None, wrong
+
+    return check
 
 
 def git(repository: Path, *arguments: str) -> str:

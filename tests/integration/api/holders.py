@@ -19,7 +19,7 @@ from paceline.domain.audit import AuditEntry
 from paceline.settings import Settings
 from paceline.store import audit, tokens
 from paceline.store.database import Database
-from tests.integration.api.allotment import Calls
+from tests.integration.api.allotment import Calls, held_to
 
 OWN = "a-long-random-token"
 BASE = "http://paceline.example"
@@ -59,7 +59,8 @@ class Door:
         """A client with this token, or without one."""
         transport = httpx2.ASGITransport(app=self.app, raise_app_exceptions=False)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        calls = httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers)
+        hooks = {"response": [held_to(self.app)]}
+        calls = httpx2.AsyncClient(transport=transport, base_url=BASE, headers=headers, event_hooks=hooks)
         return await self.stack.enter_async_context(calls)
 
 
