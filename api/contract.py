@@ -19,13 +19,14 @@ from api.contract_rows import OWN, PARAMETERS, TAGS
 from api.endpoints import ACCESS
 from api.errors import STATUS_OF_CODE, ProblemResponse
 from api.examples import examples
+from api.idempotency import KEY_LIMIT, METHODS
 from paceline.domain.access import Role
 
 Json = dict[str, Any]
 
 PROBLEM = ProblemResponse.media_type
 _FRAMEWORK = re.compile(r"HTTP_(\d{3})")
-_SPECIAL = {"REQUEST_INVALID": 422, "INTERNAL": 500}
+_SPECIAL = {"INTERNAL": 500}
 
 EVERYWHERE = (
     *("UNAUTHORIZED", "REFUSED", "FORBIDDEN", "RATE_LIMITED", "HTTP_413"),
@@ -40,9 +41,12 @@ _SHARED: Mapping[frozenset[str], str] = {
         ("Refused", ("REFUSED", "FORBIDDEN")),
         ("NotFound", ("NOT_FOUND", "HTTP_404")),
         ("Conflict", ("CONFLICT",)),
+        ("ConflictOrKey", ("CONFLICT", "IDEMPOTENT_REQUEST_UNDER_WAY", "IDEMPOTENT_ANSWER_NOT_KEPT")),
+        ("KeyConflict", ("IDEMPOTENT_REQUEST_UNDER_WAY", "IDEMPOTENT_ANSWER_NOT_KEPT")),
         ("TooLarge", ("HTTP_413",)),
         ("UnsupportedMediaType", ("HTTP_415",)),
         ("Invalid", ("REQUEST_INVALID",)),
+        ("InvalidOrKey", ("REQUEST_INVALID", "IDEMPOTENCY_KEY_INVALID", "IDEMPOTENCY_KEY_REUSED")),
         ("RateLimited", ("RATE_LIMITED",)),
         ("Internal", ("INTERNAL", "PACELINE")),
         ("Unavailable", ("SERVER_UNAVAILABLE",)),
@@ -63,6 +67,19 @@ _HEADERS: dict[str, Json] = {
         "schema": {"type": "string", "enum": ["true"]},
     },
 }
+
+_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "description": "The same key with the same request again gets the answer to the first, and nothing "
+    "is done twice.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LIMIT, "pattern": r"^[\x21\x23-\x7e]+$"},
+}
+_KEY_CODES = (
+    *("IDEMPOTENCY_KEY_INVALID", "IDEMPOTENCY_KEY_REUSED"),
+    *("IDEMPOTENT_REQUEST_UNDER_WAY", "IDEMPOTENT_ANSWER_NOT_KEPT"),
+)
 
 SECURITY: Mapping[str, Json] = {
     "bearer": {
@@ -115,6 +132,8 @@ def describe(document: Json) -> Json:
     components["securitySchemes"] = dict(SECURITY)
     document["security"] = [*({name: []} for name in SECURITY), {}]
     for method, template, operation in operations(document):
+        if method in METHODS:
+            operation.setdefault("parameters", []).append(dict(_KEY))
         _describe(method, template, operation)
     return document
 
@@ -152,6 +171,12 @@ def codes_of(operation: Json) -> set[str]:
     names = {parameter["name"].lower(): parameter["in"] for parameter in operation.get("parameters", ())}
     if names or "requestBody" in operation:
         found.add("REQUEST_INVALID")
+    if "idempotency-key" in names:
+        found |= set(_KEY_CODES)
+    if "cursor" in names:
+        found.add("CURSOR_INVALID")
+    if "if-match" in names:
+        found.add("PRECONDITION_FAILED")
     if "path" in names.values():
         # A name with a slash may be no path of the API's at all.
         found |= {"NOT_FOUND", "HTTP_404"}

@@ -35,6 +35,7 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "delete_artifacts": ("CONFLICT",),
     "clean_up_old_artifacts": ("CONFLICT",),
     "start_rollback": ("CONFLICT", "CONFIGURATION", "REPOSITORY", "REPOSITORY_MISSING", "BRANCH_MOVED"),
+    "stream_events": ("NOT_FOUND",),
     "list_boundaries": ("CONFIGURATION", "REPOSITORY", "REPOSITORY_MISSING"),
     "add_retrospective_entry": (),
     "measure_metric": (),

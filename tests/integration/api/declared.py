@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, cast
 
 from fastapi import FastAPI
 
-from api.contract import operations
+from api.endpoints import Endpoints
+from api.main import routes
 
 Json = dict[str, Any]
+_ENDPOINTS = Endpoints(routes())
 
 
 def document_of(app: FastAPI) -> Json:
@@ -28,15 +29,9 @@ def resolve(document: Json, found: Json) -> Json:
 
 
 def operation_of(document: Json, method: str, path: str) -> Json | None:
-    """The operation that a request is for; None where there is none."""
-    found: list[tuple[str, Json]] = []
-    for known, template, operation in operations(document):
-        pattern = re.sub(r"\\\{\w+\\\}", "(.+)", re.escape(template))
-        if known == method and re.fullmatch(pattern, path):
-            found.append((template, operation))
-    # The one with the fewest names and the most words of its own is the one that is routed to.
-    found.sort(key=lambda each: (each[0].count("{"), -len(each[0])))
-    return found[0][1] if found else None
+    """The operation that a request is routed to; None where there is none."""
+    template = _ENDPOINTS.find(method, path).template
+    return document["paths"].get(template, {}).get(method.lower())
 
 
 def undeclared(document: Json, method: str, path: str, status: int, kind: str, body: Json) -> str | None:
