@@ -29,7 +29,7 @@ _FRAMEWORK = re.compile(r"HTTP_(\d{3})")
 _SPECIAL = {"INTERNAL": 500}
 
 EVERYWHERE = (
-    *("UNAUTHORIZED", "REFUSED", "FORBIDDEN", "RATE_LIMITED", "HTTP_413"),
+    *("UNAUTHORIZED", "REFUSED", "FORBIDDEN", "CSRF_REFUSED", "NOT_LISTED", "RATE_LIMITED", "HTTP_413"),
     *("SERVER_UNAVAILABLE", "INTERNAL", "PACELINE"),
 )
 """What the guard, a database that is away, or a fault of ours answers to any request."""
@@ -38,7 +38,7 @@ _SHARED: Mapping[frozenset[str], str] = {
     for name, codes in (
         ("BadRequest", ("HTTP_400",)),
         ("Unauthorized", ("UNAUTHORIZED",)),
-        ("Refused", ("REFUSED", "FORBIDDEN")),
+        ("Refused", ("REFUSED", "FORBIDDEN", "CSRF_REFUSED", "NOT_LISTED")),
         ("NotFound", ("NOT_FOUND", "HTTP_404")),
         ("Conflict", ("CONFLICT",)),
         ("ConflictOrKey", ("CONFLICT", "IDEMPOTENT_REQUEST_UNDER_WAY", "IDEMPOTENT_ANSWER_NOT_KEPT")),
@@ -87,6 +87,13 @@ SECURITY: Mapping[str, Json] = {
         "scheme": "bearer",
         "description": "A token of `paceline token create`, or the API's own. Not needed on the machine "
         "itself, unless its settings say so.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "__Host-paceline-session",
+        "description": "The session of a browser that signed in; on the machine itself the cookie is called "
+        "`paceline-session-` and the port. What changes something brings `X-CSRF-Token` too.",
     },
 }
 """How a caller says who it is; each alone is enough."""
@@ -240,6 +247,8 @@ def _describe(method: str, template: str, operation: Json) -> None:
 
 def _headers(operation: Json, responses: Json) -> None:
     """Headers of successes that follow from what may be asked for."""
+    if "304" in responses:
+        _condition(operation)
     asked = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
     wanted = ["X-Request-Id"]
     if "cursor" in asked:
@@ -252,6 +261,15 @@ def _headers(operation: Json, responses: Json) -> None:
     for status, response in responses.items():
         if status < "400":
             response.setdefault("headers", {}).update(_refer(wanted))
+
+
+def _condition(operation: Json) -> None:
+    """Say that the newest may be asked for only where it is another one."""
+    parameters: list[Json] = operation.setdefault("parameters", [])
+    if all(parameter["name"].lower() != "if-none-match" for parameter in parameters):
+        said = "The ETag that is known: 304 where it is still that."
+        schema = {"type": "string"}
+        parameters.append({"name": "If-None-Match", "in": "header", "description": said, "schema": schema})
 
 
 def _refer(names: Sequence[str]) -> Json:

@@ -36,6 +36,12 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "clean_up_old_artifacts": ("CONFLICT",),
     "start_rollback": ("CONFLICT", "CONFIGURATION", "REPOSITORY", "REPOSITORY_MISSING", "BRANCH_MOVED"),
     "stream_events": ("NOT_FOUND",),
+    "sign_in": (),
+    "sign_out": ("NOT_FOUND",),
+    "end_session": (),
+    "end_sessions": (),
+    "download_artifacts": ("ARTIFACTS_REMOVED",),
+    "download_artifact": ("ARTIFACTS_REMOVED",),
     "list_boundaries": ("CONFIGURATION", "REPOSITORY", "REPOSITORY_MISSING"),
     "add_retrospective_entry": (),
     "measure_metric": (),
@@ -60,7 +66,7 @@ TAGS: Mapping[str, str] = {
     "rollbacks": "Taking merged work back.",
     "reports": "Standups, reviews, retrospectives.",
     "metrics": "Metrics and success criteria, and what they came to.",
-    "access": "Tokens and the audit log.",
+    "access": "Tokens, browser sessions and the audit log.",
     "health": "Whether the process can work.",
     "events": "The event stream.",
 }
@@ -76,6 +82,8 @@ PARAMETERS: Mapping[str, tuple[str, str]] = {
     "sprint": ("Id of the sprint.", "sprint-1"),
     "number": ("Which of the sprint's reports of the kind, from 1.", "1"),
     "table": ("Which table.", "stories"),
+    "artifact": ("Id of the artifact.", "a1"),
+    "session": ("Id of the session.", "s1"),
     "token": ("Id, prefix or name of the token.", "the chat bot"),
 }
 """What a name in a path is, and an example."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import AwareDatetime, Field, TypeAdapter
 from sqlalchemy.orm import Session
 
 from activities.reports import report_files
 from activities.sprint_records import sprint_to_look_back_on, standup_now
-from api.deps import DatabaseDep
+from api.deps import HIGHEST, DatabaseDep
 from api.paging import NUMBER, AnyPage, Kind, PageOf200
 from api.permissions import ActingDep
 from paceline.domain.events import EventDraft, EventType
@@ -28,6 +28,7 @@ MARKDOWN = "text/markdown"
 Accept = Annotated[str, Header(description="`text/markdown` for people; else JSON.")]
 KindFilter = Annotated[ReportKind | None, Query(description="Only reports of this kind.")]
 SprintFilter = Annotated[str | None, Query(description="Only those of this sprint.", max_length=500)]
+Number = Annotated[int, Path(ge=1, le=HIGHEST, description="Which of the sprint's, from 1.")]
 REPORT_KEY: Kind = TypeAdapter(tuple[AwareDatetime, int, str, str])
 Name = Annotated[str, Field(min_length=1, max_length=NAME_LIMIT)]
 

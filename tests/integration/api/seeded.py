@@ -69,7 +69,7 @@ async def seed(
     entry = EntryDraft(key="e1", kind=EntryKind.NOTE, topic="Tools", text="Buy a spade", actor="ada")
     await database.write(reports.add_entry, "allotment", sprint, entry)
     token = await database.write(tokens.create_token, "the chat bot", Role.OPERATOR, "kim", [])
-    await build_bundle(database, settings, "peas")
+    bundle = await build_bundle(database, settings, "peas")
     await database.write(runs.end_run, "peas", RunState.COMPLETED)
     paths = {
         "project": "allotment",
@@ -83,6 +83,8 @@ async def seed(
         "number": "1",
         "table": "stories",
         "token": token.token.id,
+        "artifact": bundle.id,
+        "session": "nobody's",
     }
     return Seeds(paths, granted.fence, repository)
 
