@@ -26,8 +26,19 @@ from paceline.domain.status import Run, RunOptions, StoryStatus
 from paceline.domain.work import AgentDeclaration
 from paceline.plans.reader import read_plan
 from paceline.settings import Settings
-from paceline.store import events, notifications, questions, reports, rollbacks, runs, status, tokens
+from paceline.store import (
+    events,
+    notifications,
+    questions,
+    reports,
+    rollbacks,
+    runs,
+    status,
+    tokens,
+    webhooks,
+)
 from paceline.store.database import Database
+from paceline.store.sealing import Seal
 from tests.integration.api import allotment
 from tests.integration.api.allotment import a_question
 
@@ -69,6 +80,10 @@ async def seed(
     entry = EntryDraft(key="e1", kind=EntryKind.NOTE, topic="Tools", text="Buy a spade", actor="ada")
     await database.write(reports.add_entry, "allotment", sprint, entry)
     token = await database.write(tokens.create_token, "the chat bot", Role.OPERATOR, "kim", [])
+    seal = Seal(settings.webhook_key)
+    url = webhooks.Sealed(seal.seal("https://team.example/hook"), "https://team.example")
+    secret = seal.seal("whsec_" + "c2VjcmV0" * 4)
+    await database.write(webhooks.create_webhook, "team", url, secret, "kim", [], [], None)
     bundle = await build_bundle(database, settings, "peas")
     await database.write(runs.end_run, "peas", RunState.COMPLETED)
     paths = {
@@ -85,6 +100,9 @@ async def seed(
         "token": token.token.id,
         "artifact": bundle.id,
         "session": "nobody's",
+        "epic": context.plan.epics[0].id,
+        "attempt": "1",
+        "webhook": "team",
     }
     return Seeds(paths, granted.fence, repository)
 
