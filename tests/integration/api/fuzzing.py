@@ -21,7 +21,6 @@ CHECKS = (
     "response_headers_conformance",
     "response_schema_conformance",
     "unsupported_method",
-    "negative_data_rejection",
 )
 ENDLESS = ("stream_events",)
 _WITH_TOKEN = {"Authorization": f"Bearer {OWN}"}
@@ -65,6 +64,8 @@ def fuzz(app: FastAPI, phases: Mapping[str, int], fixed: Mapping[str, str] | Non
             "checks": {
                 "enabled": False,
                 **{name: {"enabled": True} for name in CHECKS},
+                # Made-up queries such as `story[a]=1` have names that nobody asks for, which is no fault.
+                "negative_data_rejection": {"enabled": "fuzzing" not in phases},
                 # 503: no Temporal is there.
                 "not_a_server_error": {"enabled": True, "expected-statuses": ["2xx", "3xx", "4xx", "503"]},
             },
