@@ -45,6 +45,8 @@ OWN: Mapping[str, tuple[str, ...]] = {
     "ping_webhook": (),
     "redeliver_events": (),
     "reconcile_webhook": (),
+    "start_oidc": ("NOT_FOUND", "OIDC", "OIDC_REFUSED", "OIDC_UNREACHABLE"),
+    "end_oidc": ("NOT_FOUND", "OIDC", "OIDC_REFUSED", "OIDC_UNREACHABLE"),
     "sign_in": (),
     "sign_out": ("NOT_FOUND",),
     "end_session": (),

@@ -90,10 +90,7 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     )
     errors.install(app)
     contract.install(app)
-    app.include_router(_routes(), prefix=PREFIX)
-    app.include_router(health.router)
-    app.include_router(scrape.router)
-    app.include_router(socket.router)
+    include_routes(app)
     app.state.callers = callers
     app.state.sessions = browsers
     app.state.provider = provider
@@ -109,6 +106,14 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
     )
     app.add_middleware(Observed, endpoints=endpoints)
     return app
+
+
+def include_routes(app: FastAPI) -> None:
+    """Give an application every route of the API."""
+    app.include_router(_routes(), prefix=PREFIX)
+    app.include_router(health.router)
+    app.include_router(scrape.router)
+    app.include_router(socket.router)
 
 
 RESOURCES = (
