@@ -23,7 +23,7 @@ from paceline.client.api import api_url, as_error
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.states import StoryState
-from paceline.domain.status import Pause, ProjectStatus, Run, RunOptions, StoryStatus
+from paceline.domain.status import ListedRun, Pause, ProjectStatus, Run, RunOptions, StoryStatus
 from paceline.domain.steering import SteerScope
 from paceline.errors import AlreadyAnswered, ConfigurationError, PacelineError, PlanError, ServerUnavailable
 from paceline.settings import Settings
@@ -228,7 +228,7 @@ def test_a_table_that_is_too_long_keeps_what_moves() -> None:
 
 
 def test_runs_stand_under_their_headings() -> None:
-    short = status_of([]).run
+    short = ListedRun.model_validate(status_of([]).run.model_dump())
     long = short.model_copy(update={"id": "a-longer-id", "title": "One\x1b[2J"})
     lines = run_lines([short, long])
     assert lines[0].split() == ["run", "state", "started", "title"]
