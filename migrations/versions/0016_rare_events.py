@@ -28,7 +28,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_events_rare",
         "events",
-        ["project", "number", "name"],
+        ["project", "name", "number"],
         sqlite_where=_RARE,
         postgresql_where=_RARE,
     )

@@ -21,8 +21,8 @@ from paceline.domain.measurements import AimState
 from paceline.domain.model import Model
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Question, QuestionKind
-from paceline.domain.stands import Standing
-from paceline.domain.states import SUCCESS_STATES, RunState
+from paceline.domain.stands import Standing, Stands
+from paceline.domain.states import RunState
 from paceline.domain.status import CompletionOptions, Pause
 
 STEPS_SHOWN = 50
@@ -53,7 +53,7 @@ class CompletionFacts:
 
     project: str
     plan: Plan
-    stories: Sequence[Standing]
+    stories: Stands
     questions: Sequence[Question]
     """Those that are open."""
     gates: Mapping[str, bool | None]
@@ -83,12 +83,14 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
     if facts.ended not in (None, RunState.COMPLETED):
         criteria.append(_criterion("end", [facts.end_reason or f"the run ended as {facts.ended.value}"]))
         steps.append(partial(end_step, facts.ended.value, facts.end_reason))
-    wanted = _wanted(facts, options)
-    if wanted is not None:
-        name, stories, unknown = wanted
-        lacking = [story for story in stories if story.state not in SUCCESS_STATES]
-        criteria.append(_criterion(name, [*(story.id for story in lacking), *unknown]))
-        steps += [partial(_step, facts, story) for story in lacking]
+    counted = 0
+    if options.stories or options.require:
+        named = None if options.stories else set(options.require)
+        ids, first = facts.stories.lacking(named, STEPS_SHOWN)
+        unknown = [each for each in options.require if each not in facts.stories.names]
+        criteria.append(_criterion("stories" if options.stories else "required", [*ids, *unknown]))
+        steps += [partial(_step, facts, story) for story in first]
+        counted = len(ids) - len(first)
         steps += [partial(required_step, each) for each in unknown]
     asked = [each for each in facts.questions if not _is_beside(each)]
     if options.no_open_questions:
@@ -107,21 +109,8 @@ def check_completion(facts: CompletionFacts, options: CompletionOptions) -> Comp
         project=facts.project,
         complete=complete,
         criteria=criteria,
-        next_steps=[] if complete else _bounded(steps),
+        next_steps=[] if complete else _bounded(steps, counted),
     )
-
-
-def _wanted(
-    facts: CompletionFacts, options: CompletionOptions
-) -> tuple[str, list[Standing], list[str]] | None:
-    """The stories that must have succeeded, and what is required but unknown."""
-    if not options.require:
-        return ("stories", list(facts.stories), []) if options.stories else None
-    named = set(options.require)
-    stories = [story for story in facts.stories if options.stories or {story.id, story.epic} & named]
-    known = {story.id for story in facts.stories} | {story.epic for story in facts.stories}
-    unknown = [each for each in options.require if each not in known]
-    return ("stories" if options.stories else "required"), stories, unknown
 
 
 def _criterion(name: str, missing: Iterable[str]) -> CriterionState:
@@ -130,9 +119,8 @@ def _criterion(name: str, missing: Iterable[str]) -> CriterionState:
 
 
 def _step(facts: CompletionFacts, story: Standing) -> str:
-    return story_step(
-        facts.project, story, facts.stories, facts.questions, facts.pauses, running=facts.running
-    )
+    over = facts.stories.has_ended(story.sprint, story.epic)
+    return story_step(facts.project, story, facts.questions, facts.pauses, running=facts.running, over=over)
 
 
 def _is_beside(question: Question) -> bool:
@@ -140,7 +128,7 @@ def _is_beside(question: Question) -> bool:
     return question.kind is QuestionKind.MEASURE_METRICS and not question.waiting
 
 
-def _bounded(steps: Sequence[Callable[[], str]]) -> list[str]:
+def _bounded(steps: Sequence[Callable[[], str]], counted: int) -> list[str]:
     """The first ones in words; of a run of thousands of stories, most are only counted."""
-    shown, more = [say() for say in steps[:STEPS_SHOWN]], len(steps) - STEPS_SHOWN
+    shown, more = [say() for say in steps[:STEPS_SHOWN]], len(steps) + counted - STEPS_SHOWN
     return [*shown, f"And {more} more."] if more > 0 else shown

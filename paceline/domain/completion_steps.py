@@ -23,25 +23,25 @@ _FLAGS = {SteerScope.SPRINT: "--sprint", SteerScope.EPIC: "--epic", SteerScope.S
 def story_step(
     project: str,
     story: Standing,
-    stories: Sequence[Standing],
     questions: Sequence[Question],
     pauses: Sequence[Pause],
     *,
     running: bool,
+    over: bool,
 ) -> str:
     """What brings one story further.
 
     Args:
         project: id of the run.
         story: one that has not succeeded.
-        stories: of the whole run, as they stand.
         questions: those that are open.
         pauses: what is paused now.
         running: whether the run goes on.
+        over: whether all stories of its epic in its sprint have ended.
     """
     why = f" ({_line(story.reason)})" if story.reason else ""
     return f"{story.id} is {story.state.value.replace('_', ' ')}{why}: " + (
-        _of_running(project, story, stories, questions, pauses) if running else _of_ended(project, story)
+        _of_running(project, story, questions, pauses, over) if running else _of_ended(project, story)
     )
 
 
@@ -54,9 +54,9 @@ def _of_ended(project: str, story: Standing) -> str:
 def _of_running(
     project: str,
     story: Standing,
-    stories: Sequence[Standing],
     questions: Sequence[Question],
     pauses: Sequence[Pause],
+    over: bool,
 ) -> str:
     if story.state is _S.REVERTED:
         return _undo(project)
@@ -64,7 +64,7 @@ def _of_running(
     if asked is not None:
         return f"answer {asked.id} with `{answering(asked)}`."
     if story.state in FINAL_STATES:
-        return _of_ended_story(project, story, stories)
+        return _of_ended_story(project, story, over)
     held = next((pause for pause in pauses if _holds(pause, story)), None)
     if held is not None:
         return f"`{_resuming(project, held)}` lets it go on."
@@ -73,11 +73,10 @@ def _of_running(
     return "wait for it."
 
 
-def _of_ended_story(project: str, story: Standing, stories: Sequence[Standing]) -> str:
-    beside = [each for each in stories if (each.sprint, each.epic) == (story.sprint, story.epic)]
+def _of_ended_story(project: str, story: Standing, over: bool) -> str:
     if story.state is _S.PART_DONE:
         return "its next part begins in a later sprint."
-    if all(each.state in FINAL_STATES for each in beside):
+    if over:
         return (
             f"its epic has ended in {story.sprint}, so that nothing there starts again; carry it over where "
             f"that is asked, or {AGAIN} when the run has ended."

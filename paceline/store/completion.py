@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from sqlalchemy.orm import Session
 
@@ -18,7 +18,7 @@ from paceline.domain.pauses import SAYING, STEERED, pauses_of
 from paceline.domain.plan import Plan
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.run_end import ENDING_KINDS
-from paceline.domain.stands import Standing
+from paceline.domain.stands import StandGroup, Stands
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
 from paceline.domain.status import CompletionOptions, Pause
 from paceline.domain.steering import SteerAction, SteerScope
@@ -51,41 +51,43 @@ def overview(session: Session, project: str) -> Completion:
         NotFound: there is no such run.
     """
     run, stands = get_run(session, project), story_stands(session, project)
-    counting = [stand for stand in stands if not stand.removed]
     check = _look(session, project, stands)
     ended = events.event_of(session, project, status.end_key(project)) if run.ended_at is not None else None
+    counts = Counter[StoryState]()
+    for group in stands.groups:
+        counts[group.state] += len(group.rows)
     return Completion(
         project=project,
         state=run.state,
         complete=check.complete,
-        percent=percent_done(Counter(stand.state for stand in counting)),
-        counts=dict(Counter(stand.state for stand in counting)),
-        removed=len(stands) - len(counting),
+        percent=percent_done(counts),
+        counts=dict(counts),
+        removed=stands.removed,
         end_reason=None if ended is None else ended.data.get("reason"),
-        epics=_parts((stand.epic or "", stand.state) for stand in counting),
-        sprints=_parts((stand.sprint, stand.state) for stand in counting),
+        epics=_parts((group.epic or "", group) for group in stands.groups),
+        sprints=_parts((group.sprint, group) for group in stands.groups),
         criteria=check.criteria,
         next_steps=check.next_steps,
     )
 
 
-def _parts(stories: Iterable[tuple[str, StoryState]]) -> dict[str, PartDone]:
+def _parts(groups: Iterable[tuple[str, StandGroup]]) -> dict[str, PartDone]:
     parts: dict[str, PartDone] = {}
-    for (name, state), count in Counter(stories).items():
+    for name, group in groups:
         part = parts.setdefault(name, PartDone(succeeded=0, ended=0, total=0))
+        count = len(group.rows)
         part.total += count
-        part.ended += count * (state in FINAL_STATES)
-        part.succeeded += count * (state in SUCCESS_STATES)
+        part.ended += count * (group.state in FINAL_STATES)
+        part.succeeded += count * (group.state in SUCCESS_STATES)
     return parts
 
 
 def _look(
-    session: Session, project: str, rows: Sequence[Standing], options: CompletionOptions | None = None
+    session: Session, project: str, stories: Stands, options: CompletionOptions | None = None
 ) -> CompletionCheck:
     run, plan, changed = changes.run_in_force(session, project)
     plan = changed_plan(plan, changed)
     criteria = options or run.options.completion or CompletionOptions()
-    stories = [story for story in rows if not story.removed]
     ended = options is None and run.state is not RunState.RUNNING
     end = events.event_of(session, project, status.end_key(project)) if ended else None
     facts = CompletionFacts(
@@ -160,9 +162,9 @@ def ended_by(session: Session, project: str, action: SteerAction) -> tuple[str, 
     return "", ""
 
 
-def _gates(session: Session, project: str, plan: Plan, stories: list[Standing]) -> dict[str, bool | None]:
+def _gates(session: Session, project: str, plan: Plan, stories: Stands) -> dict[str, bool | None]:
     """The definitions of done that count, by sprint: not of one that was left out or has not begun."""
-    worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
+    worked = {group.sprint for group in stories.groups if group.state not in _UNTOUCHED}
     held = dict[str, bool | None]()
     asked = ""
     for event in _told(session, project):
@@ -176,13 +178,13 @@ def _gates(session: Session, project: str, plan: Plan, stories: list[Standing]) 
     return {sprint: held.get(sprint) for sprint in counted if gate_items(plan, sprint, Gate.DONE)}
 
 
-def _aims(session: Session, project: str, plan: Plan, stories: list[Standing]) -> list[AimState]:
-    worked = {story.sprint for story in stories if story.state not in _UNTOUCHED}
+def _aims(session: Session, project: str, plan: Plan, stories: Stands) -> list[AimState]:
+    worked = {group.sprint for group in stories.groups if group.state not in _UNTOUCHED}
     states = aim_states(aims_of(plan), measurements_of(session, project))
     return [each for each in states if each.sprint is None or each.sprint in worked]
 
 
-def _pauses(session: Session, project: str, stories: list[Standing]) -> list[Pause]:
+def _pauses(session: Session, project: str, stories: Stands) -> list[Pause]:
     said = events.events_named(session, project, SAYING)
     return pauses_of(said, stories) if said else []
 

@@ -150,8 +150,9 @@ def events_named(session: Session, project: str, names: Sequence[str]) -> list[E
     query = select(_EVENTS).where(_EVENTS.c.project == project, _EVENTS.c.name.in_(names))
     if not set(names) & set(FREQUENT):
         query = query.where(_IS_RARE)
-    found = session.connection().execute(query.order_by(_EVENTS.c.number))
-    return [to_event(row) for row in found.mappings()]
+    found = [to_event(row) for row in session.connection().execute(query).mappings()]
+    # Asked to do it, SQLite would walk all events in this order instead of looking for the names.
+    return sorted(found, key=lambda each: each.number)
 
 
 def event_of(session: Session, project: str, key: str) -> Event | None:

@@ -167,7 +167,7 @@ class EventRow(Base):
     __table_args__ = (
         UniqueConstraint("project", "key"),
         # What people steered, gates and answers: every look at a run's status and completion asks for them.
-        Index("ix_events_rare", "project", "number", "name", sqlite_where=_RARE, postgresql_where=_RARE),
+        Index("ix_events_rare", "project", "name", "number", sqlite_where=_RARE, postgresql_where=_RARE),
         Index(
             *("ix_events_of_story", "project", "story", "number"),
             sqlite_where=_OF_STORY,

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from paceline.domain.completion import STEPS_SHOWN, CompletionFacts, check_completion
 from paceline.domain.plan import Plan, Source
 from paceline.domain.questions import Option, Question, QuestionKind
+from paceline.domain.stands import Stands
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, RunState, StoryState
 from paceline.domain.status import CompletionOptions, Pause, StoryStatus
 from paceline.domain.steering import SteerScope
@@ -29,7 +30,7 @@ def facts(
     gates: dict[str, bool | None] | None = None,
     running: bool = True,
 ) -> CompletionFacts:
-    return CompletionFacts("harbour", PLAN, stories, questions, gates or {}, running)
+    return CompletionFacts("harbour", PLAN, Stands.of(stories), questions, gates or {}, running)
 
 
 def question() -> Question:
