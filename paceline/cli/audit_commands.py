@@ -14,7 +14,6 @@ from paceline.cli.terminal import complain, counted, printable, say, wide_consol
 from paceline.cli.token_commands import AsJson, with_database
 from paceline.domain.audit import AuditEntry, AuditHead
 from paceline.errors import Refused
-from paceline.store import audit
 
 BROKEN = 1
 
@@ -33,6 +32,8 @@ def list_(
 
     Refused ones too; the newest is last.
     """
+    from paceline.store import audit
+
     found = with_database(lambda database: database.read_now(audit.newest_audit, limit, project))
     if as_json:
         say(json.dumps([each.model_dump(mode="json") for each in found], indent=2, ensure_ascii=False))
@@ -54,6 +55,8 @@ def verify(
 
     Exits with 1 where one was changed, removed, replaced or inserted.
     """
+    from paceline.store import audit
+
     head = _known(known) if known is not None else None
     check = with_database(lambda database: database.read_now(audit.verify_audit, head))
     if as_json:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import getpass
 import json
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.orm import Session
 
 from paceline.cli.settings import load_settings
 from paceline.cli.terminal import printable, say, wide_console
@@ -19,7 +18,9 @@ from paceline.domain.access import Role
 from paceline.domain.audit import AuditDraft
 from paceline.domain.sessions import BrowserSession
 from paceline.errors import NotFound
-from paceline.store import audit, browser_sessions
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
 
 app = typer.Typer(help="See and end the sessions of browsers.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,6 +28,8 @@ app = typer.Typer(help="See and end the sessions of browsers.", no_args_is_help=
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """Show the sessions that are not over, oldest first."""
+    from paceline.store import browser_sessions
+
     idle = timedelta(seconds=load_settings().session_idle)
     found = with_database(lambda database: database.read_now(browser_sessions.list_sessions, idle))
     if as_json:
@@ -52,6 +55,8 @@ def end(
 
 def _end(session: Session, which: str) -> list[BrowserSession]:
     """End them, and write that down in the same transaction."""
+    from paceline.store import audit, browser_sessions
+
     me = getpass.getuser()
     ended = browser_sessions.end_sessions_of(session, which, me)
     if not ended:

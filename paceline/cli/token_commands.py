@@ -7,20 +7,24 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import typer
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.orm import Session
 
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.domain.access import ApiToken, Role
 from paceline.domain.audit import AuditDraft
 from paceline.errors import Refused
-from paceline.store import audit, migrate, tokens
-from paceline.store.database import Database
+
+if TYPE_CHECKING:
+    # A shell that completes has no time for what reads databases; commands import it when they run.
+    from sqlalchemy.orm import Session
+
+    from paceline.store.database import Database
+    from paceline.store.tokens import Made
 
 app = typer.Typer(
     help="Make and end tokens, with which others use the API.", no_args_is_help=True, rich_markup_mode=None
@@ -48,6 +52,8 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a token, and show its secret once."""
+    from paceline.store import tokens
+
     lifetime = span(expires) if expires is not None else None
     made = _write("create", tokens.create_token, name, role, _me(), project or [], lifetime)
     _show_made(made, as_json)
@@ -56,6 +62,8 @@ def create(
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """Show every token, oldest first, without its secret."""
+    from paceline.store import tokens
+
     found = with_database(lambda database: database.read_now(tokens.list_tokens))
     if as_json:
         say(json.dumps([each.model_dump(mode="json") for each in found], indent=2, ensure_ascii=False))
@@ -68,6 +76,8 @@ def list_(as_json: AsJson = False) -> None:
 @app.command()
 def revoke(token: Which, as_json: AsJson = False) -> None:
     """End a token; processes that serve the API refuse it within seconds."""
+    from paceline.store import tokens
+
     found = _write("revoke", tokens.revoke_token, token)
     say(found.model_dump_json(indent=2) if as_json else f"{found.name} ({found.prefix}) is revoked.")
 
@@ -79,6 +89,8 @@ def rotate(
     as_json: AsJson = False,
 ) -> None:
     """Give a token a new secret, and show it once."""
+    from paceline.store import tokens
+
     _show_made(_write("rotate", tokens.rotate_token, token, span(grace)), as_json)
 
 
@@ -96,6 +108,9 @@ def span(written: str) -> timedelta:
 
 def with_database(do: Callable[[Database], T]) -> T:
     """Open the database of this process's settings, with the newest schema, and close it again."""
+    from paceline.store import migrate
+    from paceline.store.database import Database
+
     settings = load_settings()
     if settings.database_url is None:
         make_home(settings)
@@ -109,6 +124,7 @@ def with_database(do: Callable[[Database], T]) -> T:
 
 def _write(what: str, fn: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Change tokens, and write that down in the same transaction."""
+    from paceline.store import audit
 
     def write(session: Session) -> T:
         value = fn(session, *args, **kwargs)
@@ -128,6 +144,8 @@ def _write(what: str, fn: Callable[Concatenate[Session, P], T], *args: P.args, *
 
 
 def _id_of(value: Any) -> str:
+    from paceline.store import tokens
+
     return value.token.id if isinstance(value, tokens.Made) else value.id
 
 
@@ -135,7 +153,7 @@ def _me() -> str:
     return getpass.getuser()
 
 
-def _show_made(made: tokens.Made, as_json: bool) -> None:
+def _show_made(made: Made, as_json: bool) -> None:
     token = made.token
     if as_json:
         found = {"token": token.model_dump(mode="json"), "secret": made.secret}

@@ -9,19 +9,21 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from paceline.cli.settings import load_settings
 from paceline.cli.terminal import counted, printable, say
-from paceline.cli.work_facts import RunFacts, run_facts
 from paceline.errors import ConfigurationError, NotFound
 from paceline.vcs.diff import DiffStat, diff_text
 from paceline.vcs.preserved import PreservedWork, list_preserved, size_of
 from paceline.vcs.preserved import expire as expire_refs
 from paceline.vcs.preserved import restore as restore_work
 from paceline.vcs.repository import Repository
+
+if TYPE_CHECKING:
+    from paceline.cli.work_facts import RunFacts
 
 T = TypeVar("T")
 app = typer.Typer(
@@ -183,6 +185,8 @@ def expire(
 
 
 async def _rows(repo: Path, project: str | None) -> tuple[Repository, list[Row]]:
+    from paceline.cli.work_facts import run_facts
+
     repository = await Repository.open(repo)
     works = [work for work in await list_preserved(repository) if project in (None, work.project)]
     facts = await run_facts(load_settings(), repository, works) if works else {}
