@@ -52,6 +52,6 @@ def back(
 
 
 def _say_of(project: str, body: dict[str, Any], reason: str, actor: str | None, as_json: bool) -> None:
-    given = {**body, "reason": reason, "actor": actor or getpass.getuser()}
-    reply = call_api(lambda client: client.note_absence(project, given))
+    given: dict[str, Any] = {**body, "reason": reason, "actor": actor or getpass.getuser()}
+    reply = call_api(lambda client: client.note_absence(project, **given))
     say(json.dumps(reply, indent=2, ensure_ascii=False) if as_json else printable(reply["message"]))

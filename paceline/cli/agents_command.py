@@ -41,7 +41,7 @@ def agents(
     async def look(client: ApiClient) -> list[AgentStatus]:
         if project is not None:
             # Of a run that is not there no agent is known either; this refuses its name.
-            await client.project(project)
+            await client.get_project(project)
         return await client.agents(project)
 
     if follow:

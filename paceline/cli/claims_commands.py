@@ -16,7 +16,7 @@ from paceline.cli.calling import call_api
 from paceline.cli.parameters import Project
 from paceline.cli.terminal import printable, say, wide_console
 from paceline.cli.watching import View, Watch, watch
-from paceline.client.api import as_error
+from paceline.client.connection import as_error
 from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.model import Model
 from paceline.errors import Refused, ServerUnavailable
@@ -41,13 +41,13 @@ def claims(
         raise Refused("--watch shows claims; leave --decisions away, or --watch.")
     if follow:
         view = View(
-            lambda client: client.claims(project), lambda found, _: claims_table(found), _data, project
+            lambda client: client.list_claims(project), lambda found, _: claims_table(found), _data, project
         )
         watch(view, as_json)
     elif decisions:
         _show(call_api(lambda client: client.claim_decisions(project)), as_json, decisions_table)
     else:
-        _show(call_api(lambda client: client.claims(project)), as_json, claims_table)
+        _show(call_api(lambda client: client.list_claims(project)), as_json, claims_table)
 
 
 def claim(

@@ -24,7 +24,7 @@ def check_completion(
     Says what is to be done for it to be.
     """
     who = actor or getpass.getuser()
-    found = call_api(lambda client: client.check_completion(project, {"actor": who}))
+    found = call_api(lambda client: client.check_completion(project, actor=who))
     if as_json:
         say(found.model_dump_json(indent=2))
     elif found.complete:

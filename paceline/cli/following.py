@@ -69,7 +69,7 @@ class Follower:
         while True:
             self._changed.clear()
             try:
-                status = await self._client.project(self._project)
+                status = await self._client.get_project(self._project)
                 answered = time.monotonic()
             except ServerUnavailable:
                 if time.monotonic() - answered > PATIENCE_SECONDS:

@@ -20,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 def metrics(project: Project, as_json: Json = False) -> None:
     """Show metrics and criteria with actual values and verdicts."""
-    found = call_api(lambda client: client.metrics(project))
+    found = call_api(lambda client: client.get_metrics(project))
     if as_json:
         say(found.model_dump_json(indent=2))
         return

@@ -65,7 +65,7 @@ async def _again(client: ApiClient, which: str, project: str | None) -> list[Not
     ids = [which]
     if which == DEAD:
         ids = [each.id for each in await client.notifications(project, DEAD)]
-    return [await client.redeliver(each) for each in ids]
+    return [await client.redeliver_notification(each) for each in ids]
 
 
 def _line(each: Notification) -> str:

@@ -97,7 +97,7 @@ def _show_runs(runs: list[ListedRun], as_json: bool) -> None:
 
 
 async def _run(client: ApiClient, project: str) -> tuple[ProjectStatus, MetricsReport]:
-    return await client.project(project), await client.metrics(project)
+    return await client.get_project(project), await client.get_metrics(project)
 
 
 def _show_run(found: ProjectStatus, measured: MetricsReport, as_json: bool) -> None:
@@ -151,7 +151,7 @@ async def _questions(client: ApiClient, project: str | None) -> list[Question]:
     found = await client.questions(project)
     if project is not None and not found:
         # Of a run that is not there nothing is asked either; this refuses its name.
-        await client.project(project)
+        await client.get_project(project)
     return found
 
 

@@ -52,7 +52,7 @@ def standup(project: Project, as_json: Json = False) -> None:
     It begins where the last daily one ended.
     """
     if as_json:
-        made = call_api(lambda client: client.standup(project))
+        made = call_api(lambda client: client.get_standup(project))
         say(made.model_dump_json(indent=2))
     else:
         say(printable(call_api(lambda client: client.standup_text(project))))

@@ -57,7 +57,7 @@ def rollback(
 
 async def _show(project: str, as_json: bool) -> None:
     async with ApiClient.of(load_settings()) as client:
-        found, made = await client.boundaries(project), await client.rollbacks(project)
+        found, made = await client.list_boundaries(project), await client.list_rollbacks(project)
     if as_json:
         both = {
             "boundaries": [each.model_dump(mode="json") for each in found],
@@ -95,7 +95,7 @@ async def _ask(project: str, body: dict[str, Any], detach: bool, as_json: bool) 
         question: Question | None = None
         while not detach and found.state is RollbackState.OPEN and question is None:
             await asyncio.sleep(_PAUSE)
-            found = (await client.rollbacks(project))[found.number - 1]
+            found = (await client.list_rollbacks(project))[found.number - 1]
             opened = await client.questions(project)
             question = next((each for each in opened if each.id == found.question), None)
     if as_json:

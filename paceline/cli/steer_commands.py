@@ -171,12 +171,12 @@ def _steer(
     as_json: bool,
     **more: Any,
 ) -> None:
-    body = {
-        "action": action.value,
+    body: dict[str, Any] = {
+        "action": action,
         **part,
         "reason": reason,
         "actor": actor or getpass.getuser(),
         **{name: value for name, value in more.items() if value},
     }
-    reply = call_api(lambda client: client.steer(project, body))
+    reply = call_api(lambda client: client.steer(project, **body))
     say(json.dumps(reply, indent=2, ensure_ascii=False) if as_json else printable(reply["message"]))

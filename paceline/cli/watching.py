@@ -63,7 +63,7 @@ async def _watch(view: View[T], show: Callable[[T], None]) -> None:
     changed = asyncio.Event()
     async with ApiClient.of(load_settings()) as client:
         # Before the first look, so that what changes in between is looked at again.
-        after = 0 if view.project is None else (await client.project(view.project)).last_event
+        after = 0 if view.project is None else (await client.get_project(view.project)).last_event
         listener = asyncio.create_task(_listen(client, view.project, after, changed))
         try:
             await _look(client, view, show, changed)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
@@ -14,25 +15,43 @@ from pydantic import TypeAdapter
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from paceline import errors
-from paceline.domain.claims import DecisionRecord, LiveClaim
-from paceline.domain.completion import CompletionCheck
+from paceline.client.operations.access import AccessOperations
+from paceline.client.operations.agents import AgentsOperations
+from paceline.client.operations.artifacts import ArtifactsOperations
+from paceline.client.operations.claims import ClaimsOperations
+from paceline.client.operations.completion import CompletionOperations
+from paceline.client.operations.exports import ExportsOperations
+from paceline.client.operations.health import HealthOperations
+from paceline.client.operations.metrics import MetricsOperations
+from paceline.client.operations.notifications import NotificationsOperations
+from paceline.client.operations.plans import PlansOperations
+from paceline.client.operations.projects import ProjectsOperations
+from paceline.client.operations.questions import QuestionsOperations
+from paceline.client.operations.reports import ReportsOperations
+from paceline.client.operations.rollbacks import RollbacksOperations
+from paceline.client.operations.sprints import SprintsOperations
+from paceline.client.operations.steering import SteeringOperations
+from paceline.client.operations.webhooks import WebhooksOperations
+from paceline.domain.claims import DecisionRecord
 from paceline.domain.events import Event
 from paceline.domain.exchange import PlanTexts
 from paceline.domain.exports import ExportTable
-from paceline.domain.measurements import AimState, MetricsReport
+from paceline.domain.measurements import AimState
 from paceline.domain.notifications import Notification
 from paceline.domain.questions import Answer, Question
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import RetroEntry
-from paceline.domain.rollback import Boundary, Rollback
-from paceline.domain.status import AgentStatus, Artifact, ListedRun, ProjectStatus, Run, RunOptions
-from paceline.errors import PacelineError, ServerUnavailable
+from paceline.domain.rollback import Rollback
+from paceline.domain.status import AgentStatus, Artifact, ListedRun, Run, RunOptions
+from paceline.errors import Forbidden, NotFound, PacelineError, ServerUnavailable, Unauthorized
 from paceline.settings import Settings
 
-TIMEOUT_SECONDS = 60.0
+AGAIN_SECONDS = 0.5
+"""After so long a lost stream is taken up again."""
 HEALTH_SECONDS = 2.0
 _PAGE = 1000
+_REFUSALS: dict[int, type[PacelineError]] = {4401: Unauthorized, 4403: Forbidden, 4404: NotFound}
+"""What the stream's close codes mean; after any other it goes on."""
 T = TypeVar("T")
 
 
@@ -41,18 +60,34 @@ def api_url(settings: Settings) -> str:
     return settings.base_url
 
 
-class ApiClient:
-    """Calls of one API.
+class ApiClient(
+    AccessOperations,
+    AgentsOperations,
+    ArtifactsOperations,
+    ClaimsOperations,
+    CompletionOperations,
+    ExportsOperations,
+    HealthOperations,
+    MetricsOperations,
+    NotificationsOperations,
+    PlansOperations,
+    ProjectsOperations,
+    QuestionsOperations,
+    ReportsOperations,
+    RollbacksOperations,
+    SprintsOperations,
+    SteeringOperations,
+    WebhooksOperations,
+):
+    """Every operation of one API as a method of its name, and what is made of several.
+
+    Replies are the domain's models, refusals the errors of `paceline.errors`.
 
     Args:
         url: address without a path.
         token: sent as a bearer token where there is one.
+        transport: instead of the network's.
     """
-
-    def __init__(self, url: str, token: str | None = None) -> None:
-        self.url = url
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx2.AsyncClient(base_url=url, headers=self._headers, timeout=TIMEOUT_SECONDS)
 
     @classmethod
     def of(cls, settings: Settings, url: str | None = None) -> ApiClient:
@@ -111,10 +146,6 @@ class ApiClient:
         """Runs, newest first."""
         return _parse(list[ListedRun], await self._call("GET", "projects", params={"limit": limit}))
 
-    async def project(self, project: str) -> ProjectStatus:
-        """One run with its stories and agents."""
-        return _parse(ProjectStatus, await self._call("GET", f"projects/{quote(project, safe='')}"))
-
     async def cancel(self, project: str) -> str:
         """Ask a run to stop; returns a sentence."""
         return (await self._call("POST", f"projects/{quote(project, safe='')}/cancel"))["message"]
@@ -133,11 +164,6 @@ class ApiClient:
         """What each agent does now, of one run or of all."""
         params = {"project": project} if project else {}
         return _parse(list[AgentStatus], await self._call("GET", "agents/status", params=params))
-
-    async def claims(self, project: str) -> list[LiveClaim]:
-        """Who holds and waits for what in a run."""
-        path = f"projects/{quote(project, safe='')}/claims"
-        return _parse(list[LiveClaim], await self._call("GET", path))
 
     async def claim_decisions(self, project: str) -> list[DecisionRecord]:
         """Everything that was decided about a run's claims, oldest first."""
@@ -160,11 +186,6 @@ class ApiClient:
         params = {name: value for name, value in given.items() if value is not None}
         return _parse(list[Notification], await self._call("GET", "notifications", params=params))
 
-    async def redeliver(self, notification: str) -> Notification:
-        """Have a message sent again."""
-        path = f"notifications/{quote(notification, safe='')}/redeliver"
-        return _parse(Notification, await self._call("POST", path))
-
     async def webhooks(self, method: str, *path: str, **arguments: Any) -> Any:
         """One of the calls about webhooks, below their path; returns what the API answers."""
         return await self._call(
@@ -175,30 +196,6 @@ class ApiClient:
         """Ask for a rollback; returns it, and whether it was there before."""
         reply = await self._call("POST", f"projects/{quote(project, safe='')}/rollbacks", json=dict(body))
         return _parse(Rollback, reply["rollback"]), bool(reply["attached"])
-
-    async def steer(self, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Do something to a run, or to a part of it; returns what came of it."""
-        return await self._call("POST", f"projects/{quote(project, safe='')}/steer", json=dict(body))
-
-    async def check_completion(self, project: str, body: Mapping[str, Any]) -> CompletionCheck:
-        """Look whether a run is complete."""
-        path = f"projects/{quote(project, safe='')}/check-completion"
-        return _parse(CompletionCheck, await self._call("POST", path, json=dict(body)))
-
-    async def note_absence(self, project: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Say that an agent of a run is away, or there again; returns what is being done."""
-        return await self._call("POST", f"projects/{quote(project, safe='')}/absences", json=dict(body))
-
-    async def rollbacks(self, project: str) -> list[Rollback]:
-        """The rollbacks of a run, oldest first."""
-        return _parse(
-            list[Rollback], await self._call("GET", f"projects/{quote(project, safe='')}/rollbacks")
-        )
-
-    async def boundaries(self, project: str) -> list[Boundary]:
-        """What the sprint's branch can be returned to, oldest first."""
-        path = f"projects/{quote(project, safe='')}/boundaries"
-        return _parse(list[Boundary], await self._call("GET", path))
 
     async def reports(
         self, project: str, kind: ReportKind | None = None, sprint: str | None = None
@@ -213,10 +210,6 @@ class ApiClient:
         """A report in markdown."""
         place = f"{report.kind.value}/{quote(report.sprint, safe='')}/{report.number}"
         return await self._markdown(f"projects/{quote(report.project, safe='')}/reports/{place}")
-
-    async def standup(self, project: str) -> Report:
-        """The standup of this moment."""
-        return _parse(Report, await self._call("GET", f"projects/{quote(project, safe='')}/standup"))
 
     async def standup_text(self, project: str) -> str:
         """The same in markdown."""
@@ -233,10 +226,6 @@ class ApiClient:
         path = f"projects/{quote(project, safe='')}/retrospective"
         return _parse(RetroEntry, await self._call("POST", path, json=dict(body)))
 
-    async def metrics(self, project: str) -> MetricsReport:
-        """Metrics and success criteria of a run, and what they came to."""
-        return _parse(MetricsReport, await self._call("GET", f"projects/{quote(project, safe='')}/metrics"))
-
     async def measure(self, project: str, body: Mapping[str, Any]) -> AimState:
         """Say what one of them came to."""
         path = f"projects/{quote(project, safe='')}/metrics"
@@ -251,17 +240,8 @@ class ApiClient:
 
     async def export(self, project: str, table: ExportTable, write: Callable[[bytes], object]) -> None:
         """Hand over a table of a run as CSV, part by part."""
-        path = f"/api/v1/projects/{quote(project, safe='')}/export/{table.value}"
-        try:
-            async with self._http.stream("GET", path) as reply:
-                if reply.status_code >= 400:
-                    raise as_error(
-                        reply.status_code, (await reply.aread()).decode(errors="replace"), self.url
-                    )
-                async for part in reply.aiter_bytes():
-                    write(part)
-        except httpx2.TransportError as error:
-            raise self._silent() from error
+        async for part in self.export_table(project, table.value):
+            write(part)
 
     @asynccontextmanager
     async def _socket(self, query: Mapping[str, str | int]) -> AsyncGenerator[AsyncGenerator[str]]:
@@ -281,60 +261,48 @@ class ApiClient:
 
         Without a run, the events of all runs from now on.
         """
+        with suppress(ConnectionClosed, InvalidHandshake, OSError):
+            async for event in self._listen(project, after):
+                yield event
+
+    async def follow(self, project: str, after: int = 0) -> AsyncGenerator[Event]:
+        """Events of one run after a number, each once and in order; a lost connection is made again.
+
+        Raises:
+            NotFound: there is no such run, or the token does not show it.
+            Unauthorized: the token is not good, or not good any more.
+            Forbidden: the token does not allow it.
+        """
+        while True:
+            try:
+                async for event in self._listen(project, after):
+                    after = event.number
+                    yield event
+            except ConnectionClosed as ended:
+                code = ended.rcvd.code if ended.rcvd is not None else 0
+                if code in _REFUSALS:
+                    raise _REFUSALS[code](
+                        f"The events of {project} are not given: {ended.rcvd.reason if ended.rcvd else code}."
+                    ) from ended
+            except (InvalidHandshake, OSError):
+                # Perhaps it is only away for a moment; a refusal is said by a plain request.
+                with suppress(ServerUnavailable):
+                    await self.get_project(project)
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _listen(self, project: str | None, after: int) -> AsyncGenerator[Event]:
         query: dict[str, str | int] = {} if project is None else {"project_id": project, "after": after}
-        try:
-            async with self._socket(query) as texts:
-                async for text in texts:
-                    # A heartbeat only says that the stream lives.
-                    if json.loads(text)["type"] != "HEARTBEAT":
-                        yield Event.model_validate_json(text)
-        except (ConnectionClosed, InvalidHandshake, OSError):
-            return
+        async with self._socket(query) as texts:
+            async for text in texts:
+                # A heartbeat only says that the stream lives.
+                if json.loads(text)["type"] != "HEARTBEAT":
+                    yield Event.model_validate_json(text)
 
     async def _markdown(self, path: str) -> str:
-        return (await self._send("GET", path, headers={"Accept": "text/markdown"})).text
+        return (await self._send("GET", f"/api/v1/{path}", headers={"Accept": "text/markdown"})).text
 
     async def _call(self, method: str, path: str, **arguments: Any) -> Any:
-        return (await self._send(method, path, **arguments)).json()
-
-    async def _send(self, method: str, path: str, **arguments: Any) -> httpx2.Response:
-        try:
-            reply = await self._http.request(method, f"/api/v1/{path}", **arguments)
-        except httpx2.TransportError as error:
-            raise self._silent() from error
-        if reply.status_code >= 400:
-            raise as_error(reply.status_code, reply.text, self.url)
-        return reply
-
-    def _silent(self) -> ServerUnavailable:
-        sentence = f"No API answers at {self.url}; start it with `paceline up`, or set PACELINE_API_URL."
-        return ServerUnavailable(sentence, url=self.url)
-
-
-def as_error(status: int, text: str, url: str) -> PacelineError:
-    """The error that a problem document tells of."""
-    try:
-        found: Any = json.loads(text)
-        code, detail = str(found["code"]), str(found["detail"])
-    except (ValueError, KeyError, TypeError):
-        return ServerUnavailable(
-            f"{url} answered with status {status} and not as Paceline does; another program is there: name "
-            "Paceline's address in PACELINE_API_URL or its port in PACELINE_API_PORT."
-        )
-    details = {
-        name: value for name, value in found.items() if name in ("findings", "agents", "errors", "paths")
-    }
-    return _CLASSES.get(code, PacelineError)(detail, **details)
-
-
-def _classes(root: type[PacelineError]) -> dict[str, type[PacelineError]]:
-    found = {root.code: root}
-    for child in root.__subclasses__():
-        found |= _classes(child)
-    return found
-
-
-_CLASSES = _classes(errors.PacelineError)
+        return (await self._send(method, f"/api/v1/{path}", **arguments)).json()
 
 
 def _parse(kind: type[T], value: Any) -> T:

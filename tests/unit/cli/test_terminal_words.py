@@ -19,7 +19,8 @@ from paceline.cli.progress import stories_table
 from paceline.cli.run_command import choose_agents, options_differ
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import counted, event_line, pause_line, printable, question_text, run_lines
-from paceline.client.api import api_url, as_error
+from paceline.client.api import api_url
+from paceline.client.connection import as_error
 from paceline.domain.events import Event, EventType
 from paceline.domain.questions import Decision, Question, QuestionKind
 from paceline.domain.states import StoryState
