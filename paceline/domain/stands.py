@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, chain
 from typing import NamedTuple, Protocol
 
 from paceline.domain.states import FINAL_STATES, SUCCESS_STATES, StoryState
@@ -61,21 +63,25 @@ class StoryStand(NamedTuple):
         return self.state is StoryState.CANCELLED and self.reason_code == REMOVED
 
 
-Row = tuple[int, str, str | None, str | None]
-"""Of a story: its place in the plan, its id, its reason and the code of that."""
-
-
 class StandGroup(NamedTuple):
-    """The stories of one epic in one sprint that stand alike."""
+    """The stories of one epic in one sprint that stand alike.
+
+    A list for each field and no object for each story: thousands of objects would keep the garbage collector
+    busy at every look.
+    """
 
     sprint: str
     epic: str | None
     state: StoryState
-    rows: Sequence[Row]
+    positions: Sequence[int]
+    """Of each: its place in the plan."""
+    ids: Sequence[str]
+    reasons: Sequence[str | None]
+    codes: Sequence[str | None]
 
-    def stand(self, row: Row) -> StoryStand:
-        """One of its rows as a whole."""
-        return StoryStand(row[1], self.sprint, self.epic, self.state, row[2], row[3])
+    def stand(self, at: int) -> StoryStand:
+        """One of them as a whole."""
+        return StoryStand(self.ids[at], self.sprint, self.epic, self.state, self.reasons[at], self.codes[at])
 
 
 @dataclass(frozen=True)
@@ -90,28 +96,23 @@ class Stands:
     """How many were removed."""
 
     @classmethod
-    def of(cls, stories: Iterable[Standing]) -> Stands:
+    def of(cls, stories: Sequence[Standing]) -> Stands:
         """The same from each story's status, in plan order."""
-        rows: dict[tuple[str, str | None, StoryState], list[Row]] = {}
-        removed = 0
-        for place, story in enumerate(stories):
-            if story.removed:
-                removed += 1
-            else:
-                alike = rows.setdefault((story.sprint, story.epic, story.state), [])
-                alike.append((place, story.id, story.reason, None))
-        groups = [StandGroup(sprint, epic, state, found) for (sprint, epic, state), found in rows.items()]
-        return cls(groups, removed)
+        counting = [each for each in stories if not each.removed]
+        groups = [
+            StandGroup(each.sprint, each.epic, each.state, [place], [each.id], [each.reason], [None])
+            for place, each in enumerate(counting)
+        ]
+        return cls(groups, len(stories) - len(counting))
 
     def __iter__(self) -> Iterator[StoryStand]:
         """Each of them, in no order."""
-        return (group.stand(row) for group in self.groups for row in group.rows)
+        return (group.stand(at) for group in self.groups for at in range(len(group.ids)))
 
     @cached_property
     def names(self) -> frozenset[str | None]:
         """The ids of all stories and epics."""
-        epics = {group.epic for group in self.groups}
-        return frozenset(epics | {row[1] for group in self.groups for row in group.rows})
+        return frozenset(chain((group.epic for group in self.groups), *(group.ids for group in self.groups)))
 
     def lacking(self, named: Collection[str] | None, most: int) -> tuple[list[str], list[StoryStand]]:
         """Those that have not succeeded, in plan order.
@@ -123,15 +124,19 @@ class Stands:
         Returns:
             The ids of all of them, and the first few.
         """
-        found = [
-            (row, group)
-            for group in self.groups
-            if group.state not in SUCCESS_STATES
-            for row in group.rows
-            if named is None or row[1] in named or group.epic in named
-        ]
-        found.sort(key=lambda each: each[0][:2])
-        return [row[1] for row, _ in found], [group.stand(row) for row, group in found[:most]]
+        behind = [group for group in self.groups if group.state not in SUCCESS_STATES]
+        positions = list(chain.from_iterable(group.positions for group in behind))
+        ids = list(chain.from_iterable(group.ids for group in behind))
+        order = sorted(range(len(ids)), key=positions.__getitem__)
+        if named is not None:
+            wanted = set(named).union(*(group.ids for group in behind if group.epic in named))
+            order = [at for at in order if ids[at] in wanted]
+        begins = list(accumulate((len(group.ids) for group in behind), initial=0))
+        first: list[StoryStand] = []
+        for at in order[:most]:
+            group = bisect_right(begins, at) - 1
+            first.append(behind[group].stand(at - begins[group]))
+        return [ids[at] for at in order], first
 
     def has_ended(self, sprint: str, epic: str | None) -> bool:
         """Whether no story of an epic in a sprint goes on, or will."""

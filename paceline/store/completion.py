@@ -55,7 +55,7 @@ def overview(session: Session, project: str) -> Completion:
     ended = events.event_of(session, project, status.end_key(project)) if run.ended_at is not None else None
     counts = Counter[StoryState]()
     for group in stands.groups:
-        counts[group.state] += len(group.rows)
+        counts[group.state] += len(group.ids)
     return Completion(
         project=project,
         state=run.state,
@@ -75,7 +75,7 @@ def _parts(groups: Iterable[tuple[str, StandGroup]]) -> dict[str, PartDone]:
     parts: dict[str, PartDone] = {}
     for name, group in groups:
         part = parts.setdefault(name, PartDone(succeeded=0, ended=0, total=0))
-        count = len(group.rows)
+        count = len(group.ids)
         part.total += count
         part.ended += count * (group.state in FINAL_STATES)
         part.succeeded += count * (group.state in SUCCESS_STATES)

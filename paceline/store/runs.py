@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import OrderedDict
 from collections.abc import Collection
@@ -191,6 +192,10 @@ def _run(row: RunRow) -> Run:
     )
 
 
+_LARGE = 1000
+"""Stories of a plan that is kept out of the way of the garbage collector."""
+
+
 class _Plans:
     """The plans that were asked for last, by digest, for every thread of the process.
 
@@ -215,6 +220,10 @@ class _Plans:
             self._kept[digest] = plan
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+        if len(plan.stories) >= _LARGE:
+            # Its objects live long; a full garbage collection would walk all of them for most of a second.
+            gc.collect()
+            gc.freeze()
 
 
 _PARSED = _Plans(8)

@@ -23,32 +23,31 @@ _GONE = case(
     (and_(_STORIES.c.state == StoryState.CANCELLED.value, _STORIES.c.reason_code == REMOVED), 1), else_=0
 ).label("gone")
 """Whether a story was removed from the plan."""
-_PACKING: dict[str, tuple[Callable[..., Any], Callable[[Any], Any]]] = {
-    "sqlite": (func.json_array, func.json_group_array),
-    "postgresql": (func.json_build_array, func.json_agg),
-}
-"""How values become one JSON array, and how the arrays of many rows become one."""
+_PACKING: dict[str, Callable[[Any], Any]] = {"sqlite": func.json_group_array, "postgresql": func.json_agg}
+"""What makes one JSON array of many rows."""
 
 
 def story_stands(session: Session, project: str) -> Stands:
     """Where all stories of a run stand; many times as fast as `story_statuses`."""
     groups, removed = list[StandGroup](), 0
     for row in session.connection().execute(_stands(dialect_of(session)), {"of": project}):
-        rows = json.loads(row.stories)
+        fields = [json.loads(packed) for packed in row[4:]]
         if row.gone:
-            removed += len(rows)
+            removed += len(fields[0])
         else:
-            groups.append(StandGroup(row.sprint, row.epic, _STATES[row.state], rows))
+            groups.append(StandGroup(row.sprint, row.epic, _STATES[row.state], *fields))
     return Stands(groups, removed)
 
 
 @cache
 def _stands(dialect: str) -> Executable:
     """A row for each part and state, its stories packed into one text: few rows for any number of them."""
-    pack, collect = _PACKING[dialect]
-    packed = collect(pack(_STORIES.c.position, _STORIES.c.id, _STORIES.c.reason, _STORIES.c.reason_code))
+    pack = _PACKING[dialect]
+    fields = (_STORIES.c.position, _STORIES.c.id, _STORIES.c.reason, _STORIES.c.reason_code)
+    # One pass over a group feeds all of its aggregates, so the lists have one order.
+    packed = (cast(pack(field), String) for field in fields)
     parts = (_STORIES.c.sprint, _STORIES.c.epic, _STORIES.c.state, _GONE)
-    query = select(*parts, cast(packed, String).label("stories"))
+    query = select(*parts, *packed)
     return query.where(_STORIES.c.project == bindparam("of")).group_by(*parts)
 
 

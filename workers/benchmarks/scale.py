@@ -274,7 +274,7 @@ _NAMES = (
     "attempt.started",
     "agent.status",
     "attempt.ended",
-    "claim.growth",
+    "claim.granted",
 )
 _LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 
