@@ -8,8 +8,10 @@ from starlette.types import Message, Receive, Scope
 
 from api.callers import NOBODY, Caller
 from api.endpoints import Endpoint
+from api.limits import Buckets
 from paceline.domain.access import Role
 from paceline.domain.audit import AuditDraft
+from paceline.errors import RateLimited
 from paceline.store import audit
 from paceline.store.database import Database
 
@@ -28,12 +30,16 @@ class Record:
         database: where; None: nowhere.
         scope: the request.
         endpoint: what it asks for.
+        strangers: how many refusals of people who were not recognised are written down; None: all.
     """
 
-    def __init__(self, database: Database | None, scope: Scope, endpoint: Endpoint) -> None:
+    def __init__(
+        self, database: Database | None, scope: Scope, endpoint: Endpoint, strangers: Buckets | None = None
+    ) -> None:
         self._database = database
         self._scope = scope
         self._endpoint = endpoint
+        self._strangers = strangers
         self._body = hashlib.sha256()
         self._open = endpoint.access is not None and endpoint.access.open
         self._done = database is None or not (endpoint.method not in READING or self._begins)
@@ -69,7 +75,26 @@ class Record:
         if self._done or self._database is None:
             return
         self._done = True
+        if self._is_stranger(status) and self._are_too_many():
+            return
         await self._database.write(audit.append_audit, self._draft(status))
+
+    def _is_stranger(self, status: int) -> bool:
+        """Whether somebody was refused who could be anybody."""
+        state = self._scope["state"]
+        caller: Caller = state.get("caller", NOBODY)
+        if caller is NOBODY:
+            return status >= 400 and "signing_in" not in state
+        # An agent's token is looked at by the route only.
+        return status == 401 and caller.role is Role.AGENT
+
+    def _are_too_many(self) -> bool:
+        try:
+            if self._strangers is not None:
+                self._strangers.take("strangers")
+        except RateLimited:
+            return True
+        return False
 
     def _draft(self, status: int) -> AuditDraft:
         state = self._scope["state"]

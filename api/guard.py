@@ -43,6 +43,8 @@ UNAUTHORIZED_CLOSE = 4401
 FORBIDDEN_CLOSE = 4403
 FAILURES_PER_SECOND, FAILURES_AT_ONCE = 1.0, 30
 """Requests of one address without a good token, until they are refused without being written down."""
+STRANGERS_PER_SECOND, STRANGERS_AT_ONCE = 1.0, 100
+"""Refusals of strangers, wherever they come from, until more are refused without being written down."""
 
 BY_THE_LIST = "list of users"
 """Ends the sessions of who is not on it any more."""
@@ -83,6 +85,8 @@ class Guard:
         self._hosts = LOOPBACK_NAMES | {settings.api_host}
         self._rates = Buckets(settings.rate_per_second, settings.rate_burst)
         self._failures = Buckets(FAILURES_PER_SECOND, FAILURES_AT_ONCE)
+        # Addresses are cheap: without a limit to all of them together, strangers could fill the audit log.
+        self._strangers = Buckets(STRANGERS_PER_SECOND, STRANGERS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -101,12 +105,21 @@ class Guard:
         return self._endpoints.find(method, scope["path"]) if self._endpoints else Endpoint(method, UNKNOWN)
 
     def _check_page(self, scope: Scope) -> None:
-        """Host and origin: what keeps other sites' pages in a browser away."""
+        """Host and origin: what keeps other sites' pages in a browser away.
+
+        Raises:
+            Refused: it is a page of another site.
+            RateLimited: such pages ask too often.
+        """
         headers = Headers(scope=scope)
-        if self._local_only:
-            self._check_host(headers.get("host", ""))
-        if scope["type"] == "websocket" or scope["method"] not in READING:
-            check_origin(headers, scheme_of(scope))
+        try:
+            if self._local_only:
+                self._check_host(headers.get("host", ""))
+            if scope["type"] == "websocket" or scope["method"] not in READING:
+                check_origin(headers, scheme_of(scope))
+        except Refused:
+            self._failures.take(f"page {_peer(scope)}")
+            raise
 
     def _check_host(self, host: str) -> None:
         try:
@@ -177,7 +190,7 @@ class Guard:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._endpoint(scope)
-        record = Record(self._database, scope, endpoint)
+        record = Record(self._database, scope, endpoint, self._strangers)
         try:
             self._check_page(scope)
             await self._admit(scope, endpoint)

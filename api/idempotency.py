@@ -246,7 +246,10 @@ def _fingerprint(scope: Scope, body: bytes) -> str:
 def _content_type(value: str) -> tuple[str, str]:
     headings = Headings()
     headings["content-type"] = value
-    boundary: Any = headings.get_param("boundary", "") if value else ""
+    try:
+        boundary: Any = headings.get_param("boundary", "") if value else ""
+    except ValueError:  # as where a part of it (RFC 2231) has a number of thousands of digits
+        boundary = ""
     return value.partition(";")[0].strip().lower(), boundary if isinstance(boundary, str) else ""
 
 

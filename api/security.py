@@ -117,10 +117,13 @@ def token_in(text: str | None) -> str | None:
     """The token of a first message."""
     try:
         message: object = json.loads(text or "")
-    except ValueError:
+        token = cast(dict[str, object], message).get("token") if isinstance(message, dict) else None
+        if not isinstance(token, str):
+            return None
+        token.encode()  # half of a surrogate pair is no text
+        return token
+    except (ValueError, RecursionError):
         return None
-    token = cast(dict[str, object], message).get("token") if isinstance(message, dict) else None
-    return token if isinstance(token, str) else None
 
 
 def counted(receive: Receive, limit: int) -> Receive:

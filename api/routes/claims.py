@@ -21,7 +21,7 @@ from paceline.domain.claims import DecisionRecord, LiveClaim
 from paceline.domain.events import EventDraft, EventType
 from paceline.domain.exchange import ClaimAnswer, ClaimWish
 from paceline.domain.plan import Story
-from paceline.errors import ForeignFile, Refused, Unauthorized
+from paceline.errors import ForeignFile, NotFound, Refused, Unauthorized
 from paceline.store import claim_decisions, claim_view, events, runs
 
 router = APIRouter(prefix="/projects", tags=["claims"])
@@ -60,12 +60,18 @@ async def grow_claim(
 ) -> ClaimAnswer:
     """Ask for files beside a story's claim, as its agent does while it works; answered at once."""
     context = ActivityContext(database, settings, client)
-    run = await context.newest(project)
-    known = run.story(story)
-    token = claim_token(settings, run.workflow_id(known), wish.attempt, wish.fence)
     agent = acting.caller.role is Role.AGENT
+    try:
+        run = await context.newest(project)
+        known = run.story(story)
+    except NotFound:
+        if agent:
+            # Its token is not known to be good yet, and a stranger is not told which runs there are.
+            raise Unauthorized(_NOT_ITS_OWN) from None
+        raise
+    token = claim_token(settings, run.workflow_id(known), wish.attempt, wish.fence)
     if agent and not hmac.compare_digest((acting.caller.given or "").encode(), token.encode()):
-        raise Unauthorized("An agent may only ask for the claim of its own story, while it works on it.")
+        raise Unauthorized(_NOT_ITS_OWN)
     files = requested_files(wish.paths)
     asked = await database.write(_grow, run, known, wish, files)
     if asked.decision is None:
@@ -81,6 +87,7 @@ async def grow_claim(
     )
 
 
+_NOT_ITS_OWN = "An agent may only ask for the claim of its own story, while it works on it."
 _MESSAGES = {
     "granted": "The files may be changed now.",
     "waiting": "Somebody else has them; finish without them, ask again later, or end with `needs_files`.",

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Executable, Text, bindparam, delete, func, se
 from sqlalchemy.orm import Session
 
 from paceline.domain.events import Event, EventDraft, EventType
+from paceline.domain.texts import storable
 from paceline.store.models import FREQUENT, RARE, EventCounterRow, EventPositionRow, EventRow, table
 from paceline.store.statements import dialect_of, insert_into, now
 
@@ -248,7 +249,7 @@ def _numbered(project: str, drafts: Sequence[EventDraft], before: int, at: datet
             "name": draft.name,
             "actor": draft.actor,
             "story": draft.story,
-            "data": draft.data,
+            "data": storable(draft.data),
             "at": at,
         }
         for place, draft in enumerate(drafts, 1)
