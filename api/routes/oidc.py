@@ -126,6 +126,12 @@ def person_of(claims: dict[str, Any], settings: Settings) -> Person:
             f"{settings.oidc_issuer} says no {wanted}{more} that can be your name here; ask an admin to look "
             "at PACELINE_OIDC_NAME_CLAIM and PACELINE_OIDC_EMAIL_VERIFIED."
         )
+    if "@" in name and settings.oidc_email_verified and name != email:
+        # People choose such names at many providers, and the list of users has addresses.
+        raise OidcRefused(
+            f"{settings.oidc_issuer} gives as {wanted} an address that it does not call verified, so it is "
+            "no name here; ask an admin to look at PACELINE_OIDC_NAME_CLAIM and PACELINE_OIDC_EMAIL_VERIFIED."
+        )
     return Person(
         name,
         SignedInBy.OIDC,

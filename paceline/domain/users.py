@@ -32,8 +32,23 @@ class UserEntry(Model):
         """Whether it stands for this name or address; capitals do not count."""
         if self.who == "*":
             return True
-        parts = (re.escape(part) for part in self.who.casefold().split("*"))
-        return re.fullmatch(r"[^@]*".join(parts), name.casefold()) is not None
+        parts = (re.escape(part) for part in without_capitals(self.who).split("*"))
+        return re.fullmatch(r"[^@]*".join(parts), without_capitals(name)) is not None
+
+
+def without_capitals(text: str) -> str:
+    """A name as it is compared; two that are written with different letters stay different.
+
+    Unicode's own folding makes `k` of the Kelvin sign, `s` of the long s and `ss` of `ß`, so that somebody
+    who chose such a name would be taken for somebody else.
+    """
+    return "".join(map(_without_capital, text))
+
+
+def _without_capital(letter: str) -> str:
+    small = letter.casefold()
+    changed = not letter.isascii() and any(each.isascii() for each in small)
+    return letter if changed else small
 
 
 class Grant(NamedTuple):

@@ -269,6 +269,18 @@ async def test_nobody_is_sent_on_to_another_address(opening: Opening, path: str)
         ({"preferred_username": "system"}, {"oidc_name_claim": "preferred_username"}, None),
         ({"preferred_username": "ada (for bob)"}, {"oidc_name_claim": "preferred_username"}, None),
         ({"email": 7}, {}, None),
+        # A name that looks like an address could be one of the list.
+        ({"preferred_username": "boss@example.org"}, {"oidc_name_claim": "preferred_username"}, None),
+        (
+            {"preferred_username": "boss@example.org"},
+            {"oidc_name_claim": "preferred_username", "oidc_email_verified": False},
+            "boss@example.org",
+        ),
+        (
+            {"preferred_username": "ada@example.org"},
+            {"oidc_name_claim": "preferred_username"},
+            "ada@example.org",
+        ),
     ],
 )
 async def test_a_name_is_one_that_the_provider_vouches_for(
