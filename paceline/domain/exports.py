@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -16,8 +17,10 @@ from paceline.domain.status import StoryStatus
 from paceline.domain.usage import StoryTime
 
 Cell = str | int | float | None
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""First characters that spreadsheets read as a formula or that hide one (OWASP, CSV injection)."""
+_FORMULA = frozenset("=+-@")
+"""First characters that spreadsheets read as a formula (OWASP, CSV injection), also in other widths."""
+_HIDING = ("\t", "\r", "\n")
+"""Those that hide one from other programs."""
 
 
 class ExportTable(StrEnum):
@@ -169,9 +172,15 @@ def _attempt(begun: Event, end: Event | None) -> tuple[Cell, ...]:
 
 
 def _safe(cell: Cell) -> Cell:
-    if isinstance(cell, str) and cell.startswith(_FORMULA):
-        return f"'{cell}"
-    return cell
+    if not isinstance(cell, str) or cell[:1].isalnum():
+        return cell
+    return f"'{cell}" if cell.startswith(_HIDING) or _is_formula(cell) else cell
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a program that leaves blanks and what cannot be seen away reads it as a formula."""
+    first = next((each for each in text if each.isprintable() and not each.isspace()), "")
+    return unicodedata.normalize("NFKC", first)[:1] in _FORMULA
 
 
 def _moment(at: datetime | None) -> str | None:

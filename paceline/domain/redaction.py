@@ -18,7 +18,7 @@ _KINDS: tuple[tuple[tuple[bytes, ...], re.Pattern[bytes]], ...] = tuple(
             rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----[\s\S]{0,16000}?"
             rb"-----END [A-Z ]{0,40}PRIVATE KEY(?: BLOCK)?-----",
         ),
-        ((b"pct_",), rb"\bpct_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"),
+        ((b"pct_", b"pcs_"), rb"\bpc[ts]_[0-9a-f]{12}_[A-Za-z0-9_-]{43}"),
         ((b"whsec_",), rb"\bwhsec_[A-Za-z0-9_+/=-]{16,200}"),
         ((b"ghp_", b"gho_", b"ghu_", b"ghs_", b"ghr_"), rb"\bgh[pousr]_[A-Za-z0-9]{30,255}"),
         ((b"github_pat_",), rb"\bgithub_pat_[A-Za-z0-9_]{40,255}"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,13 @@ def test_every_cell_comes_back_and_none_is_a_formula(rows: list[list[str | int |
                 assert not text.startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
             else:
                 assert text == ("" if cell is None else str(cell))
+
+
+@pytest.mark.parametrize(
+    "hidden", [" =1+1", "\u00a0+1", "\ufeff@SUM(A1)", "\u200b-1", "\uff1d1+1", " \uff20x", "\x0b=1"]
+)
+def test_a_formula_behind_blanks_or_in_another_width_is_none(hidden: str) -> None:
+    assert csv_text([[hidden, f"a{hidden}", "  a", ""]]).rstrip("\r\n") == f"'{hidden},a{hidden},  a,"
 
 
 def test_an_attempt_is_a_row_when_it_ends() -> None:
