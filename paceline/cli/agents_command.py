@@ -12,7 +12,7 @@ from rich.text import Text
 from paceline.cli.calling import call_api
 from paceline.cli.completing import complete_run
 from paceline.cli.parameters import AsJson
-from paceline.cli.terminal import printable, say, wide_console
+from paceline.cli.terminal import complain, printable, say, wide_console
 from paceline.cli.watching import View, Watch, watch
 from paceline.client.api import ApiClient
 from paceline.domain.states import AgentState
@@ -53,7 +53,7 @@ def agents(
     elif found:
         wide_console().print(agents_table(found))
     else:
-        say("No agent has done anything yet.")
+        complain("No agent has done anything yet.")
 
 
 def agents_table(found: list[AgentStatus]) -> Table:

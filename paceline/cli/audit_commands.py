@@ -40,7 +40,7 @@ def list_(
     elif found:
         wide_console().print(_table(found))
     else:
-        say("Nothing was asked to be changed yet.")
+        complain("Nothing was asked to be changed yet.")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from paceline.cli.calling import call_api
 from paceline.cli.parameters import Project
-from paceline.cli.terminal import printable, say, wide_console
+from paceline.cli.terminal import complain, printable, say, wide_console
 from paceline.cli.watching import View, Watch, watch
 from paceline.client.connection import as_error
 from paceline.domain.claims import DecisionRecord, LiveClaim
@@ -97,7 +97,7 @@ def _show(found: list[M], as_json: bool, table: Callable[[list[M]], Table]) -> N
     if as_json:
         say(json.dumps(_data(found), indent=2, ensure_ascii=False))
     elif not found:
-        say("Nothing is held or waited for.")
+        complain("Nothing is held or waited for.")
     else:
         wide_console().print(table(found))
 

@@ -11,7 +11,7 @@ import typer
 from paceline.cli.calling import call_api
 from paceline.cli.parameters import ProjectFilter
 from paceline.cli.people_commands import AsJson
-from paceline.cli.terminal import counted, printable, say
+from paceline.cli.terminal import complain, counted, printable, say
 from paceline.client.api import ApiClient
 from paceline.domain.notifications import Notification
 
@@ -51,7 +51,7 @@ def notifications(
     for each in found:
         say(_line(each))
     if not found and redeliver is None:
-        say(_none(project, state))
+        complain(_none(project, state))
 
 
 def _none(project: str | None, state: State | None) -> str:

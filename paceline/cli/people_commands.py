@@ -18,6 +18,7 @@ from paceline.cli.parameters import ProjectFilter, QuestionId
 from paceline.cli.progress import stories_table
 from paceline.cli.terminal import (
     absence_line,
+    complain,
     counted,
     counts_line,
     how_to_answer,
@@ -90,7 +91,7 @@ def _show_runs(runs: list[ListedRun], as_json: bool) -> None:
     if as_json:
         say(_json(runs))
     elif not runs:
-        say("There are no runs yet; start one with `paceline run PLAN --repo DIR`.")
+        complain("There are no runs yet; start one with `paceline run PLAN --repo DIR`.")
     else:
         for line in run_lines(runs):
             say(line)
@@ -136,7 +137,7 @@ def questions(project: ProjectFilter = None, follow: Watch = False, as_json: AsJ
     if as_json:
         say(_json(found))
     elif not found:
-        say("Nothing waits for a person.")
+        complain("Nothing waits for a person.")
     else:
         for question in found:
             say(f"{question_text(question)}\nAnswer it with: {how_to_answer(question)}\n")

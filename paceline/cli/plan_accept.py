@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import os
 import shlex
 import tempfile
@@ -12,9 +13,10 @@ from typing import Annotated
 
 import typer
 
+from paceline.cli.parameters import AsJson
 from paceline.cli.plan_source import read_source
 from paceline.cli.plan_story_list import command_lines, story_lines
-from paceline.cli.terminal import complain, counted, is_interactive, printable, say
+from paceline.cli.terminal import complain, counted, is_interactive, kept_for_data, printable, say, show_data
 from paceline.domain.plan import Finding, Plan
 from paceline.errors import Conflict, PlanError, PlanUnreadable, Refused
 from paceline.plans.findings import Code
@@ -32,12 +34,23 @@ def accept(
         str | None, typer.Option("--as", metavar="NAME", help="Who accepts it; default: your login name.")
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Accept without being asked.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Accept a plan that a model proposed, so that it may run.
 
     Read it first.
     """
     name = _name(by)
+    with kept_for_data(as_json):
+        plan = _accept(file, name, yes)
+        say(f"Accepted by {name}; it may run: {shlex.join(['paceline', 'run', str(file)])}")
+    if as_json:
+        told = {"file": str(file), "accepted_by": name, "stories": len(plan.stories)}
+        show_data(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _accept(file: Path, name: str, yes: bool) -> Plan:
+    """Show it, ask, and write it as accepted."""
     text = _text(file)
     plan = read_plan(text, file.name)
     if not is_pending(plan):
@@ -50,7 +63,7 @@ def accept(
     if _text(file) != text:
         raise Conflict(f"{file} was changed while you were asked; read it again and accept that.")
     _replace(file, _written(accepted(plan, name, date.today().isoformat()), text, name))
-    say(f"Accepted by {name}; it may run: {shlex.join(['paceline', 'run', str(file)])}")
+    return plan
 
 
 def _name(by: str | None) -> str:

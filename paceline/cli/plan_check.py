@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
@@ -16,6 +17,7 @@ from rich.text import Text
 
 from paceline.cli.plan_files import FAILED, UNREADABLE, JsonOption, PlanArgument, load_source, place_of
 from paceline.cli.plan_findings import print_findings, verdict
+from paceline.cli.terminal import show_data
 from paceline.domain.plan import Finding
 from paceline.plans.catalogue import entries
 from paceline.plans.catalogue import explain as entry_of
@@ -58,6 +60,7 @@ def check(
 
 def explain(
     code: Annotated[str, typer.Argument(metavar="CODE", help="Such as UNKNOWN_DEPENDENCY.")],
+    as_json: JsonOption = False,
 ) -> None:
     """Say what a finding means, with an example and what to write."""
     entry = entry_of(code)
@@ -66,7 +69,10 @@ def explain(
         remedy = f"write {near}" if near else "docs/reference/findings.md lists all of them"
         typer.echo(f"There is no finding {code!r}; {remedy}.", err=True)
         raise typer.Exit(UNREADABLE)
-    typer.echo(entry.text(), nl=False)
+    if as_json:
+        show_data(json.dumps({**asdict(entry), "files": dict(entry.files)}, indent=2, ensure_ascii=False))
+    else:
+        typer.echo(entry.text(), nl=False)
 
 
 def _json(findings: Sequence[Finding]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import sys
@@ -19,10 +20,11 @@ from rich.text import Text
 from paceline.agents.model import ModelClient
 from paceline.agents.model_declaration import choose_model
 from paceline.cli.models import find_models
+from paceline.cli.parameters import AsJson
 from paceline.cli.plan_source import PlanSource, read_source
 from paceline.cli.plan_story_list import story_lines
 from paceline.cli.settings import load_settings
-from paceline.cli.terminal import complain, counted, printable, say
+from paceline.cli.terminal import complain, counted, kept_for_data, printable, say, show_data
 from paceline.domain.plan import Plan
 from paceline.errors import ConfigurationError, ModelError, PlanUnreadable, Refused
 from paceline.plans.findings import Code
@@ -51,11 +53,22 @@ def propose(
     with_model: ModelOption = None,
     output: OutputOption = None,
     force: ForceOption = False,
+    as_json: AsJson = False,
 ) -> None:
     """Let a model propose a plan for notes.
 
     It is a file for you to review, and does not run before.
     """
+    with kept_for_data(as_json):
+        plan, target = _propose(notes, with_model, output, force)
+        _report(plan, target)
+    if as_json:
+        told = {"file": str(target), "stories": len(plan.stories), "remarks": _doubts(plan)}
+        show_data(json.dumps(told, indent=2, ensure_ascii=False))
+
+
+def _propose(notes: str, with_model: str | None, output: Path | None, force: bool) -> tuple[Plan, Path]:
+    """Ask the model, and write what it proposes; returns that and its file."""
     models = find_models(load_settings())
     name = choose_model(models.declared, with_model, models.place)
     declaration = models.declared[name]
@@ -81,7 +94,7 @@ def propose(
         except ModelError as error:
             raise _with_answer_kept(error, target) from None
     _write(target, proposal_text(plan, name, target.name))
-    _report(plan, target)
+    return plan, target
 
 
 def _read(notes: str) -> PlanSource:
@@ -147,8 +160,12 @@ def _write(path: Path, text: str) -> None:
         ) from None
 
 
+def _doubts(plan: Plan) -> list[str]:
+    return [each.message for each in plan.warnings if each.code == Code.PROPOSAL_NOT_IN_TEXT]
+
+
 def _report(plan: Plan, target: Path) -> None:
-    doubts = [each.message for each in plan.warnings if each.code == Code.PROPOSAL_NOT_IN_TEXT]
+    doubts = _doubts(plan)
     say(f"{target}: {counted(len(plan.stories), 'story', 'stories')}, not reviewed.")
     for line in story_lines(plan):
         say(line)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from paceline.cli.calling import call_api
 from paceline.cli.parameters import Project
-from paceline.cli.terminal import printable, say, wide_console
+from paceline.cli.terminal import complain, printable, say, wide_console
 from paceline.domain.reports import Report, ReportKind
 from paceline.domain.retro_entries import EntryKind, added_to
 from paceline.errors import NotFound, Refused
@@ -130,7 +130,7 @@ def _list(found: list[Report], as_json: bool) -> None:
         say(json.dumps([each.model_dump(mode="json") for each in found], indent=2))
         return
     if not found:
-        say("There are no reports; they are made of runs whose days are reported.")
+        complain("There are no reports; they are made of runs whose days are reported.")
         return
     table = Table(box=None, pad_edge=False)
     for name in ("made", "sprint", "kind", "number", "days"):

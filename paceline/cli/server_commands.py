@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Annotated
 
 import typer
 
+from paceline.cli.parameters import AsJson
 from paceline.cli.settings import load_settings, make_home
 from paceline.cli.terminal import say
 from paceline.client.api import ApiClient
@@ -81,6 +83,7 @@ def migrate(
     down: Annotated[
         bool, typer.Option("--down", help="Take every migration back; the data goes with it.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring the database to this version's schema."""
     from paceline.store import migrate as migrations
@@ -91,7 +94,8 @@ def migrate(
         make_home(settings)
     if down:
         migrations.downgrade(url, "base")
-        say("The database has no tables of Paceline any more.")
+        sentence = "The database has no tables of Paceline any more."
     else:
         migrations.upgrade(url)
-        say(f"The database has the newest schema, {migrations.head()}.")
+        sentence = f"The database has the newest schema, {migrations.head()}."
+    say(json.dumps({"schema": None if down else migrations.head()}) if as_json else sentence)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paceline.cli.settings import load_settings
-from paceline.cli.terminal import printable, say, wide_console
+from paceline.cli.terminal import complain, printable, say, wide_console
 from paceline.cli.token_commands import AsJson, with_database
 from paceline.domain.access import Role
 from paceline.domain.audit import AuditDraft
@@ -37,7 +37,7 @@ def list_(as_json: AsJson = False) -> None:
     elif found:
         wide_console().print(_table(found))
     else:
-        say("Nobody is signed in with a browser.")
+        complain("Nobody is signed in with a browser.")
 
 
 @app.command()

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec, TypeVar
 
 import typer
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from paceline.cli.settings import load_settings, make_home
-from paceline.cli.terminal import printable, say, wide_console
+from paceline.cli.terminal import complain, printable, say, wide_console
 from paceline.domain.access import ApiToken, Role
 from paceline.domain.audit import AuditDraft
 from paceline.errors import Refused
@@ -32,6 +33,17 @@ app = typer.Typer(
 
 AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
 Which = Annotated[str, typer.Argument(help="Its name, id or prefix.")]
+
+
+class GivenRole(StrEnum):
+    """The roles of tokens that are given out; those of agents are made for each attempt."""
+
+    viewer = Role.VIEWER.value
+    operator = Role.OPERATOR.value
+    product_owner = Role.PRODUCT_OWNER.value
+    admin = Role.ADMIN.value
+
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -42,7 +54,7 @@ _NO_BODY = "0" * 64
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="Whose it is: the actor of what is done with it.")],
-    role: Annotated[Role, typer.Option(help="What it may do.")],
+    role: Annotated[GivenRole, typer.Option(help="What it may do.")],
     project: Annotated[
         list[str] | None, typer.Option("--project", help="Only this project; may be repeated.")
     ] = None,
@@ -55,7 +67,7 @@ def create(
     from paceline.store import tokens
 
     lifetime = span(expires) if expires is not None else None
-    made = _write("create", tokens.create_token, name, role, _me(), project or [], lifetime)
+    made = _write("create", tokens.create_token, name, Role(role.value), _me(), project or [], lifetime)
     _show_made(made, as_json)
 
 
@@ -70,7 +82,7 @@ def list_(as_json: AsJson = False) -> None:
     elif found:
         wide_console().print(_table(found))
     else:
-        say("There are no tokens; `paceline token create` makes one.")
+        complain("There are no tokens; `paceline token create` makes one.")
 
 
 @app.command()

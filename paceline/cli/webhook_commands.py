@@ -83,7 +83,7 @@ def list_(as_json: AsJson = False) -> None:
     elif found:
         wide_console().print(_table([WebhookSubscription.model_validate(each) for each in found]))
     else:
-        say("There are no webhooks; `paceline webhook add` makes one.")
+        complain("There are no webhooks; `paceline webhook add` makes one.")
 
 
 @app.command()
@@ -158,7 +158,7 @@ def deliveries(
     for each in found:
         say(_line(Notification.model_validate(each)))
     if not found:
-        say("There are no such deliveries.")
+        complain("There are no such deliveries.")
 
 
 @app.command()

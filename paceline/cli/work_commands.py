@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from paceline.cli.settings import load_settings
-from paceline.cli.terminal import counted, printable, say
+from paceline.cli.terminal import complain, counted, printable, say
 from paceline.errors import ConfigurationError, NotFound
 from paceline.vcs.diff import DiffStat, diff_text
 from paceline.vcs.preserved import PreservedWork, list_preserved, size_of
@@ -96,7 +96,7 @@ def list_work(repo: Repo = HERE, project: Project = None, as_json: AsJson = Fals
     for row, size in zip(rows, sizes, strict=True):
         say(row.line(size))
     if not rows:
-        say(f"No work is preserved in {repository.path}.")
+        complain(f"No work is preserved in {repository.path}.")
 
 
 @app.command("show")

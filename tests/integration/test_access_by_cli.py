@@ -64,7 +64,6 @@ def test_rotating_and_revoking(command: CommandLine, url: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("create", "ada", "--role", "agent"), "each attempt"),
         (("create", "ada (for bob)", "--role", "viewer"), "no name"),
         (("create", "ada", "--role", "viewer", "--expires", "soon"), "no length of time"),
         (("revoke", "nobody"), "no token nobody"),
@@ -77,6 +76,13 @@ def test_what_is_refused_is_said_in_a_sentence(
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_tokens_of_agents_are_not_given_out(command: CommandLine) -> None:
+    done = command("token", "create", "ada", "--role", "agent")
+    assert done.returncode == 2
+    assert "'viewer', 'operator', 'product_owner', 'admin'" in " ".join(done.stderr.split())
+    assert "agent" not in command("token", "create", "--help").stdout
 
 
 def test_verifying_finds_what_was_done_to_the_log(command: CommandLine, url: str) -> None:
@@ -110,12 +116,12 @@ def test_verifying_finds_what_was_done_to_the_log(command: CommandLine, url: str
 
 
 def test_an_empty_log_is_whole(command: CommandLine) -> None:
-    assert command("audit", "list").stdout.startswith("Nothing was asked")
+    assert command("audit", "list").stderr.startswith("Nothing was asked")
     assert command("audit", "verify").stdout.startswith("The chain of 0 entries is whole: 0:000")
 
 
 def test_sessions_are_listed_and_ended(command: CommandLine, url: str) -> None:
-    assert command("session", "list").stdout == "Nobody is signed in with a browser.\n"
+    assert command("session", "list").stderr == "Nobody is signed in with a browser.\n"
     secret = json.loads(command("token", "create", "ada", "--role", "viewer", "--json").stdout)["secret"]
     person = browser_sessions.Person("ada", SignedInBy.TOKEN, secret)
     database = Database(url)

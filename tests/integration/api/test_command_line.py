@@ -139,4 +139,6 @@ def test_a_busy_port_is_one_sentence(paceline: CommandLine) -> None:
 def test_migrate_up_and_down(paceline: CommandLine) -> None:
     assert "newest schema" in paceline("migrate").stdout
     assert "newest schema" in paceline("migrate").stdout
+    told = json.loads(paceline("migrate", "--json").stdout)
+    assert told["schema"] in paceline("migrate").stdout
     assert paceline("migrate", "--down").returncode == 0

@@ -51,8 +51,8 @@ def test_messages_that_were_given_up_are_seen_and_sent_again(
     assert f"{dead[0]['id']}  dead  20" in shown
     assert f"question.asked {dead[0]['question']} to command, 1 try" in shown
     assert "NOTIFY_COMMAND" in shown
-    assert paceline("notifications", "--project", "other").stdout == "No message of run other.\n"
-    assert paceline("notifications", "--state", "sent").stdout == "No message is sent.\n"
+    assert paceline("notifications", "--project", "other").stderr == "No message of run other.\n"
+    assert paceline("notifications", "--state", "sent").stderr == "No message is sent.\n"
     there.touch()
     again = paceline("notifications", "--redeliver", "dead", "--project", "plot")
     assert again.stdout.startswith(f"{len(dead)} message")

@@ -27,7 +27,7 @@ from paceline.errors import (
 from paceline.plans.lint import check_plan, has_errors
 from paceline.plans.reader import read_plan
 from tests.integration.api.command_line import PATIENCE, CommandLine
-from tests.integration.api.test_terminal import Terminal
+from tests.integration.api.terminals import Terminal
 from tests.model_service import KEY, ModelService, Reply, model_service, saying
 
 NOTES = """\
@@ -136,6 +136,17 @@ def test_what_the_notes_do_not_say_is_shown(service: ModelService) -> None:
     assert "\x1b" not in out
     assert "  S1: make dry\n" in out
     assert "rm -rf" not in out[out.index("Commands") : out.index("findings:")]
+
+
+def test_programs_get_a_document_and_nothing_else(folder: Path, service: ModelService) -> None:
+    service.answers(saying(ANSWER))
+    code, out, err = run("propose", "notes.md", "--json")
+    assert (code, json.loads(out)) == (0, {"file": "notes.proposed.yaml", "stories": 2, "remarks": []})
+    assert "not reviewed" in err
+    code, out, err = run("accept", "notes.proposed.yaml", "--as", "Ada", "--yes", "--json")
+    assert code == 0
+    assert json.loads(out) == {"file": "notes.proposed.yaml", "accepted_by": "Ada", "stories": 2}
+    assert "make dry" in err
 
 
 @pytest.mark.parametrize("kind", ["openai", "anthropic", "ollama"])
@@ -307,7 +318,7 @@ def test_a_person_at_a_terminal_is_shown_a_way_out_and_asked_before_accepting(
     folder: Path, service: ModelService, paceline: CommandLine
 ) -> None:
     service.answers(saying(ANSWER))
-    shown = Terminal(paceline, "plan", "check", "notes.md")
+    shown = Terminal.of(paceline, "plan", "check", "notes.md")
     try:
         assert shown.read_to_the_end() == 2
         assert "The smallest plan looks like this:" in shown.screen
@@ -317,7 +328,7 @@ def test_a_person_at_a_terminal_is_shown_a_way_out_and_asked_before_accepting(
     run("propose", "notes.md")
     before = (folder / "notes.proposed.yaml").read_text()
     for typed, status in (("n\r", 1), ("y\r", 0)):
-        asked = Terminal(paceline, "plan", "accept", "notes.proposed.yaml", "--as", "Ada")
+        asked = Terminal.of(paceline, "plan", "accept", "notes.proposed.yaml", "--as", "Ada")
         try:
             asked.read_until("Accept 2 stories as Ada? [y/N]: ")
             assert (folder / "notes.proposed.yaml").read_text() == before
