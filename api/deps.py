@@ -32,23 +32,24 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return parts
 
 
-def _database(connection: HTTPConnection) -> Database:
+# Not plain functions, which FastAPI would run in another thread each time.
+async def _database(connection: HTTPConnection) -> Database:
     return parts_of(connection).database
 
 
-def _client(connection: HTTPConnection) -> Client:
+async def _client(connection: HTTPConnection) -> Client:
     return parts_of(connection).client
 
 
-def _settings(connection: HTTPConnection) -> Settings:
+async def _settings(connection: HTTPConnection) -> Settings:
     return parts_of(connection).settings
 
 
-def _hub(connection: HTTPConnection) -> Hub:
+async def _hub(connection: HTTPConnection) -> Hub:
     return parts_of(connection).hub
 
 
-def _never_kept(response: Response) -> None:
+async def _never_kept(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cached_property
 from typing import NamedTuple
 
@@ -72,6 +72,52 @@ class Selection:
         return [entry for entry in entries if not self._words.isdisjoint(entry.words)]
 
 
+class Live:
+    """A subscriber that has everything, and is given what comes without a task of its own being woken.
+
+    Args:
+        sent: place of the last event that it has.
+        chosen: which events it wants.
+        push: gives it a part at once; false where it cannot take it now.
+        now: the time in seconds, of the event loop.
+    """
+
+    def __init__(
+        self, sent: int, chosen: Selection, push: Callable[[Part], bool], now: Callable[[], float]
+    ) -> None:
+        self.sent = sent
+        self.told: float | None = None
+        """When it was last given something."""
+        self._chosen = chosen
+        self._push = push
+        self._now = now
+        self._woken = asyncio.Event()
+
+    async def listen(self, feed: Feed) -> None:
+        """Take what comes until it cannot, or the feed is woken."""
+        feed.live.add(self)
+        try:
+            await self._woken.wait()
+        finally:
+            feed.live.discard(self)
+
+    def take(self, feed: Feed, entries: list[Entry]) -> None:
+        """Events were appended."""
+        wanted = self._chosen.of(entries)
+        if wanted:
+            if not self._push(Part(wanted, entries[-1].place)):
+                # From now on it reads by itself, from here on.
+                feed.live.discard(self)
+                self.wake()
+                return
+            self.told = self._now()
+        self.sent = entries[-1].place
+
+    def wake(self) -> None:
+        """Have it look."""
+        self._woken.set()
+
+
 class Feed:
     """The latest serialised events of one stream, numbered without gaps.
 
@@ -81,6 +127,7 @@ class Feed:
 
     def __init__(self, last: int) -> None:
         self.subscribers = 0
+        self.live: set[Live] = set()
         self.changed = asyncio.Event()
         self._first = last + 1
         self._entries: list[Entry] = []
@@ -95,16 +142,29 @@ class Feed:
         if not entries:
             return
         self._entries += entries
+        # Who keeps up comes before who reads on its own.
+        for each in tuple(self.live):
+            each.take(self, entries)
         if len(self._entries) > 2 * MEMORY:
             dropped = len(self._entries) - MEMORY
             self._first += dropped
             del self._entries[:dropped]
-        self.wake()
+        self._tell_readers()
 
     def wake(self) -> None:
         """Have everybody look again."""
+        for each in self.live:
+            each.wake()
+        self._tell_readers()
+
+    def _tell_readers(self) -> None:
         self.changed.set()
         self.changed = asyncio.Event()
+
+    @property
+    def first(self) -> int:
+        """Place of the first event that it remembers, or would."""
+        return self._first
 
     def since(self, place: int) -> list[Entry] | None:
         """Up to `PAGE` events after a place; None where the feed no longer remembers them."""

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
-from api.feeds import PAGE, Entry, Feed, Part, Selection
+from api.feeds import PAGE, Entry, Feed, Live, Part, Selection
 from api.past import Past, entries_after
 from paceline.observe.metrics import STREAM_LAG
 from paceline.store.database import Database
@@ -26,7 +26,10 @@ from paceline.store.events import last_number, last_numbers, last_position, plac
 LOOK_SECONDS = 2.0
 """How often is looked for what nobody told of."""
 HEARTBEAT_SECONDS = 15.0
+REPLAYED = 100
+"""So many events at once are not news, but somebody who reads what was; they take turns."""
 _ALL = Selection()
+Push = Callable[[Part], bool]
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ class Hub:
         self._wanted = asyncio.Event()
         self._news = asyncio.Event()
         self._closed = False
+        self._turn = asyncio.Lock()
 
     @asynccontextmanager
     async def running(self) -> AsyncGenerator[None]:
@@ -75,8 +79,12 @@ class Hub:
         self._closed = True
         self._wake_all()
 
+    def has(self, project: str) -> bool:
+        """Whether somebody listens to a project, which is then known to be there."""
+        return project in self._feeds
+
     async def project_events(
-        self, project: str, after: int, chosen: Selection = _ALL
+        self, project: str, after: int, chosen: Selection = _ALL, push: Push | None = None
     ) -> AsyncGenerator[Part]:
         """The events of one project after a number, first what was, then what comes, until the hub closes.
 
@@ -84,21 +92,27 @@ class Hub:
             project: id of the project.
             after: number of the last event that the client has; 0 for all.
             chosen: which of them.
+            push: gives the client what comes once it has all that was; the parts that it does not take then
+                are the stream's again. None: everything is the stream's.
         """
 
-        async def load(number: int) -> list[Entry]:
-            return await self._past.after(project, number)
-
         async with self._subscribed(project) as feed:
-            async for part in self._follow(feed, after, load, chosen):
+
+            async def load(number: int) -> list[Entry]:
+                return await self._past.after(project, number, feed.first - 1)
+
+            async for part in self._follow(feed, after, load, chosen, push):
                 yield part
 
-    async def all_events(self, after: int | None = None, chosen: Selection = _ALL) -> AsyncGenerator[Part]:
+    async def all_events(
+        self, after: int | None = None, chosen: Selection = _ALL, push: Push | None = None
+    ) -> AsyncGenerator[Part]:
         """The events of all projects after a position, in the order of their commits, until the hub closes.
 
         Args:
             after: position of the last event that the client has; None: only what comes.
             chosen: which of them.
+            push: as for one project.
         """
 
         async def load(position: int) -> list[Entry]:
@@ -106,11 +120,16 @@ class Hub:
 
         async with self._subscribed_to_everything() as feed:
             start = feed.last if after is None else after
-            async for part in self._follow(feed, start, load, chosen):
+            async for part in self._follow(feed, start, load, chosen, push):
                 yield part
 
     async def _follow(
-        self, feed: Feed, after: int, load: Callable[[int], Awaitable[list[Entry]]], chosen: Selection
+        self,
+        feed: Feed,
+        after: int,
+        load: Callable[[int], Awaitable[list[Entry]]],
+        chosen: Selection,
+        push: Push | None,
     ) -> AsyncGenerator[Part]:
         loop = asyncio.get_running_loop()
         sent, told = after, loop.time()
@@ -119,6 +138,8 @@ class Hub:
             entries = feed.since(sent)
             if entries is None:
                 entries = await load(sent)
+            if len(entries) >= REPLAYED:
+                await self._take_turn()
             if entries:
                 sent = entries[-1].place
                 wanted = chosen.of(entries)
@@ -129,8 +150,19 @@ class Hub:
             if loop.time() - told >= self._heartbeat:
                 yield Part([], sent)
                 told = loop.time()
-            elif not entries:
+            elif entries:
+                continue
+            elif push is None or sent != feed.last:
                 await changed.wait()
+            else:
+                live = Live(sent, chosen, push, loop.time)
+                await live.listen(feed)
+                sent, told = live.sent, live.told or told
+
+    async def _take_turn(self) -> None:
+        """Let one reader of what was go on in each turn of the loop, so that news never wait for many."""
+        async with self._turn:
+            await asyncio.sleep(0)
 
     @asynccontextmanager
     async def _subscribed(self, project: str) -> AsyncGenerator[Feed]:

@@ -110,10 +110,11 @@ def create_app(database: Database, client: Client, settings: Settings) -> FastAP
 
 def include_routes(app: FastAPI) -> None:
     """Give an application every route of the API."""
+    # First, as a thousand clients that come back at once are matched against it.
+    app.include_router(socket.router)
     app.include_router(_routes(), prefix=PREFIX)
     app.include_router(health.router)
     app.include_router(scrape.router)
-    app.include_router(socket.router)
 
 
 RESOURCES = (
@@ -148,7 +149,7 @@ RESOURCES = (
 def routes() -> Iterator[tuple[frozenset[str], str]]:
     """Methods and path of every route, in the order in which a request is matched against them."""
     yield frozenset({"GET", "HEAD"}), f"{PREFIX}/openapi.json"
-    for prefix, modules in ((PREFIX, RESOURCES), ("", (health, scrape, socket))):
+    for prefix, modules in (("", (socket,)), (PREFIX, RESOURCES), ("", (health, scrape))):
         for module in modules:
             for route in module.router.routes:
                 if isinstance(route, Route | WebSocketRoute):

@@ -77,7 +77,7 @@ class Acting:
         self._sessions.forget()
 
 
-def _acting(connection: HTTPConnection) -> Acting:
+async def _acting(connection: HTTPConnection) -> Acting:
     state = connection.scope["state"]
     made = connection.app.state
     return Acting(state["caller"], made.callers, made.sessions, state)

@@ -12,7 +12,7 @@ from pydantic import StringConstraints
 from starlette.types import Scope
 
 from api.feeds import Part, Selection
-from api.hub import Hub
+from api.hub import Hub, Push
 from api.permissions import Acting, unseen
 from paceline.domain.access import Role
 from paceline.domain.events import EventType
@@ -47,9 +47,21 @@ WordsQuery = Annotated[
 
 
 async def open_stream(
-    hub: Hub, database: Database, acting: Acting, project: str | None, after: int | None, words: list[str]
+    hub: Hub,
+    database: Database,
+    acting: Acting,
+    project: str | None,
+    after: int | None,
+    words: list[str],
+    push: Push | None = None,
 ) -> AsyncGenerator[Part]:
     """The stream that a client asks for.
+
+    Args:
+        hub, database: where events come from.
+        acting: who asks.
+        project, after, words: what they ask for.
+        push: gives them what comes, once they have what was.
 
     Raises:
         Forbidden: all runs, and the caller is no admin or limited to projects.
@@ -64,11 +76,12 @@ async def open_stream(
                 role=acting.caller.role.value,
                 needed=Role.ADMIN.value,
             )
-        return hub.all_events(after, chosen)
-    await database.read(runs.get_run, project)
+        return hub.all_events(after, chosen, push)
+    if not hub.has(project):
+        await database.read(runs.get_run, project)
     if not await acting.sees(project):
         raise unseen(project)
-    return hub.project_events(project, after or 0, chosen)
+    return hub.project_events(project, after or 0, chosen, push)
 
 
 class Ended(Enum):

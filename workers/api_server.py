@@ -5,21 +5,33 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import gc
 import socket
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager
 
 import uvicorn
 from temporalio.client import Client
 
+from api.admission import Admission
 from api.main import create_app
 from paceline.errors import ConfigurationError, PortBusy, ServerUnavailable
 from paceline.settings import Settings
 from paceline.store.database import Database
-from workers.event_protocols import HttpProtocol, SocketProtocol
+from workers.event_protocols import SocketProtocol, http_protocol
 
 STOP_SECONDS = 3
 """How long open requests and WebSockets may take to end."""
+ACCEPTED_AT_ONCE = 8
+"""Connections that are accepted in one turn of the event loop, so that what is open goes on between them."""
+BACKLOG = 1024
+"""Connections that wait to be accepted."""
+SWITCH_SECONDS = 0.001
+"""After so long a thread that computes lets the event loop go on.
+
+Python's own is five times as long, which the loop would wait for after each write to a client.
+"""
 
 
 class _Server(uvicorn.Server):
@@ -41,6 +53,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        for each in sockets or []:
+            # asyncio has the kernel's queue only as long as what it accepts at once.
+            each.listen(BACKLOG)
         self.listening.set()
 
 
@@ -52,7 +67,7 @@ def bind(settings: Settings) -> socket.socket:
         ConfigurationError: the host is none of this machine.
     """
     try:
-        listener = socket.create_server((settings.api_host, settings.api_port), backlog=512)
+        listener = socket.create_server((settings.api_host, settings.api_port), backlog=BACKLOG)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortBusy(
@@ -85,6 +100,7 @@ async def serving(
     Raises:
         ServerUnavailable: the application did not start.
     """
+    sys.setswitchinterval(min(SWITCH_SECONDS, sys.getswitchinterval()))
     app = create_app(database, client, settings)
     config = uvicorn.Config(
         app,
@@ -93,10 +109,15 @@ async def serving(
         server_header=False,
         # Events are small and many; compressing each one costs more than it saves on loopback.
         ws_per_message_deflate=False,
-        http=HttpProtocol,
+        http=http_protocol(
+            Admission(
+                settings.stream_opens_per_second, settings.stream_opens_burst, settings.streams_per_address
+            )
+        ),
         ws=SocketProtocol,
         ws_max_size=65_536,
         timeout_graceful_shutdown=STOP_SECONDS,
+        backlog=ACCEPTED_AT_ONCE,
     )
     server = _Server(config, lambda: app.state.parts.hub.close())
     task = asyncio.create_task(server.serve([listener]), name="api")
@@ -105,8 +126,13 @@ async def serving(
         await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
         if not server.started:
             raise ServerUnavailable("The API did not start; the log above has the reason.")
+        # What the application is made of stays; to look through it for garbage takes more than 100 ms each time,
+        # in which no client is sent anything.
+        gc.collect()
+        gc.freeze()
         yield task
     finally:
+        gc.unfreeze()
         listening.cancel()
         server.should_exit = True
         await asyncio.gather(task, return_exceptions=True)

@@ -110,12 +110,22 @@ def measure_events(
     wide = Console()
     (wide if wide.is_terminal else Console(width=130)).print(table)
     typer.echo(
-        f"{found.events} events, {found.reconnects} reconnects, {found.hostile_connects} hostile connects, "
-        f"lost {found.lost}, doubled {found.doubled}"
+        f"{found.events} events, {found.reconnects} reconnects, {found.hostile_connects} hostile connects "
+        f"({found.refused_connects} refused), lost {found.lost}, doubled {found.doubled}"
     )
-    typer.echo(f"p99 disturbed over steady {_ratio(found.disturbed_ratio)}")
-    if found.idle_cpu_percent is not None:
-        typer.echo(f"API with all clients and no event: {found.idle_cpu_percent:.1f} % of a core")
+    rounds = ", ".join(" and ".join(f"{each[part]:.1f}" for part in each) for each in found.rounds)
+    typer.echo(f"p99 steady and disturbed by round: {rounds}; ratio, median {_ratio(found.disturbed_ratio)}")
+    up = found.caught_up
+    typer.echo(
+        f"restart: {found.down_seconds:.1f} s until the API listened, then until a client had everything "
+        f"p50 {up['p50']:.0f}, p99 {up['p99']:.0f}, max {up['max']:.0f} ms"
+    )
+    busy = ", ".join(f"{part} {percent:.0f} %" for part, percent in found.api_cpu_percent.items())
+    idle = "-" if found.idle_cpu_percent is None else f"{found.idle_cpu_percent:.1f}"
+    listeners = ", ".join(f"{percent:.0f} %" for percent in found.client_cpu_percent)
+    typer.echo(
+        f"of a core: API idle {idle} %, {busy}; clients {listeners}; load average {found.load_average:.1f}"
+    )
 
 
 @app.command("scale")

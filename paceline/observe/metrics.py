@@ -45,6 +45,12 @@ STREAMS_DROPPED = Counter(
     "Clients that were let go because they did not take their events in time.",
     registry=REGISTRY,
 )
+STREAMS_REFUSED = Counter(
+    "paceline_event_streams_refused",
+    "WebSockets that were refused because their address opens them too often or has too many open.",
+    ("reason",),
+    registry=REGISTRY,
+)
 STREAM_LAG = Histogram(
     "paceline_event_stream_lag_seconds",
     "From an event's time until this process had read it for those who listen.",

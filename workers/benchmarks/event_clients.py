@@ -16,7 +16,8 @@ HANDSHAKE = (
     "GET /ws?project_id={project}&after={after} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\n"
     "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: cGFjZWxpbmUgYmVuY2ggMQ==\r\n\r\n"
 )
-RETRY_SECONDS = 0.05
+RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.05, 0.5
+"""A client waits up to so long before it connects again, twice as long each time."""
 _NUMBER = b'"number":'
 
 
@@ -26,9 +27,10 @@ class Client:
     Args:
         port: of the API on this machine.
         project: id of the run.
+        source: the address of this machine that it comes from; None: any.
     """
 
-    def __init__(self, port: int, project: str) -> None:
+    def __init__(self, port: int, project: str, source: str | None = None) -> None:
         self.numbers = array("q")
         self.times = array("d")
         self.last = 0
@@ -38,6 +40,8 @@ class Client:
         self.reconnects = -1
         self._port = port
         self._project = project
+        self._source = (source, 0) if source else None
+        self._tries = 0
         self._transport: asyncio.Transport | None = None
         self._gone = asyncio.Event()
 
@@ -48,12 +52,16 @@ class Client:
             while True:
                 self._gone.clear()
                 try:
-                    await loop.create_connection(lambda: _Wire(self), "127.0.0.1", self._port)
+                    await loop.create_connection(
+                        lambda: _Wire(self), "127.0.0.1", self._port, local_addr=self._source
+                    )
                     await self._gone.wait()
                 except OSError:
                     pass
                 self.connected.clear()
-                await asyncio.sleep(RETRY_SECONDS * random.random())  # noqa: S311 - jitter, no secret
+                pause = min(RETRY_SECONDS * 2**self._tries, LONGEST_RETRY_SECONDS)
+                self._tries += 1
+                await asyncio.sleep(pause * random.random())  # noqa: S311 - jitter, no secret
         finally:
             if self._transport is not None:
                 self._transport.abort()
@@ -72,6 +80,7 @@ class Client:
     def accepted(self) -> None:
         """The server answered."""
         self.reconnects += 1
+        self._tries = 0
         self.connected.set()
 
     def ended(self) -> None:

@@ -1,25 +1,25 @@
 """How long an event takes from its commit to the clients, through a real API and whatever disturbs.
 
-One run has three parts: steady (only clients, some of which lose their connection all the time), a restart of
-the API by `kill -9`, and a last one in which slow and hostile clients come as well.
+One run has rounds, in each of which first only clients listen, some of which lose their connection all the
+time, and then slow and hostile clients come as well; last the API is killed by `kill -9` and started again.
+API, writer, clients, and slow and hostile ones are processes of their own, with one monotonic clock.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import json
 import os
-import random
+import socket
 import sys
 import tempfile
 import time
+import urllib.request
 import uuid
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -30,52 +30,28 @@ from paceline.store import runs
 from paceline.store.database import Database
 from paceline.store.migrate import upgrade
 from workers.benchmarks import graphs
-from workers.benchmarks.event_clients import Client
-from workers.benchmarks.event_processes import fill
+from workers.benchmarks.event_figures import Span, Streamed, Taken, caught_up, read_commits, read_taken
+from workers.benchmarks.event_processes import SLOW, fill
 from workers.benchmarks.overhead import plan_of
 from workers.ports import free_port
 
-STEADY_SHARE, RESTART_SHARE = 0.4, 0.2
-"""Of the time: until the API is killed, and after it is back until the slow and hostile come."""
-DROPPED_SHARE = 0.02
-"""Of the clients, lose their connection at once, every `DROP_SECONDS`."""
-DROP_SECONDS = 0.5
-SLOW = 20
+ROUNDS = 3
+RESTART_SHARE = 0.2
+"""Of the time, after the API is back; the rest is the rounds'."""
+PER_PROCESS = 250
+"""Clients of one process, and of one address."""
+PAUSE_SECONDS = 0.5
+"""After a round, until what disturbed is gone."""
 IDLE_SECONDS = 3.0
 LAST_SECONDS = 60.0
-"""How long the clients may take for what they lack in the end."""
-STEPS = (50, 95, 99)
+"""How long the clients may take for what they lack."""
 
 Say = Callable[[str], None]
-
-
-@dataclass
-class Streamed:
-    """What one run came to. Latencies are milliseconds from commit to client."""
-
-    database: str
-    clients: int
-    rate: float
-    seconds: float
-    events: int = 0
-    received: int = 0
-    lost: int = 0
-    doubled: int = 0
-    reconnects: int = 0
-    hostile_connects: int = 0
-    idle_cpu_percent: float | None = None
-    """Of the API while all clients listened and nothing happened."""
-    latency: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
-
-    @property
-    def disturbed_ratio(self) -> float | None:
-        """99th percentile with slow and hostile clients over that without."""
-        steady, disturbed = self.latency.get("steady"), self.latency.get("disturbed")
-        return disturbed["p99"] / steady["p99"] if steady and disturbed else None
+Process = asyncio.subprocess.Process
 
 
 async def measure(url: str | None, clients: int, rate: float, seconds: float, say: Say) -> Streamed:
-    """Run all three parts.
+    """Run all parts.
 
     Args:
         url: of a database for this; None: a SQLite file that is made and removed.
@@ -90,11 +66,9 @@ async def measure(url: str | None, clients: int, rate: float, seconds: float, sa
     with tempfile.TemporaryDirectory(prefix="paceline-bench-") as folder:
         address = url or f"sqlite:///{Path(folder) / 'paceline.db'}"
         upgrade(address)
-        found = Streamed("postgresql" if url else "sqlite", clients, rate, seconds)
-        if url and url.startswith("sqlite"):
-            found.database = "sqlite"
-        bench = _Bench(found, address, Path(folder), say)
-        await bench.run()
+        name = "sqlite" if address.startswith("sqlite") else "postgresql"
+        found = Streamed(name, clients, rate, seconds)
+        await _Bench(found, address, Path(folder), say).run()
         return found
 
 
@@ -106,7 +80,10 @@ class _Bench:
         self._say = say
         self._port = free_port()
         self._project, self._bulk = (f"bench-{uuid.uuid4().hex[:8]}" for _ in range(2))
-        self._clients = [Client(self._port, self._project) for _ in range(found.clients)]
+        self._spans: list[Span] = []
+        self._listeners: list[Process] = []
+        self._back = (0, 0.0)
+        """The last event that was committed when the new API listened, and when that was."""
 
     async def run(self) -> None:
         database = Database(self._url)
@@ -116,76 +93,104 @@ class _Bench:
         database.close()
         async with AsyncExitStack() as stack:
             api = await stack.enter_async_context(self._api())
-            tasks = [asyncio.create_task(client.run()) for client in self._clients]
-            stack.push_async_callback(_cancel, tasks)
-            self._say(f"{len(self._clients)} clients connect")
+            self._say(f"{self._found.clients} clients connect")
             async with asyncio.timeout(LAST_SECONDS):
-                await asyncio.gather(*(client.connected.wait() for client in self._clients))
-            self._found.idle_cpu_percent = await _cpu_percent(api.pid, IDLE_SECONDS)
-            marks = await self._parts(stack, api)
-            commits = _commits(self._folder / "commits")
-            await self._catch_up(max(commits))
-        self._count(commits, marks)
+                await self._listen(stack)
+            cpu = _cpu_seconds(api.pid)
+            await asyncio.sleep(IDLE_SECONDS)
+            self._found.idle_cpu_percent = _percent(cpu, _cpu_seconds(api.pid), IDLE_SECONDS)
+            await self._parts(stack, api)
+            commits = read_commits(self._commits)
+            await self._reach(max(commits))
+            self._found.load_average = os.getloadavg()[0]
+            await self._count(commits)
 
-    async def _parts(self, stack: AsyncExitStack, api: asyncio.subprocess.Process) -> dict[str, float]:
-        """Steady, restart, disturbed; returns when each began."""
-        found, project, port = self._found, self._project, str(self._port)
-        noted = str(self._folder / "commits")
-        writer = await _begin("write", self._url, project, str(found.rate), noted)
+    @property
+    def _commits(self) -> Path:
+        return self._folder / "commits"
+
+    async def _listen(self, stack: AsyncExitStack) -> None:
+        """Start the processes of clients, each at an address of its own where the machine has them."""
+        left = self._found.clients
+        while left > 0:
+            place, count = len(self._listeners), min(left, PER_PROCESS)
+            noted = str(self._folder / f"taken-{place}")
+            process = await _begin(
+                "listen", str(self._port), self._project, str(count), _own_address(10 + place), noted
+            )
+            stack.push_async_callback(_kill, process)
+            self._listeners.append(process)
+            left -= count
+
+    async def _parts(self, stack: AsyncExitStack, api: Process) -> None:
+        found = self._found
+        writer = await _begin("write", self._url, self._project, str(found.rate), str(self._commits))
         stack.push_async_callback(_kill, writer)
-        hostile = await _begin("disturb", port, project, self._bulk, str(SLOW))
+        hostile = await _begin("disturb", str(self._port), self._project, self._bulk, _own_address(2))
         stack.push_async_callback(_kill, hostile)
-        dropping = asyncio.create_task(self._drop())
-        stack.push_async_callback(_cancel, [dropping])
-        _go(writer)
-        self._say("steady")
-        marks = {"steady": time.monotonic()}
-        await asyncio.sleep(found.seconds * STEADY_SHARE)
+        _tell(writer, "go")
+        part = found.seconds * (1 - RESTART_SHARE) / ROUNDS / 2
+        for number in range(1, ROUNDS + 1):
+            self._say(f"round {number}: steady")
+            await self._span("steady", part, api)
+            self._say(f"round {number}: {SLOW} clients that never read, and hostile ones")
+            _tell(hostile, "go")
+            await self._span("disturbed", part, api)
+            _tell(hostile, "stop")
+            await _answer(hostile)
+            await asyncio.sleep(PAUSE_SECONDS)
+        found.hostile_connects = int(await _finish(hostile) or 0)
+        found.refused_connects = await asyncio.to_thread(_refused, self._port)
+        await self._restart(stack, api)
+        await _finish(writer)
+
+    async def _span(self, part: str, seconds: float, api: Process) -> None:
+        begin, cpu = time.monotonic(), _cpu_seconds(api.pid)
+        await asyncio.sleep(seconds)
+        self._spans.append(Span(part, begin, time.monotonic()))
+        percent = _percent(cpu, _cpu_seconds(api.pid), seconds)
+        if percent is not None:
+            self._found.api_cpu_percent[part] = max(percent, self._found.api_cpu_percent.get(part, 0.0))
+
+    async def _restart(self, stack: AsyncExitStack, api: Process) -> None:
         self._say("the API is killed and started again")
-        marks["restart"] = time.monotonic()
+        killed = time.monotonic()
         await _kill(api)
         await stack.enter_async_context(self._api())
-        await asyncio.gather(*(client.connected.wait() for client in self._clients))
-        await asyncio.sleep(found.seconds * RESTART_SHARE)
-        self._say(f"{SLOW} clients that never read, and hostile ones")
-        marks["disturbed"] = time.monotonic()
-        _go(hostile)
-        await asyncio.sleep(found.seconds * (1 - STEADY_SHARE - RESTART_SHARE))
-        await _finish(writer)
-        found.hostile_connects = int(await _finish(hostile) or 0)
-        await _cancel([dropping])
-        return marks
+        self._back = max(read_commits(self._commits)), time.monotonic()
+        self._found.down_seconds = self._back[1] - killed
+        await self._reach(self._back[0])
+        await asyncio.sleep(self._found.seconds * RESTART_SHARE)
+        self._spans.append(Span("restart", killed, time.monotonic()))
 
-    async def _drop(self) -> None:
-        """Connections are lost all the time."""
-        while True:
-            await asyncio.sleep(DROP_SECONDS)
-            for client in random.sample(self._clients, math.ceil(len(self._clients) * DROPPED_SHARE)):
-                client.drop()
+    async def _reach(self, number: int) -> None:
+        """Wait until every client has an event."""
+        for process in self._listeners:
+            _tell(process, f"reach {number}")
+        try:
+            async with asyncio.timeout(LAST_SECONDS):
+                await asyncio.gather(*(_answer(process) for process in self._listeners))
+        except TimeoutError:
+            raise PacelineError(
+                f"After {LAST_SECONDS:g} s some client had not got event {number}; it was lost, or the "
+                "machine is too slow for this many clients and events."
+            ) from None
 
-    async def _catch_up(self, last: int) -> None:
-        deadline = time.monotonic() + LAST_SECONDS
-        while any(client.last < last for client in self._clients) and time.monotonic() < deadline:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-        self._found.lost += sum(last - client.last for client in self._clients)
-
-    def _count(self, commits: dict[int, float], marks: dict[str, float]) -> None:
-        found = self._found
+    async def _count(self, commits: dict[int, float]) -> None:
+        found, taken = self._found, list[Taken]()
+        for place, process in enumerate(self._listeners):
+            said = json.loads(await _finish(process))
+            found.lost += said["lost"] + sum(max(commits) - last for last in said["last"])
+            found.doubled += said["doubled"]
+            found.reconnects += said["reconnects"]
+            found.client_cpu_percent.append(said["cpu_percent"])
+            taken += read_taken(self._folder / f"taken-{place}", said["counts"])
         found.events = len(commits)
-        parts: dict[str, list[float]] = {name: [] for name in marks}
-        for client in self._clients:
-            found.lost += client.lost
-            found.doubled += client.doubled
-            found.reconnects += client.reconnects
-            found.received += len(client.numbers)
-            for number, moment in zip(client.numbers, client.times, strict=True):
-                committed = commits[number]
-                part = [name for name, begin in marks.items() if begin <= committed] or ["steady"]
-                parts[part[-1]].append(1000 * (moment - committed))
-        found.latency = {name: _distribution(each) for name, each in parts.items() if each}
+        found.count(commits, self._spans, taken)
+        found.caught_up = caught_up(taken, *self._back)
 
     @asynccontextmanager
-    async def _api(self) -> AsyncGenerator[asyncio.subprocess.Process]:
+    async def _api(self) -> AsyncGenerator[Process]:
         process = await _begin("serve", self._url, str(self._port), str(self._folder))
         try:
             yield process
@@ -206,18 +211,7 @@ def _record(session: Session, project: str) -> None:
     runs.create_run(session, run)
 
 
-def _commits(noted: Path) -> dict[int, float]:
-    rows = (line.split() for line in noted.read_text().splitlines())
-    return {int(number): float(moment) for number, moment in rows}
-
-
-def _distribution(found: list[float]) -> dict[str, float]:
-    found.sort()
-    steps = {f"p{step}": found[math.ceil(len(found) * step / 100) - 1] for step in STEPS}
-    return {**steps, "max": found[-1], "count": float(len(found))}
-
-
-async def _begin(*arguments: str) -> asyncio.subprocess.Process:
+async def _begin(*arguments: str) -> Process:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "workers.benchmarks.event_processes", *arguments),
         stdin=asyncio.subprocess.PIPE,
@@ -232,35 +226,52 @@ async def _begin(*arguments: str) -> asyncio.subprocess.Process:
     return process
 
 
-def _go(process: asyncio.subprocess.Process) -> None:
+def _tell(process: Process, line: str) -> None:
     assert process.stdin is not None  # noqa: S101 - it is a pipe; narrows the type
-    process.stdin.write(b"go\n")
+    process.stdin.write(f"{line}\n".encode())
 
 
-async def _finish(process: asyncio.subprocess.Process) -> str:
+async def _answer(process: Process) -> None:
+    assert process.stdout is not None  # noqa: S101 - it is a pipe; narrows the type
+    await process.stdout.readline()
+
+
+async def _finish(process: Process) -> str:
     """Have a process end, and return what it said last."""
     said, _ = await process.communicate(b"")
     return said.decode().strip()
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: Process) -> None:
     if process.returncode is None:
         process.kill()
         await process.wait()
 
 
-async def _cancel(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+def _own_address(last: int) -> str:
+    """An address of this machine that only one process uses; empty where it has none beside 127.0.0.1."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((f"127.0.0.{last}", 0))
+        except OSError:
+            return ""
+    return f"127.0.0.{last}"
 
 
-async def _cpu_percent(pid: int, seconds: float) -> float | None:
+def _refused(port: int) -> int:
+    """How many WebSockets the API refused."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(
+        int(float(line.split()[-1]))
+        for line in lines
+        if line.startswith("paceline_event_streams_refused_total")
+    )
+
+
+def _percent(before: float | None, after: float | None, seconds: float) -> float | None:
     """Of one core; None where the system does not say."""
-    before = _cpu_seconds(pid)
-    await asyncio.sleep(seconds)
-    after = _cpu_seconds(pid)
-    return None if before is None or after is None else round(100 * (after - before) / seconds, 2)
+    return None if before is None or after is None else round(100 * (after - before) / seconds, 1)
 
 
 def _cpu_seconds(pid: int) -> float | None:
