@@ -126,8 +126,8 @@ async def serving(
         await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
         if not server.started:
             raise ServerUnavailable("The API did not start; the log above has the reason.")
-        # What the application is made of stays; to look through it for garbage takes more than 100 ms each time,
-        # in which no client is sent anything.
+        # What the application is made of stays; to look through it for garbage takes more than 100 ms each
+        # time, in which no client is sent anything.
         gc.collect()
         gc.freeze()
         yield task
