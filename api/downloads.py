@@ -9,11 +9,31 @@ from pathlib import Path
 
 from fastapi import Request, Response
 from fastapi.responses import FileResponse
+from starlette.responses import MalformedRangeHeader, RangeNotSatisfiable
 
 from paceline.domain.member_names import safe_part
 from paceline.domain.status import Artifact
+from paceline.errors import RangeUnsatisfiable
 
 _AS_TEXT = frozenset({".log", ".txt", ".md", ".json", ".jsonl", ".diff", ".patch", ".out", ".err"})
+
+
+class _Download(FileResponse):
+    """A file whose refused ranges are problem documents like every other refusal."""
+
+    @classmethod
+    def _parse_range_header(cls, http_range: str, file_size: int) -> list[tuple[int, int]]:
+        try:
+            return super()._parse_range_header(http_range, file_size)
+        except MalformedRangeHeader:
+            # RFC 9110, 14.2: what is no range of a known unit is as if it were not there.
+            return []
+        except RangeNotSatisfiable as error:
+            raise RangeUnsatisfiable(
+                f"The file has {file_size} bytes, and the range {http_range[:100]!r} lies beyond; ask for "
+                "another part, or for all of it.",
+                bytes=file_size,
+            ) from error
 
 
 async def file_response(
@@ -42,7 +62,7 @@ async def file_response(
     }
     if is_known(request, artifact.sha256):
         return Response(status_code=304, headers=headers)
-    return FileResponse(
+    return _Download(
         path,
         media_type=_media_type(path),
         filename=name or safe_part(path.name),

@@ -5,6 +5,7 @@ PacelineError                       PACELINE
 │   └── PlanUnreadable              PLAN_UNREADABLE
 ├── NotFound                        NOT_FOUND
 │   └── ArtifactsRemoved            ARTIFACTS_REMOVED
+├── RangeUnsatisfiable              RANGE_UNSATISFIABLE
 ├── Conflict                        CONFLICT
 │   ├── AlreadyAnswered             ALREADY_ANSWERED
 │   ├── StaleFence                  STALE_FENCE
@@ -107,6 +108,12 @@ class ArtifactsRemoved(NotFound):
     """What a run left was removed; `details` has `reason`, `removed_at` and `actor`."""
 
     code = "ARTIFACTS_REMOVED"
+
+
+class RangeUnsatisfiable(PacelineError):
+    """A part of a file is asked for that it does not have; `details` has its `bytes`."""
+
+    code = "RANGE_UNSATISFIABLE"
 
 
 class Conflict(PacelineError):

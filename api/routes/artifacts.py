@@ -23,6 +23,7 @@ from paceline.store.database import Database
 
 router = APIRouter(prefix="/artifacts", tags=["artifacts"])
 
+_FILE: dict[str, dict[str, str]] = {"text/plain": {}, "application/zip": {}, "application/octet-stream": {}}
 ASKED = "a person asked for it"
 
 
@@ -52,7 +53,11 @@ async def get_artifact_summary(
     "/{project_id}/download",
     operation_id="download_artifacts",
     response_class=FileResponse,
-    responses={200: {"content": {"application/zip": {}}}, 304: {"description": "The caller has it."}},
+    responses={
+        200: {"content": {"application/zip": {}}},
+        206: {"content": {"application/zip": {}, "multipart/byteranges": {}}},
+        304: {"description": "The caller has it."},
+    },
 )
 @router.head("/{project_id}/download", include_in_schema=False)
 async def download_artifacts(
@@ -92,7 +97,8 @@ async def list_artifacts(
     operation_id="download_artifact",
     response_class=FileResponse,
     responses={
-        200: {"content": {"text/plain": {}, "application/zip": {}, "application/octet-stream": {}}},
+        200: {"content": _FILE},
+        206: {"content": {**_FILE, "multipart/byteranges": {}}},
         304: {"description": "The caller has it."},
     },
 )
