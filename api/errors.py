@@ -14,6 +14,7 @@ from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from api.endpoints import PREFIX
 from paceline.errors import PacelineError
 
 log = logging.getLogger(__name__)
@@ -164,12 +165,23 @@ async def _on_paceline_error(request: Request, error: Exception) -> ProblemRespo
 async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what the handler is registered for
     code = f"HTTP_{error.status_code}"
-    answer = problem(
-        error.status_code, code, error.detail, path=request.url.path, request_id=request_id_of(request)
-    )
+    said = _in_words(request, error)
+    answer = problem(error.status_code, code, said, path=request.url.path, request_id=request_id_of(request))
     # As `Allow`, without which nobody knows what to ask instead.
     answer.headers.update(error.headers or {})
     return answer
+
+
+def _in_words(request: Request, error: HTTPException) -> str:
+    """The router's own refusals are two words, which help nobody who mistyped an address."""
+    if error.detail != HTTPStatus(error.status_code).phrase:
+        return error.detail
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"There is nothing at this address; {PREFIX}/openapi.json describes every one that there is."
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("Allow", "none")
+        return f"{request.method} is not for this address; what is: {allowed}."
+    return error.detail
 
 
 async def _on_validation_error(request: Request, error: Exception) -> ProblemResponse:

@@ -140,10 +140,18 @@ def _database(settings: Settings) -> Diagnosis:
         return _ok("database", "SQLite in the home folder, which is made at the first start")
     known, newest = migrate.current(url), migrate.head()
     kind = url.partition(":")[0]
-    if known != newest:
-        text = f"{kind} has schema {known or 'nothing'}, needed is {newest}; `paceline migrate` makes it so."
-        return Diagnosis(name="database", verdict=Verdict.PROBLEM, text=text)
-    return _ok("database", f"{kind}, schema {known}")
+    if known == newest:
+        return _ok("database", f"{kind}, schema {known}")
+    if not migrate.is_known(known):
+        raise ConfigurationError(
+            f"{kind} has schema {known}, which a later version of Paceline made and this one does not know; "
+            "install that version, or name another folder in PACELINE_HOME."
+        )
+    return _note(
+        "database",
+        f"{kind} has {f'schema {known}' if known else 'no schema'}, needed is {newest}; `paceline up` and "
+        "`paceline run` see to it when they start, for `paceline api` and `worker` call `paceline migrate`",
+    )
 
 
 async def _temporal(settings: Settings) -> Diagnosis:
@@ -232,7 +240,8 @@ def _declared(top: Path) -> Diagnosis:
         raise ConfigurationError(
             f"{file} names programs that are not on PATH: {named}; install them or correct it."
         )
-    return _ok(DECLARATIONS, f"{len(agents)} agents: {', '.join(agents)}" if agents else "no agents in it")
+    counted = "1 agent" if len(agents) == 1 else f"{len(agents)} agents"
+    return _ok(DECLARATIONS, f"{counted}: {', '.join(agents)}" if agents else "no agents in it")
 
 
 def _found(program: str) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import cast
+from importlib.metadata import version
+from typing import Annotated, cast
 
 import typer
 
@@ -31,20 +32,37 @@ from paceline.cli.bench_commands import app as bench_app
 from paceline.cli.plan_commands import app as plan_app
 from paceline.cli.plan_files import FAILED, UNREADABLE
 from paceline.cli.session_commands import app as session_app
-from paceline.cli.terminal import complain
+from paceline.cli.terminal import complain, say
 from paceline.cli.token_commands import app as token_app
 from paceline.cli.webhook_commands import app as webhook_app
 from paceline.cli.work_commands import app as work_app
-from paceline.errors import PacelineError, PlanUnreadable
+from paceline.errors import PacelineError, PlanUnreadable, Unauthorized
 
 INTERRUPTED = 130
 
 app = typer.Typer(
-    help="Runs a markdown sprint plan with agents, durably, and merges their work into git.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        say(f"paceline {version('paceline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def everything(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is."),
+    ] = False,
+) -> None:
+    """Runs a markdown sprint plan with agents, durably, and merges their work into git."""
+
+
 app.add_typer(plan_app, name="plan")
 app.add_typer(bench_app, name="bench")
 app.add_typer(work_app, name="work")
@@ -111,6 +129,10 @@ def main() -> None:
 def _complain(error: PacelineError) -> None:
     findings = error.details.get("findings")
     complain(error.message)
+    if error.code == Unauthorized.code:
+        complain(
+            "PACELINE_API_TOKEN is what is sent; `paceline token create`, where the API runs, makes one."
+        )
     if isinstance(findings, list) and len(cast(list[object], findings)) > 1:
         for finding in cast(list[dict[str, object]], findings):
             where = ":".join(str(finding[name]) for name in ("file", "line") if finding.get(name))

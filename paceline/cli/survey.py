@@ -137,7 +137,10 @@ def _node(top: Path) -> str | None:
 
 
 def _python(top: Path) -> str | None:
-    if not any((top / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini")):
+    declared = any(
+        (top / name).is_file() for name in ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini")
+    )
+    if not declared and not any((top / "tests").glob("test*.py")):
         return None
     text = "".join(_text(top / name) for name in ("pyproject.toml", "setup.cfg", "requirements-dev.txt"))
     before = "uv run " if (top / "uv.lock").is_file() else ""

@@ -131,7 +131,10 @@ def checked_url(given: str, allowed: tuple[Network, ...]) -> str:
         raise ValueError("an address has no user and password; the signature says who sends")
     literal = address_of(found.hostname)
     if literal is not None and not may_be_reached(literal, allowed):
-        raise ValueError("the address is not a public one, and no network of webhook_networks has it")
+        raise ValueError(
+            "the address is not a public one; to allow it, name its network in PACELINE_WEBHOOK_NETWORKS of "
+            f"API and workers, such as {literal}"
+        )
     return given
 
 

@@ -29,8 +29,9 @@ Entry = MutableMapping[str, Any]
 
 HANDLER = "paceline"
 """Name of the one handler that this module puts on the root logger."""
-_OTHERS = {"httpx2": logging.WARNING, "httpcore2": logging.WARNING}
-"""At INFO and below they write the address of each request, which may be a secret."""
+_OTHERS = dict.fromkeys(("httpx2", "httpcore2", "alembic.runtime.migration"), logging.WARNING)
+"""At INFO and below two write the address of each request, which may be a secret, and the third two lines
+whenever somebody asks whether the schema is the newest, as every probe of `/ready` does."""
 _CONTROL = {number: f"\\x{number:02x}" for number in (*range(9), *range(11, 32), *range(127, 160))} | {
     ord("\n"): "\\n",
     ord("\r"): "\\r",

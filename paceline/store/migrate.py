@@ -61,6 +61,12 @@ def head() -> str:
     return revision
 
 
+def is_known(revision: str | None) -> bool:
+    """Whether this version of Paceline can begin at a revision; not at a later version's."""
+    known = ScriptDirectory.from_config(_config(None)).walk_revisions()
+    return revision is None or any(each.revision == revision for each in known)
+
+
 def is_current(url: str) -> bool:
     """Whether the schema is the one this version works with."""
     return current(url) == head()

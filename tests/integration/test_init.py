@@ -39,7 +39,9 @@ class Here:
     def write(self, **texts: str) -> None:
         """Put files at the top, whose names have __ for a dot."""
         for name, text in texts.items():
-            (self.top / name.replace("__", ".")).write_text(text)
+            file = self.top / name.replace("__", ".")
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
 
     def install(self, program: str) -> None:
         """Put a program on PATH that does nothing."""
@@ -115,6 +117,8 @@ def test_it_sees_languages_tests_branch_and_agents(here: Here) -> None:
         ({"package__json": "{not json"}, None),
         ({"package__json": '["a"]', "Cargo__toml": ""}, "cargo test"),
         ({"pytest__ini": ""}, "python3 -m pytest -q"),
+        ({"tests/test_beds.py": ""}, "python3 -m unittest discover"),
+        ({"tests/beds.sh": ""}, None),
     ],
 )
 def test_the_test_command_is_the_repository_s(here: Here, files: dict[str, str], command: str | None) -> None:

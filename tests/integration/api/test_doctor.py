@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import socket
+import sqlite3
 import subprocess
 import threading
 from dataclasses import replace
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from paceline.cli.doctor_checks import Verdict
+from paceline.store import migrate
 from tests.integration.api.command_line import CommandLine
 from tests.integration.api.test_command_line import up
 from tests.world import git_lines
@@ -74,6 +76,27 @@ def test_what_is_wrong_is_named_with_its_remedy(
     assert verdict == Verdict.PROBLEM
     assert sentence in text
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("revision", "verdict", "sentence"),
+    [
+        ("0007", Verdict.NOTE, "see to it when they start"),
+        (None, Verdict.NOTE, "has no schema"),
+        ("9999", Verdict.PROBLEM, "a later version of Paceline made"),
+    ],
+)
+def test_a_schema_of_another_version_says_what_to_do(
+    paceline: CommandLine, tmp_path: Path, revision: str | None, verdict: Verdict, sentence: str
+) -> None:
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    migrate.upgrade(url, "0001" if revision == "9999" else revision or "base")
+    if revision == "9999":
+        with sqlite3.connect(tmp_path / "other.db") as database:
+            database.execute("UPDATE alembic_version SET version_num = '9999'")
+    told = found(having(paceline, PACELINE_DATABASE_URL=url)("doctor", "--json"))["database"]
+    assert told[0] == verdict
+    assert sentence in told[1]
 
 
 def test_another_program_at_the_api_s_port_is_no_api(paceline: CommandLine) -> None:

@@ -184,8 +184,13 @@ async def test_validation_names_the_field_and_echoes_nothing(api: Calls) -> None
 
 
 async def test_unknown_paths_and_methods_are_problems_too(api: Calls) -> None:
-    for reply, status_code in ((await api.get("/nowhere"), 404), (await api.put("/api/v1/projects"), 405)):
+    wrong = (
+        (await api.get("/nowhere"), 404, "openapi.json"),
+        (await api.put("/api/v1/projects"), 405, "GET"),
+    )
+    for reply, status_code, remedy in wrong:
         assert reply.status_code == status_code
+        assert remedy in reply.json()["detail"]
         assert reply.headers["content-type"] == "application/problem+json"
 
 

@@ -28,6 +28,7 @@ COMPLETING = {"_PACELINE_COMPLETE": "complete_bash", "COMP_WORDS": "paceline ret
     ("words", "variables", "said"),
     [
         (["--help"], {}, "Usage: paceline"),
+        (["--version"], {}, "paceline 0."),
         (["token", "create", "--help"], {}, "--role"),
         (["audit", "verify", "--help"], {}, "--known"),
         (["work", "list", "--help"], {}, "--repo"),

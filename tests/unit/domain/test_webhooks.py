@@ -118,6 +118,11 @@ def test_addresses_that_cannot_be_meant_are_refused(url: str) -> None:
         checked_url(url, ())
 
 
+def test_an_address_within_says_what_allows_it() -> None:
+    with pytest.raises(ValueError, match=r"PACELINE_WEBHOOK_NETWORKS.*such as 127\.0\.0\.1$"):
+        checked_url("http://127.0.0.1:9000/", ())
+
+
 def test_an_address_is_shown_without_what_may_be_secret() -> None:
     url = checked_url("https://hooks.example.org:8443/services/T0/s3cr3t?key=1", ())
     assert shown_address(url) == "https://hooks.example.org:8443/…"

@@ -139,6 +139,14 @@ def test_ordinary_words_are_kept() -> None:
 
 
 @pytest.mark.usefixtures("root")
+@pytest.mark.usefixtures("root")
+def test_asking_for_the_schema_says_nothing() -> None:
+    said = logging_to("json", log_level="info")
+    logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
+    logging.getLogger("alembic.runtime.migration").warning("Something is wrong.")
+    assert one(said)["event"] == "Something is wrong."
+
+
 def test_a_second_set_up_replaces_the_first(tmp_path: Path) -> None:
     said = logging_to("text")
     set_up_logging(Settings(), file=tmp_path / "paceline.log")
