@@ -25,8 +25,11 @@ def file_digest(path: Path) -> str:
 
 
 def is_inside(root: Path, path: str) -> bool:
-    """Whether a path of the index stays in the artifact folder, also where its links lead."""
-    return (root / path).resolve().is_relative_to(root.resolve())
+    """Whether a path of the index stays in its run's part of the folder, also where links lead."""
+    found, whole = (root / path).resolve(), root.resolve()
+    # A link into another run's part would show its files to people who see this run only.
+    part = whole / Path(path).parts[0] if path else whole
+    return found.is_relative_to(whole) and found.is_relative_to(part)
 
 
 def write_whole(path: Path, text: str) -> None:

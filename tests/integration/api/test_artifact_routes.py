@@ -112,10 +112,20 @@ async def test_a_file_that_leads_outside_or_changed_is_not_sent(
     link = await store(database, settings, "link", "allotment/link.log", b"hunter2")
     link.unlink()
     link.symlink_to(secret)
+    await record("other")
+    await store(database, settings, "theirs", "other/agent.log", b"hunter2", "other")
+    across = await store(database, settings, "across", "allotment/across.log", b"hunter2")
+    across.unlink()
+    across.symlink_to(settings.artifact_root / "other" / "agent.log")
+    await store(database, settings, "up", "allotment/../other/agent.log", b"hunter2")
     grown = await store(database, settings, "grown", "allotment/grown.log", b"one")
     grown.write_text("two and more")
-    for name in ("link", "grown"):
+    for name in ("link", "across", "up", "grown"):
         assert (await api.get(f"{A}/files/{name}")).status_code == 404
+    await api.post(f"{A}/generate")
+    bundle = await api.get(f"{A}/download")
+    with zipfile.ZipFile(io.BytesIO(bundle.content)) as found:
+        assert not any(b"hunter2" in found.read(name) for name in found.namelist())
 
 
 async def test_what_was_removed_says_why(
