@@ -216,7 +216,9 @@ class Guard:
     async def _refuse(
         self, error: PacelineError, record: Record, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        log.warning("request %s refused: %s", _id_of(scope), error.message)
+        # Nor may whoever asks too often fill the log.
+        level = logging.DEBUG if isinstance(error, RateLimited) else logging.WARNING
+        log.log(level, "request %s refused: %s", _id_of(scope), error.message)
         note_code(scope, error.code)
         answer = of_error(error, path=scope["path"], request_id=_id_of(scope))
         if isinstance(error, Unauthorized) and self._cookies.read(scope) is not None:

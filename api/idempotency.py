@@ -73,9 +73,10 @@ class Idempotency:
             answer = of_error(error, path=scope["path"], request_id=scope["state"]["request_id"])
             await answer(scope, receive, send)
         except HTTPException as error:
-            # The body was longer than it may be.
+            # The body was longer than it may be, or came too slowly.
             code, id = f"HTTP_{error.status_code}", scope["state"]["request_id"]
             answer = problem(error.status_code, code, error.detail, path=scope["path"], request_id=id)
+            answer.headers.update(error.headers or {})
             await answer(scope, receive, send)
 
     async def _keyed(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -7,6 +7,7 @@ address every request and every WebSocket also needs a token, whose role says wh
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 from typing import cast
@@ -25,6 +26,8 @@ BODY_LIMIT = PLAN_LIMIT * 5 // 4
 """The longest request in bytes: a plan, what JSON adds to its lines, its options and the multipart frame."""
 SIGN_IN_LIMIT = 64 * 1024
 """The longest request in bytes of somebody who is not known yet."""
+BODY_SECONDS, BODY_RATE = 30.0, 32 * 1024
+"""How long a body may take: so many seconds, and one for each so many bytes that came."""
 TOKEN_PROTOCOL = "paceline.token."  # noqa: S105 - the prefix of a subprotocol, not a secret
 WEBSOCKET_PROTOCOL = "paceline"
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -127,12 +130,23 @@ def token_in(text: str | None) -> str | None:
 
 
 def counted(receive: Receive, limit: int) -> Receive:
-    """Refuse a body that grows past the limit in bytes without having announced its length."""
-    seen = 0
+    """Refuse a body that grows past the limit in bytes without having announced its length, or that drips."""
+    seen, ended = 0, False
+    began = asyncio.get_running_loop().time()
 
     async def counting() -> Message:
-        nonlocal seen
-        message = await receive()
+        nonlocal seen, ended
+        if ended:
+            return await receive()
+        try:
+            async with asyncio.timeout_at(began + BODY_SECONDS + seen / BODY_RATE):
+                message = await receive()
+        except TimeoutError:
+            # Whoever drips on must not keep the connection either.
+            raise HTTPException(
+                408, "The request's body comes too slowly.", {"Connection": "close"}
+            ) from None
+        ended = not message.get("more_body", False)
         seen += len(message.get("body", b""))
         if seen > limit:
             raise HTTPException(413, too_large(limit))

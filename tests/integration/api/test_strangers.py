@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from urllib.parse import urlsplit
 
 import pytest
 from temporalio.client import Client
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from api import guard
+from api import guard, security
 from api.limits import Buckets
 from paceline.domain.access import Role
 from paceline.domain.events import EventDraft, EventType
@@ -18,7 +19,7 @@ from paceline.settings import Settings
 from paceline.store.database import Database
 from paceline.store.events import append_events
 from tests.integration.api.allotment import Calls, Record
-from tests.integration.api.holders import Door, log_of
+from tests.integration.api.holders import OWN, Door, log_of
 from tests.integration.api.test_token_sockets import listening
 
 SESSION = "/api/v1/session"
@@ -117,3 +118,20 @@ async def test_an_event_with_what_is_no_text_keeps_nobody_from_reading(
     assert [each["data"] for each in found] == [shown]
     table = await api.get("/api/v1/projects/allotment/export/events")
     assert "agent.said" in table.text
+
+
+@pytest.mark.parametrize("key", ["", "Idempotency-Key: k\r\n"])
+async def test_who_drips_a_body_is_cut_off(
+    database: Database, no_temporal: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setattr(security, "BODY_SECONDS", 0.0)
+    async with listening(database, no_temporal, settings) as address, asyncio.timeout(20):
+        host = urlsplit(address).netloc
+        reader, writer = await asyncio.open_connection(*host.split(":"))
+        head = f"POST /api/v1/sprints HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {OWN}\r\n{key}"
+        writer.write(f"{head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{{".encode())
+        # All of it: the server ends the connection, on which the rest of the body would come.
+        said = await reader.read()
+        writer.close()
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert b"HTTP_408" in said
