@@ -7,12 +7,13 @@ import io
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from paceline.domain.graph import find_cycle
 from paceline.domain.model import Model
 
 COLUMNS = {
-    "id": "as `1.2`, `Story 1.2` or `ABC-7`; needed",
+    "id": "as `1.2`, `Story 1.2` or `ABC-7`, which becomes `Story ABC-7`; needed",
     "title": "needed",
     "epic": "id or name; stories of one are put together",
     "sprint": "as `Sprint 2`",
@@ -82,33 +83,47 @@ def read_stories(text: str) -> tuple[list[CsvStory], list[CsvError]]:
     Args:
         text: CSV with a heading; commas, semicolons or tabs between the cells, as the heading has them.
     """
-    rows = _rows(text)
     errors: list[CsvError] = []
-    try:
-        first = next(rows, None)
-        if first is None:
-            return [], [_error(1, None, "There is no heading", f"begin with {', '.join(COLUMNS)}")]
-        names = _heading(*first, errors)
-        stories = [_story(line, cells, names, errors) for line, cells in rows]
-    except csv.Error as error:
-        return [], [*errors, _error(1, None, f"This is no CSV ({error})", "save it as CSV again")]
+    rows = _rows(text, errors)
+    first = next(rows, None)
+    if first is None:
+        return [], errors or [_error(1, None, "There is no heading", f"begin with {', '.join(COLUMNS)}")]
+    names = _heading(*first, errors)
+    stories = _as_named([_story(line, cells, names, errors) for line, cells in rows])
     if not stories and not errors:
         errors.append(_error(first[0], None, "There are no stories below the heading", "add a line for each"))
     _check_ids([story for story in stories if story.id], errors)
+    if not errors:
+        _check_order(stories, errors)
     return stories, sorted(errors, key=lambda each: each.line)
 
 
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
+def _as_named(stories: list[CsvStory]) -> list[CsvStory]:
+    """Dependencies as their rows write them: `story 1.1` is `Story 1.1`."""
+    known = {story.id.casefold(): story.id for story in stories}
+    return [
+        replace(story, dependencies=[known.get(name.casefold(), name) for name in story.dependencies])
+        for story in stories
+    ]
+
+
+def _rows(text: str, errors: list[CsvError]) -> Iterator[tuple[int, list[str]]]:
     heading = next((line for line in text.splitlines() if line.strip()), "")
     delimiter = max(",;\t", key=heading.count)
     reader = csv.reader(
         io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True
     )
     begun = 1
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            yield begun, cells
-        begun = reader.line_num + 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                yield begun, cells
+            begun = reader.line_num + 1
+    except csv.Error as error:
+        # What follows a quote that is not closed is nobody's row.
+        errors.append(
+            _error(begun, None, f"This is no CSV ({error})", "close its quotes, and double those inside")
+        )
 
 
 def _heading(line: int, cells: list[str], errors: list[CsvError]) -> list[str]:
@@ -191,8 +206,9 @@ def _list(cell: str, between: str = r"[;\r\n]+") -> list[str]:
 
 
 def story_id(written: str) -> str:
-    """`Story 1.2` for `1.2`, and anything else as it is."""
-    return f"Story {written}" if re.fullmatch(r"\d+(\.\d+)*", written) else written
+    """`Story 1.2` for `1.2`, `Story ABC-7` for `ABC-7`, and anything else as it is."""
+    found = re.fullmatch(r"(?:story\s+)?(\d+(?:\.\d+)*|[a-z]\w*-?\d+)", written, re.ASCII | re.IGNORECASE)
+    return f"Story {found[1]}" if found else written
 
 
 def _check_ids(stories: list[CsvStory], errors: list[CsvError]) -> None:
@@ -214,6 +230,17 @@ def _check_ids(stories: list[CsvStory], errors: list[CsvError]) -> None:
     if len(stories) > _ROWS:
         errors.append(
             _error(stories[_ROWS].line, None, f"There are more than {_ROWS} stories", "divide them")
+        )
+
+
+def _check_order(stories: list[CsvStory], errors: list[CsvError]) -> None:
+    """Name one circle of stories that wait for each other."""
+    cycle = find_cycle({story.id: story.dependencies for story in stories})
+    if cycle is not None:
+        line = next(story.line for story in stories if story.id == cycle[0])
+        path = ", which waits for ".join(cycle[1:])
+        errors.append(
+            _error(line, "dependencies", f"{cycle[0]} waits for {path}", "take one of these dependencies out")
         )
 
 

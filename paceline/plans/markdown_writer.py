@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from paceline.domain.plan import Story
+from paceline.errors import PlanUnreadable
 from paceline.plans.csv_stories import CsvError, CsvStory
 from paceline.plans.reader import read_plan
 
@@ -59,7 +60,10 @@ def _story(story: CsvStory) -> list[str]:
 
 def read_back(text: str, stories: Sequence[CsvStory]) -> list[CsvError]:
     """What a plan would not say as the rows say it, because it means something in markdown."""
-    plan = read_plan(text, "imported.md")
+    try:
+        plan = read_plan(text, "imported.md")
+    except PlanUnreadable:
+        return [_lost(stories[0], "id", stories[0].id)]
     found = {story.id: story for story in plan.stories}
     errors: list[CsvError] = []
     for story in stories:
