@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     """Requests that it may send at once."""
     event_heartbeat: float = Field(default=15.0, gt=0)
     """An event stream without an event for so long says that it lives."""
-    stream_opens_per_second: float = Field(default=20.0, ge=0)
+    stream_opens_per_second: float = Field(default=10.0, ge=0)
     """WebSockets that one address opens a second, in the long run; 0: not limited."""
-    stream_opens_burst: int = Field(default=500, ge=1)
+    stream_opens_burst: int = Field(default=200, ge=1)
     """WebSockets that it may open at once."""
     streams_per_address: int = Field(default=500, ge=0)
     """WebSockets that one address may have open; 0: not limited."""

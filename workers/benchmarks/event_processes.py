@@ -30,6 +30,8 @@ from workers.benchmarks.event_clients import HANDSHAKE, Client
 DROPPED_SHARE = 0.02
 """Of the clients, lose their connection at once, every `DROP_SECONDS`."""
 DROP_SECONDS = 0.5
+PER_ADDRESS = 25
+"""Clients; the hostile have an address of their own too, where the machine has more than one for itself."""
 SLOW = 20
 """Clients that never read."""
 HOSTILE_PER_SECOND = 100
@@ -83,11 +85,15 @@ def _append(session: Session, project: str) -> int:
 
 
 async def listen(port: str, project: str, count: str, source: str, noted: str) -> None:
-    """Clients of one address, some of which lose their connection all the time.
+    """Clients, some of which lose their connection all the time.
+
+    `PER_ADDRESS` come from each address, from `source` on.
 
     Told `reach N`, it says so when each has event N; in the end it notes what each got, and when.
     """
-    clients = [Client(int(port), project, source or None) for _ in range(int(count))]
+    prefix, _, first = source.rpartition(".")
+    sources = [f"{prefix}.{int(first) + n // PER_ADDRESS}" if source else None for n in range(int(count))]
+    clients = [Client(int(port), project, each) for each in sources]
     tasks = [asyncio.create_task(client.run()) for client in clients]
     await asyncio.gather(*(client.connected.wait() for client in clients))
     _say("ready")

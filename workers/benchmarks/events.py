@@ -39,7 +39,7 @@ ROUNDS = 3
 RESTART_SHARE = 0.2
 """Of the time, after the API is back; the rest is the rounds'."""
 PER_PROCESS = 250
-"""Clients of one process, and of one address."""
+"""Clients of one process."""
 PAUSE_SECONDS = 0.5
 """After a round, until what disturbed is gone."""
 IDLE_SECONDS = 3.0
@@ -110,13 +110,18 @@ class _Bench:
         return self._folder / "commits"
 
     async def _listen(self, stack: AsyncExitStack) -> None:
-        """Start the processes of clients, each at an address of its own where the machine has them."""
+        """Start the processes of clients, each at addresses of its own where the machine has them."""
         left = self._found.clients
         while left > 0:
             place, count = len(self._listeners), min(left, PER_PROCESS)
             noted = str(self._folder / f"taken-{place}")
             process = await _begin(
-                "listen", str(self._port), self._project, str(count), _own_address(10 + place), noted
+                "listen",
+                str(self._port),
+                self._project,
+                str(count),
+                _own_address(f"127.0.{1 + place}.1"),
+                noted,
             )
             stack.push_async_callback(_kill, process)
             self._listeners.append(process)
@@ -126,7 +131,9 @@ class _Bench:
         found = self._found
         writer = await _begin("write", self._url, self._project, str(found.rate), str(self._commits))
         stack.push_async_callback(_kill, writer)
-        hostile = await _begin("disturb", str(self._port), self._project, self._bulk, _own_address(2))
+        hostile = await _begin(
+            "disturb", str(self._port), self._project, self._bulk, _own_address("127.0.0.2")
+        )
         stack.push_async_callback(_kill, hostile)
         _tell(writer, "go")
         part = found.seconds * (1 - RESTART_SHARE) / ROUNDS / 2
@@ -248,14 +255,14 @@ async def _kill(process: Process) -> None:
         await process.wait()
 
 
-def _own_address(last: int) -> str:
-    """An address of this machine that only one process uses; empty where it has none beside 127.0.0.1."""
+def _own_address(wanted: str) -> str:
+    """An address of this machine beside 127.0.0.1; empty where it has none."""
     with socket.socket() as probe:
         try:
-            probe.bind((f"127.0.0.{last}", 0))
+            probe.bind((wanted, 0))
         except OSError:
             return ""
-    return f"127.0.0.{last}"
+    return wanted
 
 
 def _refused(port: int) -> int:
