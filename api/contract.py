@@ -29,8 +29,8 @@ _FRAMEWORK = re.compile(r"HTTP_(\d{3})")
 _SPECIAL = {"INTERNAL": 500}
 
 EVERYWHERE = (
-    *("UNAUTHORIZED", "REFUSED", "FORBIDDEN", "CSRF_REFUSED", "NOT_LISTED", "RATE_LIMITED", "HTTP_413"),
-    *("SERVER_UNAVAILABLE", "INTERNAL", "PACELINE"),
+    *("UNAUTHORIZED", "REFUSED", "FORBIDDEN", "CSRF_REFUSED", "NOT_LISTED", "RATE_LIMITED", "HTTP_408"),
+    *("HTTP_413", "SERVER_UNAVAILABLE", "INTERNAL", "PACELINE"),
 )
 """What the guard, a database that is away, or a fault of ours answers to any request."""
 _SHARED: Mapping[frozenset[str], str] = {
@@ -43,6 +43,7 @@ _SHARED: Mapping[frozenset[str], str] = {
         ("Conflict", ("CONFLICT",)),
         ("ConflictOrKey", ("CONFLICT", "IDEMPOTENT_REQUEST_UNDER_WAY", "IDEMPOTENT_ANSWER_NOT_KEPT")),
         ("KeyConflict", ("IDEMPOTENT_REQUEST_UNDER_WAY", "IDEMPOTENT_ANSWER_NOT_KEPT")),
+        ("TooSlow", ("HTTP_408",)),
         ("TooLarge", ("HTTP_413",)),
         ("UnsupportedMediaType", ("HTTP_415",)),
         ("Invalid", ("REQUEST_INVALID",)),

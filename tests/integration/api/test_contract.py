@@ -82,7 +82,7 @@ def test_every_reference_points_to_something(document: Json) -> None:
 
 def test_every_operation_may_be_refused_by_the_guard_as_a_problem(document: Json) -> None:
     for _, _, operation in operations(document):
-        for status in ("401", "403", "413", "429", "500", "503"):
+        for status in ("401", "403", "408", "413", "429", "500", "503"):
             found = resolve(document, operation["responses"][status])
             assert "application/problem+json" in found["content"], (operation["operationId"], status)
         assert "Retry-After" in resolve(document, operation["responses"]["429"])["headers"]
