@@ -36,7 +36,7 @@ def test_messages_that_were_given_up_are_seen_and_sent_again(
     paceline: CommandLine, plan: str, repository: Path, up: subprocess.Popen[str]
 ) -> None:
     nothing = paceline("notifications")
-    assert "`[notify]` in paceline.toml says who is told" in nothing.stdout
+    assert "`[notify]` in paceline.toml says who is told" in nothing.stderr
     there = repository / "there"
     command = json.dumps([sys.executable, "-c", COMMAND, str(there)])
     (repository / "paceline.toml").write_text(f"[notify]\ncommand = {command}\ntries = 1\n")
