@@ -112,7 +112,8 @@ ACCESS: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("GET", f"{PREFIX}/artifacts/{{project_id}}/summary"): _READ,
         ("GET", f"{PREFIX}/artifacts/{{project_id}}/download"): _READ,
         ("GET", f"{PREFIX}/artifacts/{{project_id}}"): _READ,
-        ("GET", f"{PREFIX}/artifacts/{{project_id}}/files/{{artifact}}"): _READ,
+        # As it is on disk: what an agent printed may have secrets that a bundle leaves out.
+        ("GET", f"{PREFIX}/artifacts/{{project_id}}/files/{{artifact}}"): _ACT,
         ("DELETE", f"{PREFIX}/artifacts/{{project_id}}/artifacts"): _ADMIN,
         ("POST", f"{PREFIX}/artifacts/cleanup-old"): _WHOLE,
         ("GET", f"{PREFIX}/tokens"): _WHOLE,

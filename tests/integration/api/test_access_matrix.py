@@ -95,7 +95,7 @@ MAY = {
     f"GET {A}/{{project_id}}/summary": EVERYBODY,
     f"GET {A}/{{project_id}}/download": EVERYBODY,
     f"GET {A}/{{project_id}}": EVERYBODY,
-    f"GET {A}/{{project_id}}/files/{{artifact}}": EVERYBODY,
+    f"GET {A}/{{project_id}}/files/{{artifact}}": OPERATORS,
     f"DELETE {A}/{{project_id}}/artifacts": ADMINS,
     f"POST {A}/cleanup-old": ADMINS,
     "GET /api/v1/tokens": ADMINS,
