@@ -29,6 +29,7 @@ from paceline.store.models import (
     table,
 )
 from paceline.store.statements import dialect_of, read_clock
+from paceline.store.webhook_rows import WebhookRow
 
 NAMED = 50
 """The most running projects that are named; those that began before them count together."""
@@ -107,6 +108,7 @@ def read_figures(session: Session, dead_after: float = 30.0) -> Figures:
 _RUNS, _STORIES, _AGENTS = table(RunRow), table(StoryRow), table(AgentRow)
 _QUESTIONS, _CLAIMS, _LINE = table(QuestionRow), table(ClaimRow), table(MergePlaceRow)
 _EVENTS, _COUNTERS, _MESSAGES = table(EventRow), table(EventCounterRow), table(NotificationRow)
+_WEBHOOKS = table(WebhookRow)
 _RUNNING = select(_RUNS.c.id).where(_RUNS.c.state == RunState.RUNNING.value)
 
 
@@ -189,7 +191,10 @@ class _Reading:
     def notifications(self) -> tuple[dict[str, int], float]:
         query = select(_MESSAGES.c.state, func.count()).where(_MESSAGES.c.state.in_(("waiting", "dead")))
         found = _counts(self._connection.execute(query.group_by(_MESSAGES.c.state)).all())
-        oldest = select(func.min(_MESSAGES.c.made_at)).where(_MESSAGES.c.state == "waiting")
+        # What waits for a webhook that somebody paused waits because it should.
+        paused = select(_WEBHOOKS.c.id).where(_WEBHOOKS.c.active.is_(False)).scalar_subquery()
+        goes_out = _MESSAGES.c.subscription.is_(None) | _MESSAGES.c.subscription.not_in(paused)
+        oldest = select(func.min(_MESSAGES.c.made_at)).where(_MESSAGES.c.state == "waiting", goes_out)
         since = self._connection.execute(oldest).scalar_one()
         return {state: found.get(state, 0) for state in ("waiting", "dead")}, self._age(since)
 

@@ -100,6 +100,17 @@ def _busy(session: Session) -> None:
         )
 
 
+async def test_what_waits_for_a_paused_webhook_is_not_late(api: Calls) -> None:
+    webhook = {"name": "chat", "url": "https://hooks.example.org/a", "projects": ["*"]}
+    assert (await api.post("/api/v1/webhooks", json=webhook)).status_code == 201
+    assert (await api.post("/api/v1/webhooks/chat/test")).status_code == 202
+    oldest = "paceline_notification_oldest_seconds"
+    assert value(await scraped(api), oldest) > 0
+    assert (await api.patch("/api/v1/webhooks/chat", json={"active": False})).status_code == 200
+    found = await scraped(api)
+    assert (value(found, oldest), value(found, "paceline_notifications", state="waiting")) == (0, 1)
+
+
 async def test_requests_are_counted_by_route_and_never_by_path(api: Calls, record: Record) -> None:
     await record()
     route = "/api/v1/projects/{project}"
@@ -117,7 +128,10 @@ async def test_requests_are_counted_by_route_and_never_by_path(api: Calls, recor
     assert after - before >= 2
     assert value(found, "paceline_http_request_seconds_count", method="GET", route=route) >= 4
     labels = {label for name, labels in found for label in labels if name.startswith("paceline_http")}
-    assert {said for name, said in labels if name == "method"} <= {"GET", "POST", "other", "DELETE", "PUT"}
+    assert {said for name, said in labels if name == "method"} <= {
+        *("GET", "POST", "PUT", "PATCH", "DELETE"),
+        "other",
+    }
     known = {template for name, template in labels if name == "route"}
     assert "unknown" in known
     assert not any("yyy" in each or "xxx" in each or "nobody" in each for each in known)
