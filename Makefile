@@ -12,8 +12,8 @@ help: ## show this list
 run: setup temporal ## run the example from plan to merged commits; AGENT=claude uses that coding agent
 	@$(BIN)/python examples/run.py $(if $(AGENT),--agent $(AGENT))
 
-test: setup temporal ## run the tests; ARGS go to pytest
-	@$(BIN)/pytest -q $(ARGS)
+test: setup temporal ## run the tests in two processes, or JOBS of them; ARGS go to pytest
+	@$(BIN)/pytest -q --numprocesses $(or $(JOBS),2) --dist loadfile $(ARGS)
 
 lint: setup ## check format, lint and lock files
 	$(BIN)/ruff format --check .

@@ -29,6 +29,8 @@ class Terminal:
             stdout=theirs if output is None else output,
             stderr=theirs,
             start_new_session=True,
+            # Tests that a shell started in the background ignore Ctrl-C, and so would all that they start.
+            preexec_fn=_hear_ctrl_c,
         )
         os.close(theirs)
         self.screen = ""
@@ -82,3 +84,7 @@ class Terminal:
             self.process.kill()
             self.process.wait()
         os.close(self._end)
+
+
+def _hear_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
