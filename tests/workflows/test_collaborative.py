@@ -221,7 +221,7 @@ async def test_all_agents_of_a_collaborative_step_do_its_story_and_a_step_withou
     assert working == {"Ann", "Bob", "Cid"}
     (bundle,) = await world.database.read(artifacts.list_artifacts, run.id, None, "bundle")
     with zipfile.ZipFile(world.settings.artifact_root / bundle.path) as found:
-        texts = [found.read(each).decode() for each in found.namelist() if each.endswith("ummary.md")]
-    (summary,) = texts
+        (name,) = [each for each in found.namelist() if each.endswith("/project-summary.md")]
+        summary = found.read(name).decode()
     assert "nobody carried them out" in summary
     assert "Sweep the yard (Bob)" in summary

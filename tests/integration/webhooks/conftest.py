@@ -17,6 +17,6 @@ def settings(tmp_path: Path) -> Settings:
         home=tmp_path,
         webhook_networks="127.0.0.0/8",
         webhook_pause=0.05,
-        webhook_timeout=1.0,
+        webhook_timeout=20.0,
         webhook_tries=4,
     )

@@ -52,7 +52,8 @@ async def test_each_event_after_its_making_arrives_signed_and_as_the_api_shows_i
 async def test_a_receiver_that_fails_in_every_way_gets_it_in_the_end_under_one_id(
     database: Database, settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    patient = settings.model_copy(update={"webhook_tries": 10})
+    # Long enough for every answer but that of the one that hangs, also on a busy machine.
+    patient = settings.model_copy(update={"webhook_tries": 10, "webhook_timeout": 5.0})
     with outside(
         500, HANG, CUT, 404, 302, 204, said=b"no\x00 <b>thanks</b>", location="http://127.0.0.1:9/"
     ) as receiver:
@@ -102,7 +103,7 @@ async def test_a_receiver_that_is_gone_is_paused_with_an_event_and_loses_nothing
             assert "NOTIFY_GONE" in (found(database, webhook).reason or "")
             database.write_now(webhooks.change_webhook, webhook.id, active=True)
             await until(lambda: len(receiver.came) == 4, "what it missed")
-    assert receiver.numbers == [1, 1, 3]
+    assert sorted(receiver.numbers) == [1, 1, 3]
     [told] = [each for each in database.read_now(events.events_after, "p") if each.name == "webhook.paused"]
     assert (told.data["webhook"], told.data["code"]) == (webhook.id, "NOTIFY_GONE")
     assert "part-of-the-address" not in json.dumps(told.data)
